@@ -1,0 +1,70 @@
+# Holdfast. `make help` lists what there is; everything runs in .venv, which the first command makes.
+
+PYTHON := .venv/bin/python
+STAMP := .venv/.installed
+# Checks that need no server: an address that nobody listens on, and none of the developer's own settings.
+OFFLINE := DEBUG=true MODE=sandbox SECRET_KEY=for-checks-only READ_DOTENV=false \
+	DATABASE_URL=postgres://nobody@127.0.0.1:1/nothing REDIS_URL=redis://127.0.0.1:1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up drill test check bench chaos audit clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+setup: $(STAMP) ## make or renew .venv; the other commands do it themselves
+
+up: $(STAMP) ## run everything here: PostgreSQL, Valkey, sandbox vendors, web, workers, supervisor (HOST=, PORT=)
+	@exec $(PYTHON) -m config.up
+
+drill: $(STAMP) ## the whole story by itself: a campaign, a failing vendor, the pause, reset, resume, the books
+	@exec $(PYTHON) -m config.drill
+
+test: check ## every check and test, on servers of its own (ARGS="-k pause" picks some)
+	@exec $(PYTHON) -m pytest $(ARGS)
+
+check: $(STAMP) ## format, lint, types, system checks, missing migrations
+	@$(PYTHON) -m ruff format --check --quiet . || { echo "Format first: $(PYTHON) -m ruff format ."; exit 1; }
+	@$(PYTHON) -m ruff check --quiet .
+	@$(OFFLINE) $(PYTHON) -m mypy .
+	@$(OFFLINE) $(PYTHON) manage.py check --fail-level WARNING
+	@$(OFFLINE) $(PYTHON) -W ignore manage.py makemigrations --check --dry-run
+
+bench: $(STAMP) ## the measurements
+	@exec $(PYTHON) -m bench
+
+chaos: $(STAMP) ## the long tests that break things while they run
+	@exec $(PYTHON) -m pytest -m chaos $(ARGS)
+
+audit: $(STAMP) ## known vulnerabilities of the pinned dependencies, and Django's own deployment checks
+	@$(PYTHON) -m pip install --disable-pip-version-check -q pip-audit==2.10.1
+	@$(PYTHON) -m pip_audit --strict --requirement requirements.txt --progress-spinner off
+	@$(OFFLINE) DEBUG=false HTTPS=true ALLOWED_HOSTS=holdfast.example \
+		SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') \
+		$(PYTHON) manage.py check --deploy --fail-level WARNING
+
+clean: ## remove what these commands made: .local with its data, .venv, caches
+	@python=$(PYTHON); [ -x $$python ] || python=python3; $$python -B -m config.folder
+	@rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made anew when the requirements change; a half-made .venv is made from the beginning.
+$(STAMP): requirements.txt requirements-dev.txt
+	@for python in python3 python3.14 python3.13 python3.12 python3.11 none; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; \
+	done; \
+	if [ $$python = none ]; then \
+		echo "Holdfast needs Python 3.11 or newer; python3 here is: $$(python3 --version 2>&1)." >&2; exit 1; \
+	fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$python has no venv module. Debian, Ubuntu: apt install python3-venv" >&2; exit 1; \
+	fi; \
+	if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		echo "Making .venv with $$($$python --version)"; $$python -m venv --clear .venv || exit 1; \
+	fi
+	@echo "Installing the pinned packages into .venv (the first time: a minute or two)"
+	@$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	@# So that a plain `.venv/bin/pytest` finds the plugin tests.servers as `python -m pytest` does.
+	@$(PYTHON) -c "import os, pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path('purelib'), 'holdfast.pth').write_text(os.getcwd() + '\n')"
+	@touch $@

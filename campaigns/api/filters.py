@@ -1,0 +1,55 @@
+"""What the lists can be narrowed to. Numbers have the database's bounds, so that no value is too large for it."""
+
+from typing import Any
+
+import django_filters
+
+from campaigns.models import KIND_CHOICES, SERVICE_CHOICES, Campaign, Job, Lead
+from circuitbreakers.policy import OUTCOMES
+
+BIGGEST = 2**63 - 1
+OUTCOME_CHOICES = [(name, name) for name in OUTCOMES]
+
+
+def number(**details: Any) -> django_filters.NumberFilter:
+    """The key of another row."""
+    return django_filters.NumberFilter(min_value=0, max_value=BIGGEST, decimal_places=0, **details)
+
+
+class CampaignFilter(django_filters.FilterSet):
+    status = django_filters.MultipleChoiceFilter(choices=Campaign.Status.choices)
+    created_by = django_filters.CharFilter()
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+
+class LeadFilter(django_filters.FilterSet):
+    state = django_filters.ChoiceFilter(choices=Lead.State.choices)
+    stage = django_filters.ChoiceFilter(choices=KIND_CHOICES)
+    email = django_filters.CharFilter(method="by_email", label="The whole address, in any case.")
+    company = django_filters.CharFilter(lookup_expr="iexact")
+
+    def by_email(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.filter(email=value.strip().lower())
+
+
+class AllLeadsFilter(LeadFilter):
+    campaign = number()
+
+
+class JobFilter(django_filters.FilterSet):
+    campaign = number()
+    lead = number()
+    service = django_filters.ChoiceFilter(choices=SERVICE_CHOICES)
+    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES)
+    status = django_filters.MultipleChoiceFilter(choices=Job.Status.choices)
+
+
+class VendorCallFilter(django_filters.FilterSet):
+    campaign = number()
+    job = number()
+    service = django_filters.ChoiceFilter(choices=SERVICE_CHOICES)
+    kind = django_filters.ChoiceFilter(choices=KIND_CHOICES)
+    outcome = django_filters.ChoiceFilter(choices=OUTCOME_CHOICES)
+    admitted_after = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="gte")
+    admitted_before = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="lt")

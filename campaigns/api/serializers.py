@@ -1,0 +1,92 @@
+"""Rows of campaigns, leads, jobs and calls as the API shows them. All of them are read-only: verbs change things."""
+
+from rest_framework import serializers
+
+from campaigns.models import Campaign, Job, Lead, VendorCall
+
+
+class CampaignSerializer(serializers.ModelSerializer[Campaign]):
+    search = serializers.JSONField(read_only=True)
+    progress = serializers.JSONField(read_only=True, help_text="Counters, refreshed by the supervisor.")
+
+    class Meta:
+        model = Campaign
+        fields = (
+            "id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id",
+            "research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by",
+            "operator_pause_reason", "progress", "progress_at", "created_by", "created_at", "started_at", "finished_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class CampaignSummary(serializers.ModelSerializer[Campaign]):
+    progress = serializers.JSONField(read_only=True, help_text="Counters, refreshed by the supervisor.")
+
+    class Meta:
+        model = Campaign
+        fields = (
+            "id", "name", "status", "status_message", "max_leads", "progress", "created_by", "created_at", "started_at",
+            "finished_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class LeadSerializer(serializers.ModelSerializer[Lead]):
+    data = serializers.JSONField(read_only=True, help_text="Further fields of the source.")  # type: ignore[assignment]
+    sources = serializers.JSONField(read_only=True)
+
+    class Meta:
+        model = Lead
+        fields = (
+            "id", "campaign", "email", "apollo_id", "first_name", "last_name", "title", "company", "company_domain",
+            "data", "state", "stage", "end_reason", "ended_at", "verdict", "research", "sources", "mail_subject",
+            "mail_body", "instantly_lead_id", "created_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class JobSerializer(serializers.ModelSerializer[Job]):
+    class Meta:
+        model = Job
+        fields = (
+            "id", "campaign", "lead", "kind", "service", "part", "status", "error", "failure_type", "without_call",
+            "attempts", "crashes", "worker", "claimed_at", "lease_until", "run_at", "created_at", "completed_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class VendorCallSerializer(serializers.ModelSerializer[VendorCall]):
+    class Meta:
+        model = VendorCall
+        fields = (
+            "id", "service", "kind", "job", "campaign", "fence", "admitted_at", "duration_ms", "http_status", "outcome",
+            "error", "request_id", "credits", "tokens_in", "tokens_out", "cost_usd", "worker",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ImportReportSerializer(serializers.Serializer):
+    """What an import took, what it skipped and why."""
+
+    rows = serializers.IntegerField()
+    taken = serializers.IntegerField()
+    skipped = serializers.DictField(child=serializers.IntegerField(), help_text="Reason -> rows.")
+    examples = serializers.ListField(
+        child=serializers.ListField(), help_text="The first skipped rows: number as a spreadsheet shows it, reason."
+    )
+    shortened = serializers.DictField(child=serializers.IntegerField(), help_text="Field -> cells cut to its length.")
+    recognised = serializers.DictField(child=serializers.CharField(), help_text="Header -> field.")
+    ignored = serializers.ListField(child=serializers.CharField(), help_text="Headers without a meaning here.")
+    encoding = serializers.CharField()
+    delimiter = serializers.CharField()
+
+
+class Created(CampaignSerializer):
+    messages = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Parts of the Apollo URL that have no effect."
+    )
+    leads_imported = ImportReportSerializer(read_only=True, allow_null=True)
+
+    class Meta(CampaignSerializer.Meta):
+        fields = (*CampaignSerializer.Meta.fields, "messages", "leads_imported")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]

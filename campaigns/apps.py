@@ -1,0 +1,13 @@
+"""The app of campaigns; it listens to the breakers."""
+
+from django.apps import AppConfig
+
+
+class CampaignsConfig(AppConfig):
+    name = "campaigns"
+
+    def ready(self) -> None:
+        from campaigns.cascade import handle_circuit_breaker_opened
+        from circuitbreakers.signals import breaker_opened
+
+        breaker_opened.connect(handle_circuit_breaker_opened, dispatch_uid="campaigns.cascade")

@@ -1,0 +1,94 @@
+"""The cascade: an opening becomes an incident, a system pause, and every RUNNING campaign PAUSED, in one transaction.
+
+Job rows follow later: the supervisor alone moves them (lifecycle.align_jobs).
+"""
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from campaigns.models import Campaign
+from campaigns.wake import wake_supervisor
+from circuitbreakers import events, incidents, pauses
+from circuitbreakers.locks import switch_lock
+from circuitbreakers.models import Event, Incident, QueuePause
+from circuitbreakers.switch import Opening
+
+logger = logging.getLogger(__name__)
+
+# How long a campaign row that somebody else has locked may hold up the others.
+LOCK_TIMEOUT = "500ms"
+
+
+def handle_circuit_breaker_opened(opening: Opening, **kwargs: Any) -> None:
+    """Receiver of `breaker_opened`: ANY opening pauses ALL running campaigns, no threshold, no dependency check.
+
+    Does nothing when the incident exists: somebody finished this already, and an operator may have resumed since.
+    """
+    with switch_lock():
+        incident = incidents.open_incident(opening)
+        if incident is None:
+            return
+        paused = pause_running(opening.service, incident)
+        Incident.objects.filter(pk=incident.pk).update(campaigns_paused=len(paused))
+        wake_supervisor()
+
+
+def pause_running(service: str, incident: Incident | None) -> list[int]:
+    """Pause every RUNNING campaign for an opening of `service`; the ids. Call it under the switch lock."""
+    running = Campaign.objects.filter(status=Campaign.Status.RUNNING)
+    ids = {"service": service, "incident": incident.pk if incident else None}
+    logger.info(
+        "Evaluating campaigns for service %s failure - %d campaigns affected", service, running.count(), extra=ids
+    )
+    message = f"System pause: {service} circuit breaker opened"
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            paused = _pause(running, message)
+    except DatabaseError:
+        # A row is stuck: pause the others; the supervisor repeats until it gets that one, and names it.
+        free = list(running.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        paused = _pause(running.filter(pk__in=free), message) if free else []
+    Event.objects.bulk_create(
+        [
+            events.build("campaign", pk, "paused", actor=events.BREAKER, reason=message, incident=incident,
+                         before={"status": "RUNNING"}, after={"status": "PAUSED"})
+            for pk in paused
+        ],
+        batch_size=1000,
+    )  # fmt: skip
+    for pk in paused:
+        logger.warning(
+            "Campaign %s paused due to %s circuit breaker opened", pk, service, extra={**ids, "campaign": pk}
+        )
+    return paused
+
+
+def _pause(campaigns: QuerySet[Campaign], message: str) -> list[int]:
+    """One UPDATE of them all; their ids. Under the switch lock nobody else moves a campaign in between."""
+    ids = list(campaigns.order_by("pk").values_list("pk", flat=True))
+    Campaign.objects.filter(pk__in=ids, status=Campaign.Status.RUNNING).update(
+        status=Campaign.Status.PAUSED, status_message=message, system_paused_at=timezone.now()
+    )
+    return ids
+
+
+def finish_cascades() -> int:
+    """Pause what still runs under a standing system pause: a row that was stuck. Returns how many it paused."""
+    if not QueuePause.objects.filter(key=QueuePause.SYSTEM, ended_at=None).exists():
+        return 0
+    if not Campaign.objects.filter(status=Campaign.Status.RUNNING).exists():
+        return 0
+    with switch_lock():
+        if pauses.standing(QueuePause.SYSTEM) is None:
+            return 0
+        incident = incidents.current()
+        stuck = list(Campaign.objects.filter(status=Campaign.Status.RUNNING).values_list("pk", flat=True))
+        if not stuck:
+            return 0
+        logger.warning("Campaigns still running under the system pause: %s", stuck[:20])
+        return len(pause_running(incident.service if incident else "unknown", incident))

@@ -1,0 +1,238 @@
+"""The life of a job in PostgreSQL: claim, hand back, book, reclaim. Workers call these; nobody else moves theirs.
+
+Every verb is conditional on the fencing number of the claim: a worker that was thought dead and wakes up changes
+nothing but the books.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from campaigns.models import Job, Lead
+from campaigns.pipeline import MAX_CRASHES, after_failure
+from campaigns.wake import wake_supervisor
+
+logger = logging.getLogger(__name__)
+
+# The lease outlives the call's total deadline by this much (seconds).
+LEASE_MARGIN = 40
+
+CLAIM = """
+UPDATE jobs SET status = 'PROCESSING', fence = fence + 1, worker = %s, claimed_at = statement_timestamp(),
+    lease_until = statement_timestamp() + %s
+FROM campaigns c
+WHERE jobs.id = %s AND jobs.status = 'PENDING' AND jobs.run_at <= statement_timestamp()
+    AND c.id = jobs.campaign_id AND c.status = 'RUNNING'
+RETURNING jobs.id
+"""
+
+# A reclaimer's `unknown` is upgraded by the worker that knows; nothing else is ever overwritten.
+BOOK = """
+INSERT INTO vendor_calls (job_id, fence, campaign_id, service, kind, admitted_at, duration_ms, http_status, outcome,
+    error, request_id, credits, tokens_in, tokens_out, cost_usd, worker)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (job_id, fence) DO UPDATE SET duration_ms = excluded.duration_ms, http_status = excluded.http_status,
+    outcome = excluded.outcome, error = left('late: ' || excluded.error, 500), request_id = excluded.request_id,
+    credits = excluded.credits, tokens_in = excluded.tokens_in,
+    tokens_out = excluded.tokens_out, cost_usd = excluded.cost_usd
+WHERE vendor_calls.outcome = 'unknown' AND excluded.outcome <> 'unknown'
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """How one admitted call ended, for the ledger. `outcome`: success, a failure type, or unknown."""
+
+    admitted_at: datetime
+    outcome: str
+    duration_ms: int | None = None
+    http_status: int | None = None
+    error: str = ""
+    request_id: str = ""
+    credits: Decimal = Decimal(0)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+@dataclass
+class Done:
+    """What a job leaves behind: changes to its lead, and the jobs that follow."""
+
+    lead: dict[str, Any] = field(default_factory=dict)
+    next_kind: str = ""
+    end: str = ""
+    end_reason: str = ""
+    effects: Callable[[], object] | None = None
+    without_call: bool = False
+
+
+def lease_seconds(service: str) -> float:
+    """Longer than the call can take, by contract more than 30 s longer."""
+    return deadline(service) + LEASE_MARGIN
+
+
+def deadline(service: str) -> float:
+    """Seconds after which a call of `service` is cut off."""
+    return float(settings.VENDORS[service]["deadline"])
+
+
+def claim(pk: int, service: str, worker: str) -> Job | None:
+    """PENDING -> PROCESSING under the next fencing number; None when there is nothing to do (a stale message)."""
+    with connection.cursor() as cursor:
+        parameters: list[Any] = [worker, timedelta(seconds=lease_seconds(service)), pk]
+        cursor.execute(CLAIM, parameters)
+        if cursor.fetchone() is None:
+            return None
+    return Job.objects.select_related("campaign", "lead").get(pk=pk)
+
+
+def _ours(job: Job):  # type: ignore[no-untyped-def]
+    return Job.objects.filter(pk=job.pk, fence=job.fence, status=Job.Status.PROCESSING)
+
+
+def hand_back(job: Job, *, until: datetime | None = None) -> bool:
+    """PROCESSING -> PENDING, nothing spent: the gate refused. False when the job is no longer ours."""
+    changes: dict[str, Any] = {"status": Job.Status.PENDING, "lease_until": None, "sent_at": None}
+    if until:
+        changes["run_at"] = until
+    return bool(_ours(job).update(**changes))
+
+
+def book(job: Job, call: Call) -> None:
+    """One row in the ledger for this claim; see BOOK."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BOOK,
+            [job.pk, job.fence, job.campaign_id, job.service, job.kind, call.admitted_at, call.duration_ms,
+             call.http_status, call.outcome, call.error[:500], call.request_id[:100], call.credits, call.tokens_in,
+             call.tokens_out, call.cost_usd, job.worker],
+        )  # fmt: skip
+
+
+def complete(job: Job, done: Done, call: Call | None) -> bool:
+    """Save a result: lead, next job and ledger in one transaction. False when the job was no longer ours.
+
+    The call is booked in any case: what was billed stays on the books even when its result came too late.
+    """
+    with transaction.atomic():
+        if call:
+            book(job, call)
+        if not _ours(job).update(
+            status=Job.Status.COMPLETED,
+            completed_at=Now(),
+            lease_until=None,
+            error=None,
+            failure_type="",
+            without_call=done.without_call,
+        ):
+            logger.warning("Result of job %s came too late: booked only", job.pk, extra={"job": job.pk})
+            return False
+        if done.effects:
+            done.effects()
+        if job.lead_id:
+            _move_lead(job, job.lead_id, done)
+        wake_supervisor()
+    return True
+
+
+def _move_lead(job: Job, lead: int, done: Done) -> None:
+    changes = dict(done.lead)
+    if done.end:
+        changes.update(state=done.end, ended_at=timezone.now(), end_reason=done.end_reason[:300])
+    if done.next_kind:
+        changes["stage"] = done.next_kind
+    # A campaign that was cancelled meanwhile has ended its leads; what was paid for is kept, a push is a push.
+    leads = Lead.objects.filter(pk=lead)
+    if not changes:
+        return
+    if done.end == Lead.State.PUSHED:
+        leads.update(**changes)
+    elif leads.filter(state=Lead.State.OPEN).update(**changes):
+        if done.next_kind:
+            add([Job(campaign_id=job.campaign_id, lead_id=job.lead_id, kind=done.next_kind)])
+    elif done.lead:
+        leads.update(**done.lead)
+
+
+def add(jobs: list[Job]) -> int:
+    """Insert jobs that do not exist yet; their service follows from their kind."""
+    from campaigns.pipeline import SERVICE_OF
+
+    for job in jobs:
+        job.service = SERVICE_OF[job.kind]
+    return len(Job.objects.bulk_create(jobs, ignore_conflicts=True))
+
+
+def failed(job: Job, failure_type: str, message: str, call: Call | None, *, retry_after: float | None = None) -> bool:
+    """Book a failed call and do to the job what contract section 11 says. False when the job was no longer ours."""
+    verdict = after_failure(failure_type, job.attempts, retry_after)
+    with transaction.atomic():
+        if call:
+            book(job, call)
+        if verdict.ends:
+            return end_failed(job, failure_type, message, attempts=verdict.attempts)
+        return bool(
+            _ours(job).update(
+                status=Job.Status.PENDING,
+                lease_until=None,
+                sent_at=None,
+                attempts=verdict.attempts,
+                error=message,
+                failure_type=failure_type,
+                run_at=Now() + timedelta(seconds=verdict.wait),
+            )
+        )
+
+
+def end_failed(job: Job, failure_type: str, message: str, **counters: int) -> bool:
+    """PROCESSING -> FAILED, the lead too; others go on. Call it in a transaction. False when it was not ours."""
+    changed = _ours(job).update(
+        status=Job.Status.FAILED,
+        completed_at=Now(),
+        lease_until=None,
+        error=message,
+        failure_type=failure_type,
+        **counters,
+    )
+    if changed and job.lead_id:
+        Lead.objects.filter(pk=job.lead_id, state=Lead.State.OPEN).update(
+            state=Lead.State.FAILED, ended_at=Now(), end_reason=f"{job.kind} failed: {failure_type}"[:300]
+        )
+    if changed:
+        logger.warning(
+            "Job %s failed for good: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id}
+        )
+        wake_supervisor()
+    return bool(changed)
+
+
+def lost(job: Job, *, call: Call | None, crashed: bool, message: str) -> bool:
+    """Hand back a job whose worker died or whose answer was lost; poison after three crashes. False if not ours."""
+    with transaction.atomic():
+        if call:
+            book(job, call)
+        crashes = job.crashes + crashed
+        if crashed and crashes >= MAX_CRASHES:
+            return end_failed(job, "unknown", f"Poison: {message}", crashes=crashes)
+        return bool(
+            _ours(job).update(
+                status=Job.Status.PENDING,
+                lease_until=None,
+                sent_at=None,
+                error=message,
+                failure_type="unknown",
+                crashes=F("crashes") + int(crashed),
+                # One crash may be bad luck: at once. A second one waits, so that a bad deploy can be undone.
+                run_at=Now() + timedelta(seconds=60 if crashes > 1 else 0),
+            )
+        )

@@ -1,0 +1,226 @@
+"""The verbs on a campaign: create, start, pause, resume, cancel, retry. Doors parse, call one of these, report.
+
+Every verb that changes who may run holds the switch lock for its status flip only; jobs follow afterwards.
+"""
+
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from campaigns import feed
+from campaigns.models import Campaign, Job, Lead
+from campaigns.wake import wake_supervisor
+from circuitbreakers import events, incidents, pauses, switch
+from circuitbreakers.locks import switch_lock
+from circuitbreakers.models import Incident, QueuePause
+
+logger = logging.getLogger(__name__)
+
+Status = Campaign.Status
+
+
+class MoveRefused(Exception):
+    """The state forbids this move; the text says what to do. Nothing has changed."""
+
+
+def create(*, actor: events.Actor, **fields: Any) -> Campaign:
+    """A new campaign, CREATED. Raises ValidationError for fields that are not fit."""
+    campaign = Campaign(created_by=actor.name, **fields)
+    with transaction.atomic():
+        campaign.full_clean(exclude=["idempotency_key"])
+        campaign.save()
+        events.record("campaign", campaign.pk, "created", actor=actor, after={"name": campaign.name})
+    return campaign
+
+
+def start(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
+    """CREATED -> RUNNING, and its first jobs. Raises DoesNotExist, MoveRefused, RedisUnavailable."""
+    with switch_lock():
+        campaign = Campaign.objects.get(pk=pk)
+        if campaign.status != Status.CREATED:
+            raise MoveRefused(f"Campaign {pk} was started already: it is {campaign.status}.")
+        if campaign.search is None and not campaign.leads.exists():
+            raise MoveRefused(f"Campaign {pk} has no leads. Import a CSV or give it an Apollo search first.")
+        require_active_queue()
+        move(campaign, Status.RUNNING, "", verb="started", actor=actor, reason=reason, started_at=timezone.now())
+    feed.feed()
+    wake_supervisor()
+    return campaign
+
+
+def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
+    """An operator's pause of one campaign; it survives a queue resume. Its jobs follow within a second or two."""
+    with switch_lock():
+        campaign = Campaign.objects.get(pk=pk)
+        if campaign.status not in (Status.RUNNING, Status.PAUSED):
+            raise MoveRefused(f"Campaign {pk} is {campaign.status}: only a running one can be paused.")
+        if campaign.operator_paused_at:
+            raise MoveRefused(f"Campaign {pk} is paused already, by {campaign.operator_paused_by}.")
+        text = reason.strip() or "No reason given"
+        message = campaign.status_message if campaign.system_paused_at else f"Paused by {actor.name}: {text}"
+        move(
+            campaign,
+            Status.PAUSED,
+            message,
+            verb="paused",
+            actor=actor,
+            reason=text,
+            operator_paused_at=timezone.now(),
+            operator_paused_by=actor.name,
+            operator_pause_reason=text[:500],
+        )
+        wake_supervisor()
+    return campaign
+
+
+def resume(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
+    """Lift an operator's pause of one campaign. What the system paused, only the queue resume brings back."""
+    with switch_lock():
+        campaign = Campaign.objects.get(pk=pk)
+        if campaign.status != Status.PAUSED:
+            raise MoveRefused(f"Campaign {pk} is {campaign.status}: only a paused one can be resumed.")
+        if campaign.system_paused_at:
+            raise MoveRefused(
+                f"Campaign {pk} was paused by the system: {campaign.status_message}. "
+                "Reset the breaker, then resume the queue: that brings back all of them."
+            )
+        require_active_queue()
+        move(
+            campaign,
+            Status.RUNNING,
+            f"Campaign resumed by {actor.name}",
+            verb="resumed",
+            actor=actor,
+            reason=reason,
+            operator_paused_at=None,
+            operator_paused_by="",
+            operator_pause_reason="",
+        )
+        wake_supervisor()
+    return campaign
+
+
+def cancel(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
+    """End a campaign for good; a call in flight finishes and is booked, nothing new starts."""
+    with switch_lock():
+        campaign = Campaign.objects.get(pk=pk)
+        if campaign.finished:
+            raise MoveRefused(f"Campaign {pk} has ended already: it is {campaign.status}.")
+        move(
+            campaign,
+            Status.CANCELLED,
+            f"Cancelled by {actor.name}" + (f": {reason}" if reason else ""),
+            verb="cancelled",
+            actor=actor,
+            reason=reason,
+            finished_at=timezone.now(),
+            system_paused_at=None,
+            operator_paused_at=None,
+            operator_paused_by="",
+            operator_pause_reason="",
+        )
+        wake_supervisor()
+    return campaign
+
+
+def retarget(pk: int, *, target: str, actor: events.Actor, reason: str = "") -> Campaign:
+    """Push into another campaign at Instantly from now on; what has been pushed stays where it is. '' has one made."""
+    with switch_lock():
+        campaign = Campaign.objects.get(pk=pk)
+        if campaign.finished:
+            raise MoveRefused(f"Campaign {pk} has ended already: it is {campaign.status}.")
+        before, campaign.instantly_campaign_id = campaign.instantly_campaign_id, target.strip()
+        campaign.clean_fields(exclude=[f.name for f in Campaign._meta.fields if f.name != "instantly_campaign_id"])
+        campaign.save(update_fields=["instantly_campaign_id"])
+        events.record(
+            "campaign",
+            pk,
+            "retargeted",
+            actor=actor,
+            reason=reason,
+            before={"instantly_campaign_id": before},
+            after={"instantly_campaign_id": campaign.instantly_campaign_id},
+        )
+        if not campaign.instantly_campaign_id:
+            # One that was made before, or could not be made, is made anew.
+            campaign.jobs.filter(kind="prepare", status__in=[Job.Status.FAILED, Job.Status.COMPLETED]).update(
+                status=Job.Status.PENDING, completed_at=None, attempts=0, crashes=0, error=None, run_at=timezone.now()
+            )
+        wake_supervisor()
+    return campaign
+
+
+def retry_failed(pk: int, *, actor: events.Actor, reason: str = "") -> int:
+    """Put back what FAILED through a vendor's fault, paying only for what was not paid; how many jobs.
+
+    A campaign that had ended runs again. What the vendor called invalid stays failed: it would fail again.
+    """
+    with switch_lock():
+        campaign = Campaign.objects.get(pk=pk)
+        if campaign.status in (Status.CREATED, Status.CANCELLED):
+            raise MoveRefused(f"Campaign {pk} is {campaign.status}: there is nothing to retry.")
+        failed = campaign.jobs.filter(status=Job.Status.FAILED).exclude(failure_type="invalid_request")
+        if not failed.exists():
+            return 0
+        if campaign.finished:
+            require_active_queue()
+            move(campaign, Status.RUNNING, "", verb="reopened", actor=actor, reason=reason, finished_at=None)
+            # Its target at Instantly was not needed when it ended; now its leads would wait for it for ever.
+            campaign.jobs.filter(kind="prepare", status=Job.Status.CANCELLED).update(
+                status=Job.Status.PENDING, completed_at=None, error=None, run_at=timezone.now()
+            )
+        Lead.objects.filter(campaign=campaign, state=Lead.State.FAILED).filter(
+            Exists(failed.filter(lead=OuterRef("pk")))
+        ).update(state=Lead.State.OPEN, ended_at=None, end_reason="")
+        count = failed.update(
+            status=Job.Status.PENDING, completed_at=None, attempts=0, crashes=0, error=None, run_at=timezone.now()
+        )
+        events.record("campaign", pk, "retried_failed", actor=actor, reason=reason, after={"jobs": count})
+        wake_supervisor()
+    return count
+
+
+def require_active_queue() -> None:
+    """Raise MoveRefused unless calls may be made; an operator's pause of single services only makes jobs wait."""
+    snapshot = switch.read_all()
+    shut = [f"{s.service} ({s.at(snapshot.now)})" for s in snapshot.breakers.values() if s.state != "closed"]
+    if shut:
+        raise MoveRefused(f"Circuit breakers are not closed: {', '.join(shut)}. Reset them, then resume the queue.")
+    if pauses.standing(QueuePause.SYSTEM) or "system" in snapshot.pauses:
+        raise MoveRefused("The queue is paused by the system. Resume the queue first.")
+    if everything := pauses.standing(QueuePause.ALL):
+        raise MoveRefused(f"The queue is paused by {everything.actor}: {everything.reason}. Resume it first.")
+
+
+def move(
+    campaign: Campaign,
+    status: str,
+    message: str,
+    *,
+    verb: str,
+    actor: events.Actor,
+    reason: str,
+    incident: Incident | None = None,
+    **fields: Any,
+) -> None:
+    """The one way of a campaign from state to state, with its event. Call it under the switch lock."""
+    before = campaign.status
+    campaign.status = status
+    campaign.status_message = message[:500]
+    for name, value in fields.items():
+        setattr(campaign, name, value)
+    campaign.save(update_fields=["status", "status_message", *fields])
+    events.record(
+        "campaign",
+        campaign.pk,
+        verb,
+        actor=actor,
+        reason=reason,
+        before={"status": before},
+        after={"status": status},
+        incident=incident or incidents.current(),
+    )
+    logger.info("Campaign %s %s by %s", campaign.pk, verb, actor.name, extra={"campaign": campaign.pk})

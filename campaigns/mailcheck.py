@@ -1,0 +1,101 @@
+"""What a written mail must not contain before it is pushed: gaps, markup, and links that nobody gave."""
+
+import re
+
+from campaigns.addresses import domain_and_parents, domain_of, normalise, normalise_domain
+from campaigns.models import Lead
+
+MAX_SUBJECT = 150
+MIN_BODY, MAX_BODY = 40, 5000
+
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+BRACES = re.compile(r"\{[^{}\n]{0,80}\}|\{\{|\}\}|%[A-Za-z_]{2,40}%|\$[A-Z_]{3,40}\b")
+# [Name], [your company]; not [1], which marks a source.
+BRACKETS = re.compile(r"\[[^\W\d_][^\[\]\n]{1,60}\]")
+TAG = re.compile(r"<!--|</?[A-Za-z][\w-]{0,30}(?:\s[^<>]{0,200})?/?>")
+
+# Endings that a mail program turns into a link, and that people do not type by accident ("e.g.", "Node.js").
+ENDINGS = (
+    "com net org io co ai app dev info biz xyz site online shop store link click top club tech cloud agency live"
+    " ly ru cn uk de fr nl es it ch at be us eu ca au in br pl se no fi dk cz jp example"
+)
+URL = re.compile(r"(?i:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|\b(?:mailto|tel|javascript|data):)[^\s<>\"”“»«]+")
+BARE = re.compile(
+    rf"(?<![\w@./-])(?:[\w-]{{1,63}}\.)+(?:(?:{ENDINGS.replace(' ', '|')})(?![\w-]|\.\w)|[a-z]{{2,24}}(?=/\w))"
+    r"(?:/[^\s<>\"”“»«]*)?"
+)
+EMAIL = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.)+[\w-]{2,63}")
+TRAILING = ".,;:!?)]}'\u2019*_"
+
+
+def check_mail(subject: str, body: str, lead: Lead, template: str) -> list[str]:
+    """What speaks against sending this mail, as sentences; empty if nothing does.
+
+    Given links are those of the template, literally, and the lead's own domain, profile and address.
+    """
+    problems: list[str] = []
+    if not subject.strip():
+        problems.append("The subject is empty.")
+    if not body.strip():
+        problems.append("The body is empty.")
+    elif len(body.strip()) < MIN_BODY:
+        problems.append(f"The body has {len(body.strip())} characters; at least {MIN_BODY} are expected.")
+    if len(subject) > MAX_SUBJECT:
+        problems.append(f"The subject has {len(subject):,} characters; at most {MAX_SUBJECT} are allowed.")
+    if len(body) > MAX_BODY:
+        problems.append(f"The body has {len(body):,} characters; at most {MAX_BODY:,} are allowed.")
+    if "\n" in subject or "\r" in subject:
+        problems.append("The subject has more than one line.")
+    text = f"{subject[:MAX_BODY]}\n{body[:MAX_BODY]}"
+    if CONTROLS.search(text):
+        problems.append("The mail contains control characters.")
+    if gaps := unfilled(text, lead):
+        problems.append(f"A placeholder was not filled: {', '.join(gaps[:5])}.")
+    if tags := list(dict.fromkeys(TAG.findall(text))):
+        problems.append(f"The mail contains markup: {', '.join(tags[:5])}.")
+    if strange := links(text) - given(lead, template):
+        problems.append(f"The mail contains a link that was not given: {', '.join(sorted(strange)[:5])}.")
+    return problems
+
+
+def unfilled(text: str, lead: Lead) -> list[str]:
+    """{first_name}, {{company}}, %NAME%, [Your name]; brackets that belong to the lead's company or title are none."""
+    own = f"{lead.company}\n{lead.title}"
+    gaps = [*BRACES.findall(text), *(found for found in BRACKETS.findall(text) if found not in own)]
+    return list(dict.fromkeys(gaps))
+
+
+def links(text: str) -> set[str]:
+    """Every link and address in a text, in one form: `https://acme.example/demo` and `Acme.example/demo/` are equal."""
+    found: set[str] = set()
+    rest = text
+    for pattern in (URL, EMAIL, BARE):
+        found.update(canonical(match) for match in pattern.findall(rest))
+        rest = pattern.sub(" ", rest)
+    return found - {""}
+
+
+def canonical(link: str) -> str:
+    text = link.rstrip(TRAILING)
+    text = re.sub(r"(?i)^https?://", "", text)
+    text = re.sub(r"(?i)^(?:www\.|mailto:(?=[^:]*@))", "", text)
+    host, slash, path = text.partition("/")
+    return f"{host.lower()}{slash}{path}".rstrip("/")
+
+
+def given(lead: Lead, template: str) -> set[str]:
+    """The links that may appear. Not those in a name, title or company: anybody may write them there.
+
+    A company that is called by its domain (Booking.com) may be named, if that is its domain.
+    """
+    allowed = links(template)
+    data = lead.data or {}
+    for value in (lead.company_domain, str(data.get("website") or "")):
+        if domain := normalise_domain(value):
+            allowed.add(domain)
+    if profile := str(data.get("linkedin_url") or ""):
+        allowed.add(canonical(profile))
+    if address := normalise(lead.email or ""):
+        allowed.add(address)
+        allowed.update(domain_and_parents(domain_of(address)))
+    return allowed

@@ -1,0 +1,235 @@
+"""`manage.py campaign`: make campaigns, import and export leads, start, pause, resume, retry, cancel."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from campaigns import apollo_url, finish, lifecycle, prompts, spend
+from campaigns.csvfile import ImportRefused
+from campaigns.exporting import export_csv
+from campaigns.importing import ImportReport, import_csv
+from campaigns.models import Campaign, Lead
+from config.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
+
+LISTED = 50
+
+
+class Command(VerbCommand):
+    help = "Make campaigns, import and export leads, start, pause, resume, retry and cancel."
+    refusals = (lifecycle.MoveRefused, ImportRefused)
+
+    def add_verbs(self) -> None:
+        create = self.verb("create", "a new campaign, from a CSV or an Apollo people search", changes=True)
+        create.add_argument("name")
+        source = create.add_mutually_exclusive_group()
+        source.add_argument("--csv", type=Path, metavar="FILE", help="leads in Apollo's export format")
+        source.add_argument("--apollo-url", metavar="URL", help="a people search, as copied from Apollo's app")
+        create.add_argument("--max-leads", type=int, default=100, metavar="N", help="of a search (default 100)")
+        create.add_argument("--instantly-campaign", default="", metavar="ID", help="made at start when not given")
+        create.add_argument("--start", action="store_true")
+        importing = self.verb("import", "add the leads of a CSV", changes=True)
+        importing.add_argument("id", type=int)
+        importing.add_argument("file", type=Path)
+        importing.add_argument("--skipped", type=Path, metavar="FILE", help="write the skipped rows and why to a CSV")
+        importing.add_argument("--encoding", help="of the file, if it is not UTF-8 (latin-1, cp1252, ...)")
+        for name, text in (
+            ("start", "CREATED -> RUNNING"),
+            ("pause", "an operator's pause; it survives a queue resume"),
+            ("resume", "lift an operator's pause"),
+            ("retry-failed", "put back what failed through a vendor's fault"),
+            ("cancel", "end it for good"),
+        ):
+            self.verb(name, text, changes=True).add_argument("id", type=int)
+        target = self.verb("target", "push into another campaign at Instantly", changes=True)
+        target.add_argument("id", type=int)
+        target.add_argument("instantly_campaign", metavar="INSTANTLY_ID", help="'' has one made")
+        preview = self.verb("preview", "the instructions and prompts for one lead; sends nothing")
+        preview.add_argument("id", type=int)
+        preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
+        status = self.verb("status", "one campaign, or the latest ones")
+        status.add_argument("id", type=int, nargs="?")
+        export = self.verb("export", "all leads as CSV")
+        export.add_argument("id", type=int)
+        export.add_argument("file", type=Path, nargs="?", help="default: standard output")
+
+    def create(self, options: dict[str, Any]) -> None:
+        actor = self.actor(options)
+        fields: dict[str, Any] = {
+            "name": options["name"],
+            "max_leads": options["max_leads"],
+            "instantly_campaign_id": options["instantly_campaign"],
+        }
+        messages: list[str] = []
+        if options["apollo_url"]:
+            try:
+                search = apollo_url.from_url(options["apollo_url"])
+            except ValueError as error:
+                raise CommandError(str(error), returncode=WRONG_USAGE) from None
+            fields |= {"search": search.params, "search_url": options["apollo_url"]}
+            messages = search.messages
+        if options["csv"]:
+            _readable(options["csv"])
+        campaign = lifecycle.create(actor=actor, **fields)
+        report = None
+        if options["csv"]:
+            try:
+                report = self._import(campaign, options["csv"], options)
+            except ImportRefused as error:
+                lifecycle.cancel(campaign.pk, actor=actor, reason=f"Import refused: {error}")
+                raise
+        if options["start"]:
+            campaign = lifecycle.start(campaign.pk, actor=actor, reason=options["reason"])
+        data = {"id": campaign.pk, "name": campaign.name, "status": campaign.status, "messages": messages}
+        lines = [f"Campaign {campaign.pk} created: {campaign.name}", *messages]
+        if report:
+            data["import"] = report_as_dict(report)
+            lines += report_lines(report)
+        self.show(data, *lines, f"It is {campaign.status}.")
+
+    def do_import(self, options: dict[str, Any]) -> None:
+        _readable(options["file"])
+        campaign = Campaign.objects.get(pk=options["id"])
+        report = self._import(campaign, options["file"], options)
+        self.show({"id": campaign.pk, **report_as_dict(report)}, *report_lines(report))
+
+    def _import(self, campaign: Campaign, path: Path, options: dict[str, Any]) -> ImportReport:
+        skipped = options.get("skipped")
+        with path.open("rb") as stream:
+            arguments: dict[str, Any] = {
+                "actor": self.actor(options),
+                "encoding": options.get("encoding"),
+                "progress": self._progress(path.stat().st_size),
+            }
+            if skipped is None:
+                return import_csv(campaign, stream, **arguments)
+            with skipped.open("w", newline="", encoding="utf-8") as target:
+                return import_csv(campaign, stream, skipped_to=target, **arguments)
+
+    def _progress(self, size: int) -> Callable[[int, int], None] | None:
+        """A bar on a terminal; nothing for programs."""
+        if self.as_json or not sys.stderr.isatty():
+            return None
+
+        def show(read: int, rows: int) -> None:
+            share = min(read / size, 1.0) if size else 1.0
+            bar = ("#" * round(share * 30)).ljust(30)
+            self.stderr.write(f"\r[{bar}] {share:4.0%} {rows:,} rows", ending="\n" if share >= 1 else "")
+
+        return show
+
+    def start(self, options: dict[str, Any]) -> None:
+        self._moved(lifecycle.start(options["id"], actor=self.actor(options), reason=options["reason"]))
+
+    def pause(self, options: dict[str, Any]) -> None:
+        self._moved(lifecycle.pause(options["id"], actor=self.actor(options), reason=options["reason"]))
+
+    def resume(self, options: dict[str, Any]) -> None:
+        self._moved(lifecycle.resume(options["id"], actor=self.actor(options), reason=options["reason"]))
+
+    def cancel(self, options: dict[str, Any]) -> None:
+        self._moved(lifecycle.cancel(options["id"], actor=self.actor(options), reason=options["reason"]))
+
+    def retry_failed(self, options: dict[str, Any]) -> None:
+        count = lifecycle.retry_failed(options["id"], actor=self.actor(options), reason=options["reason"])
+        self.show({"id": options["id"], "jobs": count}, f"{count} failed jobs of campaign {options['id']} put back.")
+
+    def target(self, options: dict[str, Any]) -> None:
+        campaign = lifecycle.retarget(
+            options["id"],
+            target=options["instantly_campaign"],
+            actor=self.actor(options),
+            reason=options["reason"],
+        )
+        target = campaign.instantly_campaign_id
+        self.show(
+            {"id": campaign.pk, "instantly_campaign_id": target, "status": campaign.status},
+            f"Campaign {campaign.pk} pushes into {target or 'a campaign to be made'}. It is {campaign.status}.",
+        )
+
+    def preview(self, options: dict[str, Any]) -> None:
+        campaign = Campaign.objects.get(pk=options["id"])
+        lead = Lead.objects.get(pk=options["lead"], campaign=campaign) if options["lead"] is not None else None
+        shown = prompts.preview(campaign, lead)
+        lines = [f"Campaign {campaign.pk} ({campaign.name}), {shown.lead}. {shown.missing}".rstrip()]
+        for kind, (instructions, prompt) in (("research", shown.research), ("mail", shown.mail)):
+            tokens = prompts.estimate_tokens(instructions + prompt)
+            lines += [
+                f"\n=== {kind}: instructions",
+                instructions,
+                f"\n=== {kind}: prompt (about {tokens} tokens in all)",
+            ]
+            lines.append(prompt)
+        self.show(dataclasses.asdict(shown), *lines)
+
+    def _moved(self, campaign: Campaign) -> None:
+        self.show(
+            {"id": campaign.pk, "status": campaign.status, "status_message": campaign.status_message},
+            f"Campaign {campaign.pk} is {campaign.status}. {campaign.status_message}".rstrip(),
+        )
+
+    def status(self, options: dict[str, Any]) -> None:
+        if options["id"] is None:
+            rows = list(Campaign.objects.values("id", "name", "status", "status_message")[:LISTED])
+            self.show(
+                {"mode": settings.MODE, "campaigns": rows},
+                f"Mode: {settings.MODE.upper()}",
+                table(["id", "name", "status", "message"], [list(row.values()) for row in rows]),
+            )
+            return
+        campaign = Campaign.objects.get(pk=options["id"])
+        progress = finish.count(campaign)
+        spent = spend.by_service(campaign=campaign.pk)
+        self.show(
+            {"mode": settings.MODE, "id": campaign.pk, "name": campaign.name, "status": campaign.status,
+             "status_message": campaign.status_message, **progress,
+             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()}},
+            f"Mode: {settings.MODE.upper()}",
+            f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
+            *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
+            table(["service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD"],
+                  [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]),
+        )  # fmt: skip
+
+    def export(self, options: dict[str, Any]) -> None:
+        campaign = Campaign.objects.get(pk=options["id"])
+        if options["file"] is None:
+            for block in export_csv(campaign):
+                sys.stdout.buffer.write(block)
+            sys.stdout.buffer.flush()
+            return
+        # A file appears under its name only when it is whole.
+        partial = options["file"].with_name(options["file"].name + ".part")
+        with partial.open("wb") as target:
+            for block in export_csv(campaign):
+                target.write(block)
+        partial.replace(options["file"])
+        count = campaign.leads.count()
+        self.show({"id": campaign.pk, "leads": count}, f"{count} leads written to {options['file']}")
+
+
+def _readable(path: Path) -> None:
+    if not path.is_file():
+        raise CommandError(f"There is no file {path}.", returncode=REFUSED)
+
+
+def report_as_dict(report: ImportReport) -> dict[str, Any]:
+    """An import's report for JSON."""
+    return {
+        "rows": report.rows,
+        "taken": report.taken,
+        "skipped": report.skipped,
+        "examples": report.examples,
+        "recognised": report.recognised,
+        "ignored": report.ignored,
+    }
+
+
+def report_lines(report: ImportReport) -> list[str]:
+    """An import's report for people."""
+    lines = [f"{report.rows} rows: {report.taken} taken, {sum(report.skipped.values())} skipped"]
+    return lines + [f"  {count} {reason}" for reason, count in report.skipped.items()]

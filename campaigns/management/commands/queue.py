@@ -1,0 +1,97 @@
+"""`manage.py queue`: status, plan, an operator's own pauses, and the queue resume."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from campaigns import recovery, status
+from circuitbreakers import pauses
+from config.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
+
+
+class Command(VerbCommand):
+    help = "Look at the queue, pause it, plan its resume and resume it."
+    refusals = (recovery.ResumeRefused, pauses.SwitchRefused)
+
+    def add_verbs(self) -> None:
+        self.verb("status", "breakers, queue, jobs and campaigns")
+        self.verb("plan", "what a resume would need and do")
+        pause = self.verb("pause", "an operator's own pause of one service's queue, or of all", changes=True)
+        resume = self.verb(
+            "resume", "the queue resume; with a service or --all, lift an operator's own pause", changes=True
+        )
+        for parser in (pause, resume):
+            parser.add_argument("service", nargs="?")
+            parser.add_argument("--all", action="store_true", dest="everything", help="every service")
+
+    def status(self, options: dict[str, Any]) -> None:
+        data = status.queue_status()
+        rows = [
+            [name, b["circuit_state"], data["queue"][name], data["paused_jobs"].get(name, 0), b["reason"]]
+            for name, b in data["circuit_breakers"].items()
+        ]
+        self.show(
+            data,
+            f"Mode: {settings.MODE.upper()}",
+            table(["service", "breaker", "queue", "paused jobs", "reason"], rows),
+            f"Campaigns: {listed(data['campaigns'])}",
+            f"Jobs: {listed(data['jobs'])}",
+            *(
+                f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
+                for p in data["pauses"]
+            ),
+        )  # fmt: skip
+
+    def plan(self, options: dict[str, Any]) -> None:
+        seen = recovery.plan()
+        rows = [["pass" if p.ok else "FAIL", p.detail, p.mend] for p in seen.prerequisites]
+        self.show(
+            status.plan_as_dict(seen),
+            table(["", "prerequisite", "how to mend it"], rows),
+            f"A resume would bring back {seen.campaigns} campaigns and {sum(seen.jobs.values())} jobs"
+            + "".join(f"\n  {count} for {name}" for name, count in seen.jobs.items()),
+            f"Still paused by operators: {seen.campaigns_still_paused} campaigns; "
+            f"queues: {', '.join(seen.services_still_paused) or 'none'}",
+        )
+        if not seen.ready:
+            raise CommandError(f"Cannot resume queue: {seen.missing}", returncode=REFUSED)
+
+    def pause(self, options: dict[str, Any]) -> None:
+        service = self._target(options)
+        if service is None:
+            raise CommandError("Name a service, or give --all.", returncode=WRONG_USAGE)
+        changed = pauses.pause(service, actor=self.actor(options), reason=options["reason"])
+        message = f"The queue of {service} is paused." if changed else f"The queue of {service} was paused already."
+        self.show({"service": service, "changed": changed, "message": message}, message)
+
+    def resume(self, options: dict[str, Any]) -> None:
+        service = self._target(options)
+        if service is not None:
+            changed = pauses.lift(service, actor=self.actor(options), reason=options["reason"])
+            message = (
+                f"The operator's pause of {service} is lifted."
+                if changed
+                else f"No operator's pause of {service} stood."
+            )
+            still = recovery.services_still_paused()
+            self.show(
+                {"service": service, "changed": changed, "services_still_paused": still, "message": message}, message
+            )
+            return
+        result = recovery.resume(actor=self.actor(options), reason=options["reason"])
+        self.show(
+            result.as_dict(),
+            result.message,
+            *result.errors,
+            f"Still paused by operators: {result.campaigns_still_paused} campaigns; "
+            f"queues: {', '.join(result.services_still_paused) or 'none'}",
+        )
+        if result.interrupted_by:
+            raise CommandError("The resume was interrupted.", returncode=REFUSED)
+
+    @staticmethod
+    def _target(options: dict[str, Any]) -> str | None:
+        if options["everything"] and options["service"]:
+            raise CommandError("Name a service or give --all, not both.", returncode=WRONG_USAGE)
+        return "all" if options["everything"] else options["service"]

@@ -1,0 +1,32 @@
+"""`manage.py reconcile`: the books. Exits 1 and says what is wrong if a lead, job, call or pause does not add up."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from campaigns.reconcile import CHECKS, reconcile
+from circuitbreakers.switch import RedisUnavailable
+from config.commands import as_json
+
+
+class Command(BaseCommand):
+    help = "Check that leads, jobs, calls, pauses and the two stores add up."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            found = reconcile()
+        except RedisUnavailable as error:
+            raise CommandError(f"{error}: the two stores cannot be compared.") from None
+        if options["as_json"]:
+            rows = [{"check": f.check, "count": f.count, "detail": f.detail} for f in found]
+            self.stdout.write(as_json({"balanced": not found, "findings": rows}))
+        else:
+            for finding in found:
+                self.stdout.write(f"{finding.check}: {finding.detail}")
+        if found:
+            raise CommandError(f"The books do not balance: {len(found)} findings.")
+        if not options["as_json"]:
+            self.stdout.write(f"The books balance ({len(CHECKS)} checks).")

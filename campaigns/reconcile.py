@@ -1,0 +1,146 @@
+"""The books: every way in which leads, jobs, calls, pauses and the two stores can fail to add up."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from circuitbreakers import incidents, pauses, switch
+from circuitbreakers.services import SERVICES
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that does not add up: which check, how many rows, what is wrong and some ids."""
+
+    check: str
+    count: int
+    detail: str
+
+
+# Each query returns the ids of what is wrong; `{}` in the text is filled with the first of them.
+QUERIES = {
+    "completed_job_without_call": (
+        "SELECT j.id FROM jobs j WHERE j.status = 'COMPLETED' AND NOT j.without_call AND NOT EXISTS "
+        "(SELECT FROM vendor_calls v WHERE v.job_id = j.id AND v.outcome IN ('success', 'unknown')) ORDER BY 1",
+        "jobs are COMPLETED without a successful vendor call: {}",
+    ),
+    "pushed_lead_without_push": (
+        "SELECT l.id FROM leads l WHERE l.state = 'PUSHED' AND NOT EXISTS (SELECT FROM jobs j WHERE j.lead_id = l.id "
+        "AND j.kind = 'push' AND j.status = 'COMPLETED') ORDER BY 1",
+        "leads are PUSHED without a completed push job: {}",
+    ),
+    "call_without_job": (
+        "SELECT v.id FROM vendor_calls v LEFT JOIN jobs j ON j.id = v.job_id "
+        "WHERE j.id IS NULL OR v.fence > j.fence ORDER BY 1",
+        "vendor calls belong to no job or to a claim that never was: {}",
+    ),
+    "pause_without_cause": (
+        "SELECT c.id FROM campaigns c WHERE c.system_paused_at IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM queue_pauses p WHERE p.key = 'system' AND p.started_at <= c.system_paused_at "
+        "AND coalesce(p.ended_at, 'infinity') >= c.system_paused_at) "
+        "OR (c.status = 'PAUSED' AND c.system_paused_at IS NULL AND c.operator_paused_at IS NULL) ORDER BY 1",
+        "campaigns are PAUSED without a pause that explains it: {}",
+    ),
+    "running_under_system_pause": (
+        "SELECT c.id FROM campaigns c WHERE c.status = 'RUNNING' AND EXISTS "
+        "(SELECT FROM queue_pauses p WHERE p.key = 'system' AND p.ended_at IS NULL) ORDER BY 1",
+        "campaigns are RUNNING although the system pause stands: {}",
+    ),
+    "job_not_aligned": (
+        "SELECT j.id FROM jobs j JOIN campaigns c ON c.id = j.campaign_id "
+        "WHERE (j.status = 'PAUSED' AND c.status <> 'PAUSED') "
+        "OR (j.status = 'PENDING' AND c.status NOT IN ('RUNNING', 'CREATED')) ORDER BY 1",
+        "unfinished jobs do not agree with their campaign's status: {}",
+    ),
+    "dead_lease": (
+        "SELECT j.id FROM jobs j WHERE j.status = 'PROCESSING' "
+        "AND j.lease_until < now() - interval '1 minute' ORDER BY 1",
+        "jobs are PROCESSING under a lease that ended over a minute ago (is the supervisor running?): {}",
+    ),
+    "stuck_lead": (
+        "SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.state = 'OPEN' "
+        "AND c.status IN ('RUNNING', 'PAUSED', 'COMPLETED', 'FAILED') AND (l.stage <> '' OR c.finished_at IS NOT NULL) "
+        "AND NOT EXISTS (SELECT FROM jobs j WHERE j.lead_id = l.id "
+        "AND j.status IN ('PENDING', 'PROCESSING', 'PAUSED')) ORDER BY 1",
+        "leads are OPEN but no unfinished job moves them: {}",
+    ),
+    "ended_lead_with_job": (
+        "SELECT l.id FROM leads l WHERE l.state <> 'OPEN' AND EXISTS (SELECT FROM jobs j WHERE j.lead_id = l.id "
+        "AND j.status IN ('PENDING', 'PAUSED')) ORDER BY 1",
+        "leads have ended but still have a job to do: {}",
+    ),
+    "pushed_twice": (
+        "SELECT v.job_id FROM vendor_calls v WHERE v.kind = 'push' AND v.outcome = 'success' AND v.credits > 0 "
+        "GROUP BY v.job_id HAVING count(*) > 1 ORDER BY 1",
+        "push jobs were charged more than once: {}",
+    ),
+    "paid_twice": (
+        # A rejected mail is written, and paid for, again; an answer that came too late was flagged as unknown before.
+        "SELECT v.job_id FROM vendor_calls v WHERE v.outcome = 'success' AND v.kind <> 'write' "
+        "AND v.error NOT LIKE 'late:%' GROUP BY v.job_id HAVING count(*) > 1 ORDER BY 1",
+        "jobs have more than one successful call: {}",
+    ),
+    "call_after_opening": (
+        "SELECT DISTINCT v.id FROM vendor_calls v JOIN incidents i ON v.admitted_at > i.opened_at "
+        "JOIN queue_pauses p ON p.id = i.pause_id WHERE v.admitted_at < coalesce(p.ended_at, 'infinity') ORDER BY 1",
+        "vendor calls were admitted while the system pause stood: {}",
+    ),
+}  # fmt: skip
+
+
+def reconcile() -> list[Finding]:
+    """Everything that does not add up; empty when the books balance. Raises RedisUnavailable."""
+    found = [finding for name in QUERIES if (finding := _query(name))]
+    for check in (_stores_agree, _openings_on_record):
+        found += check()
+    return found
+
+
+def _query(name: str) -> Finding | None:
+    sql, text = QUERIES[name]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*), (array_agg(id))[1:{EXAMPLES}] FROM ({sql}) AS wrong (id)")  # noqa: S608
+        count, examples = cursor.fetchone()
+    if not count:
+        return None
+    return Finding(name, count, f"{count} {text.format(', '.join(map(str, examples)))}")
+
+
+def _stores_agree() -> list[Finding]:
+    snapshot, rows = switch.read_all(), {row.key for row in pauses.all_standing()}
+    found = []
+    for key in sorted(rows ^ set(snapshot.pauses)):
+        where, not_where = ("PostgreSQL", "Redis") if key in rows else ("Redis", "PostgreSQL")
+        found.append(Finding("stores_disagree", 1, f"The pause {key} stands in {where} and not in {not_where}"))
+    unreset = incidents.unreset()
+    for service in SERVICES:
+        state = snapshot.breakers[service].state
+        if state == "lost":
+            found.append(Finding("stores_disagree", 1, f"The breaker state of {service} is missing in Redis"))
+        elif (state == "closed") == (service in unreset):
+            where = "an incident not yet reset" if service in unreset else "no open incident"
+            found.append(
+                Finding("stores_disagree", 1, f"The {service} breaker is {state} in Redis, PostgreSQL has {where}")
+            )
+        queue = snapshot.queue.get(service)
+        shut = bool(rows & {"system", "operator:all", f"operator:{service}"})
+        if queue != ("PAUSED" if shut else "ACTIVE"):
+            found.append(
+                Finding("stores_disagree", 1, f"The queue of {service} is {queue} in Redis, the pauses say otherwise")
+            )
+    if not snapshot.sealed:
+        found.append(Finding("stores_disagree", 1, "Redis has restarted and was not compared with PostgreSQL since"))
+    return found
+
+
+def _openings_on_record() -> list[Finding]:
+    return [
+        Finding("opening_without_incident", 1, f"The opening of {state.service} has no incident")
+        for state in switch.read_all().breakers.values()
+        if state.state in ("open", "half_open") and incidents.of_opening(state) is None
+    ]
+
+
+CHECKS: tuple[str, ...] = (*QUERIES, "stores_disagree", "opening_without_incident")

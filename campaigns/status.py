@@ -1,0 +1,87 @@
+"""What the doors show: one reading of switch and rows, as plain values."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from campaigns.models import Campaign, Job
+from campaigns.recovery import Plan
+from circuitbreakers import pauses, switch
+from circuitbreakers.policy import policy_of
+from circuitbreakers.services import SERVICES
+
+
+def breakers(snapshot: switch.Snapshot) -> dict[str, dict[str, Any]]:
+    """Per service, the fields of contract section 6."""
+    return {
+        state.service: {
+            "circuit_state": state.at(snapshot.now),
+            "held": state.held,
+            "hold_reason": state.hold_reason,
+            "queue_paused": snapshot.queue.get(state.service) != "ACTIVE",
+            "failure_count": state.failure_count,
+            "failure_threshold": policy_of(state.service).failure_threshold,
+            "opened_at": state.opened_at,
+            "open_until": state.open_until,
+            "reason": state.reason,
+            "last_error": state.last_error,
+            "last_probe": {
+                "at": state.last_probe_at,
+                "ok": state.last_probe_ok,
+                "detail": state.last_probe_detail,
+                "proves": state.last_probe_proves,
+            }
+            if state.last_probe_at
+            else None,
+        }
+        for state in snapshot.breakers.values()
+    }
+
+
+def queue_status() -> dict[str, Any]:
+    """Breakers, queue, pauses, job and campaign counts, paused jobs by service. Raises RedisUnavailable."""
+    snapshot = switch.read_all()
+    paused = Job.objects.filter(status=Job.Status.PAUSED)
+    return {
+        "mode": settings.MODE,
+        "timestamp": timezone.now(),
+        "circuit_breakers": breakers(snapshot),
+        "queue": {name: snapshot.queue.get(name, "PAUSED") for name in SERVICES},
+        "pauses": [
+            {"key": row.key, "reason": row.reason, "actor": row.actor, "since": row.started_at}
+            for row in pauses.all_standing()
+        ],
+        "campaigns": counts(Campaign.objects.all(), "status"),
+        "jobs": counts(Job.objects.all(), "status"),
+        "paused_jobs": counts(paused, "service"),
+    }
+
+
+def counts(rows: QuerySet[Any], field: str) -> dict[str, int]:
+    """How many rows by the values of one field."""
+    return dict(rows.order_by(field).values_list(field).annotate(n=Count("pk")))
+
+
+def estimate(table: str) -> int:
+    """About how many rows a table has, from PostgreSQL's statistics: a full count of a million takes too long."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass", [table])
+        return int(cursor.fetchone()[0])
+
+
+def plan_as_dict(plan: Plan) -> dict[str, Any]:
+    """A resume's plan for JSON."""
+    return {
+        "ready": plan.ready,
+        "prerequisites": [
+            {"name": item.name, "ok": item.ok, "detail": item.detail, "mend": item.mend} for item in plan.prerequisites
+        ],
+        "campaigns": plan.campaigns,
+        "jobs": sum(plan.jobs.values()),
+        "jobs_by_service": plan.jobs,
+        "services_still_paused": plan.services_still_paused,
+        "campaigns_still_paused": plan.campaigns_still_paused,
+    }

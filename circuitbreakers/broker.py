@@ -1,0 +1,36 @@
+"""Dramatiq's Redis, as far as recovery and displays need it: does it answer, how much waits in it."""
+
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from circuitbreakers.services import SERVICES
+from circuitbreakers.switch import ask
+
+
+@cache
+def client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_BROKER_URL,
+        decode_responses=True,
+        socket_connect_timeout=settings.REDIS_TIMEOUT,
+        socket_timeout=settings.REDIS_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def ping() -> None:
+    """Raises RedisUnavailable when the broker does not answer."""
+    ask(client().ping)
+
+
+def depths() -> dict[str, int]:
+    """Messages in each service's queue, those that workers hold included. Raises RedisUnavailable."""
+    pipe = client().pipeline(transaction=False)
+    for service in SERVICES:
+        # Dramatiq keeps every message, waiting or fetched, in this hash until it is acknowledged.
+        pipe.hlen(f"dramatiq:{service}.msgs")
+    return dict(zip(SERVICES, ask(pipe.execute), strict=True))

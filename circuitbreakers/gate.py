@@ -1,0 +1,183 @@
+"""The gate, just before each paid call: one atomic question, and a permit that ends exactly once."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from circuitbreakers import rates, switch
+from circuitbreakers.breaker import announce
+from circuitbreakers.policy import OUTCOMES, policy_of
+from circuitbreakers.services import validate
+
+logger = logging.getLogger(__name__)
+
+# Nothing reaches a vendor more than a second after the switch: an older permit is asked for again (contract 1.9).
+PERMIT_SECONDS = 1.0
+
+
+def process_name() -> str:
+    """This process, as evidence, ledger and signs of life name it: host:pid. Asked anew, for processes fork."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Refused(Exception):
+    """No call now. `reason`: paused | open | lost | rate | unreachable; `until` is set for a rate only."""
+
+    def __init__(self, service: str, reason: str, until: datetime | None = None) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.reason = reason
+        self.until = until
+
+
+@dataclass
+class Permit:
+    """One admitted call. `admitted_at` is Redis's time; a permit is settled once, on every path out."""
+
+    service: str
+    call: str
+    epoch: str
+    admitted_at: datetime
+    tokens: int = 0
+    settled: bool = False
+    asked_at: float = field(default_factory=time.monotonic)
+
+    def stale(self) -> bool:
+        """Too old to be used: ask again before sending."""
+        return time.monotonic() - self.asked_at > PERMIT_SECONDS
+
+    def settle(self, outcome: str, message: str = "", *, retry_after: float | None = None, tokens: int = 0) -> None:
+        """Tell the breaker how the call ended: `success` or a failure type of contract section 11.
+
+        `retry_after` in seconds; `tokens` are those really used, to correct the budget. Once settled, does nothing.
+        When Redis does not answer the outcome is lost: nothing is admitted then anyway.
+        """
+        if outcome not in OUTCOMES:
+            raise ValueError(f"{outcome!r} is no outcome of a call: {list(OUTCOMES)}")
+        if self.settled:
+            return
+        self.settled = True
+        corrections: list[Any] = []
+        for limit in limits_of(self.service) if tokens else ():
+            if limit.name == "tokens":
+                corrections = [limit.name, limit.interval_us, tokens - self.tokens]
+        try:
+            record(self.service, outcome, message, call=self.call, epoch=self.epoch, retry_after=retry_after,
+                   corrections=corrections)  # fmt: skip
+        except switch.RedisUnavailable:
+            logger.warning("Outcome of call %s not recorded: Redis does not answer", self.call)
+
+
+def limits_of(service: str) -> tuple[rates.RateLimit, ...]:
+    """The configured rate limits of `service`."""
+    return settings.RATE_LIMITS[service]
+
+
+def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
+    """A permit for one call, or raises Refused. `call` is unique to the attempt: job id and fencing number.
+
+    `tokens` is the estimate that is held against the service's token budget.
+    """
+    validate(service)
+    asked_at = time.monotonic()
+    try:
+        verdict, *rest = switch.run("admit", service, [call, *rates.arguments(limits_of(service), tokens)])
+    except switch.RedisUnavailable:
+        raise Refused(service, "unreachable") from None
+    if verdict == "rate":
+        raise Refused(service, "rate", switch.from_us(rest[0]))
+    if verdict != "admitted":
+        raise Refused(service, verdict)
+    return Permit(service, call, rest[0], switch.from_us(rest[1]), tokens, asked_at=asked_at)
+
+
+@contextmanager
+def admitted(service: str, call: str, *, tokens: int = 0) -> Iterator[Permit]:
+    """`admit` for a with-block. A block that does not settle its permit, however it ends, leaves it as `unknown`."""
+    permit = admit(service, call, tokens=tokens)
+    try:
+        yield permit
+    finally:
+        permit.settle("unknown")
+
+
+def record(
+    service: str,
+    outcome: str,
+    message: str = "",
+    *,
+    call: str = "",
+    epoch: str = "",
+    retry_after: float | None = None,
+    corrections: list[Any] | None = None,
+) -> str:
+    """Count one outcome in the breaker and, when that opens it, announce it. Returns the script's verdict."""
+    policy = policy_of(service)
+    answer = switch.run(
+        "record",
+        service,
+        [
+            call,
+            epoch,
+            OUTCOMES[outcome],
+            outcome,
+            message[:500],
+            process_name(),
+            policy.failure_threshold,
+            policy.reset_timeout_us,
+            policy.rate_trip_percent,
+            policy.rate_trip_calls,
+            policy.rate_trip_window * 1_000_000,
+            int((retry_after or 0) * 1_000_000),
+            policy.throttle_trip_after * 1_000_000,
+            *(corrections or []),
+        ],
+    )
+    if answer[0] == "opened":
+        announce(switch.Opening.from_answer(service, answer))
+    return answer[0]
+
+
+def record_failure(service: str, error: object, failure_type: str) -> str:
+    """Record one failure that had no permit. Returns `opened`, `counted`, `ignored`, `stale` (not closed) or `lost`."""
+    return record(validate(service), failure_type, str(error))
+
+
+def record_success(service: str) -> str:
+    """Record one success that had no permit: the count of consecutive failures starts again."""
+    return record(validate(service), "success")
+
+
+def should_allow_request(service: str) -> bool:
+    """Whether a call would be admitted now, rate limits aside. A read, for displays; Redis unreachable means no."""
+    try:
+        snapshot = switch.read_all()
+    except switch.RedisUnavailable:
+        return False
+    closed = snapshot.breakers[validate(service)].state == "closed"
+    return closed and snapshot.sealed and snapshot.queue.get(service) == "ACTIVE"
+
+
+def call_state(service: str, call: str) -> str:
+    """Where a call is: `in_flight`, `settled` (answered within the last 15 minutes) or `absent`."""
+    pipe = switch.client().pipeline()
+    pipe.zscore(f"circuit_permits:{service}", call)
+    pipe.zscore(f"circuit_settled:{service}", call)
+    in_flight, settled = switch.ask(pipe.execute)
+    if in_flight is not None:
+        return "in_flight"
+    return "absent" if settled is None else "settled"
+
+
+def slow_down(service: str, *, wait: float = 0, paces: dict[str, int] | None = None) -> None:
+    """Follow a vendor's own headers: nothing for `wait` seconds, and at least so many microseconds a unit per limit."""
+    pairs = [part for pair in (paces or {}).items() for part in pair]
+    switch.run("slow_down", service, [int(wait * 1_000_000), *pairs])

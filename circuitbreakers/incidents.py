@@ -1,0 +1,83 @@
+"""Incidents: one row per opening, written by whoever finishes its announcement first."""
+
+from django.utils import timezone
+
+from circuitbreakers import events, pauses
+from circuitbreakers.models import Event, Incident, QueuePause
+from circuitbreakers.switch import BreakerState, Opening
+
+
+def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> Incident | None:
+    """The incident of `opening` and the system pause it joins; None when somebody has written it already.
+
+    Call it under the switch lock, in the transaction that also pauses the campaigns.
+    """
+    if Incident.objects.filter(service=opening.service, epoch=opening.epoch).exists():
+        return None
+    pause = pauses.standing(QueuePause.SYSTEM) or QueuePause.objects.create(
+        key=QueuePause.SYSTEM,
+        reason=f"System pause: {opening.service} circuit breaker opened",
+        actor=events.BREAKER.name,
+        started_at=timezone.now(),
+    )
+    # The switch lock makes the check above safe; the unique constraint catches whoever comes without it.
+    incident = Incident.objects.create(
+        service=opening.service,
+        epoch=opening.epoch,
+        opened_at=opening.opened_at,
+        reason=opening.reason,
+        failure_type=opening.failure_type,
+        failures=opening.failures,
+        evidence=opening.evidence,
+        pause=pause,
+    )
+    events.record(
+        "breaker",
+        opening.service,
+        "opened",
+        actor=actor,
+        reason=opening.reason,
+        before={"state": "closed"},
+        after={"state": "open", "failures": opening.failures, "failure_type": opening.failure_type},
+        incident=incident,
+    )
+    return incident
+
+
+def of_opening(state: BreakerState) -> Incident | None:
+    """The incident of the opening that `state` is in, if it has been written."""
+    return Incident.objects.filter(service=state.service, epoch=state.opening_epoch).first()
+
+
+def unreset() -> dict[str, Incident]:
+    """The latest incident not yet reset, by service."""
+    return {incident.service: incident for incident in Incident.objects.filter(reset_at=None).order_by("id")}
+
+
+def mark_reset(service: str, epoch: int, *, actor: events.Actor, reason: str) -> int:
+    """Note that the opening `epoch`, and any older one of that service, has been reset. Returns how many it marked."""
+    marked = Incident.objects.filter(service=service, epoch__lte=epoch, reset_at=None)
+    latest = marked.order_by("-id").first()
+    count = marked.update(reset_at=timezone.now(), reset_by=actor.name, reset_reason=reason[:500])
+    if count:
+        events.record(
+            "breaker",
+            service,
+            "reset",
+            actor=actor,
+            reason=reason,
+            before={"state": "open"},
+            after={"state": "closed"},
+            incident=latest,
+        )
+    return count
+
+
+def current() -> Incident | None:
+    """The incident that an event of now belongs to: the latest one under the standing system pause."""
+    return Incident.objects.filter(pause__ended_at=None).order_by("-id").first()
+
+
+def timeline(incident: Incident) -> list[Event]:
+    """Everything that happened from its opening on, oldest first."""
+    return list(Event.objects.filter(incident=incident).order_by("id"))

@@ -1,0 +1,101 @@
+"""`manage.py breaker`: status, reset, probe, hold and release of the five circuit breakers."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from circuitbreakers import breaker, probes, switch
+from circuitbreakers.policy import policy_of
+from config.commands import REFUSED, VerbCommand, table
+
+
+class Command(VerbCommand):
+    help = "Look at the circuit breakers, probe, reset, hold and release them."
+    refusals = (breaker.Refused, probes.ProbeRunning)
+
+    def add_verbs(self) -> None:
+        self.verb("status", "the five breakers")
+        reset = self.verb("reset", "close a breaker; resumes nothing", changes=True)
+        reset.add_argument("--force", action="store_true", help="even if the probe fails; needs a reason")
+        probe = self.verb("probe", "one free health call now")
+        hold = self.verb("hold", "force a breaker open until it is released", changes=True)
+        hold.add_argument("--remind-at", type=_instant, help="ISO 8601: when to ask whether it is still needed")
+        release = self.verb("release", "end a hold; the breaker stays open, to be reset", changes=True)
+        for parser in (reset, probe, hold, release):
+            parser.add_argument("service")
+
+    def status(self, options: dict[str, Any]) -> None:
+        snapshot = switch.read_all()
+        data: dict[str, dict[str, Any]] = {
+            state.service: {
+                "circuit_state": state.at(snapshot.now),
+                "held": state.held,
+                "queue_paused": snapshot.queue.get(state.service) != "ACTIVE",
+                "failure_count": state.failure_count,
+                "failure_threshold": policy_of(state.service).failure_threshold,
+                "opened_at": state.opened_at,
+                "open_until": state.open_until,
+                "reason": state.reason,
+                "last_error": state.last_error,
+            }
+            for state in snapshot.breakers.values()
+        }
+        rows = [
+            [name, d["circuit_state"] + (" (held)" if d["held"] else ""),
+             f"{d['failure_count']}/{d['failure_threshold']}",
+             snapshot.queue.get(name), d["opened_at"] and f"{d['opened_at']:%Y-%m-%d %H:%M:%S}", d["reason"]]
+            for name, d in data.items()
+        ]  # fmt: skip
+        self.show(
+            {"mode": settings.MODE, "breakers": data},
+            f"Mode: {settings.MODE.upper()}",
+            table(["service", "breaker", "failures", "queue", "opened (UTC)", "reason"], rows),
+        )
+
+    def reset(self, options: dict[str, Any]) -> None:
+        service = options["service"]
+        try:
+            changed = breaker.reset(
+                service, actor=self.actor(options), reason=options["reason"], force=options["force"]
+            )
+        except switch.RedisUnavailable as error:
+            raise CommandError(f"Error resetting circuit breaker: {error}") from None
+        message = f"Circuit breaker reset for {service} - service manually resumed"
+        self.show(
+            {"service": service, "action": "circuit_breaker_reset", "changed": changed, "message": message},
+            message if changed else f"The {service} breaker was closed already; its failure count is 0.",
+            "The queue is as it was. To bring the campaigns back: manage.py queue resume",
+        )
+
+    def probe(self, options: dict[str, Any]) -> None:
+        result = probes.probe(options["service"])
+        self.show(
+            {"service": options["service"], "ok": result.ok, "detail": result.detail, "proves": result.proves},
+            f"{'ok' if result.ok else 'FAILED'}: {result.detail}",
+            f"This proves: {result.proves}" if result.ok else f"Failure type: {result.failure_type}",
+        )
+        if not result.ok:
+            raise CommandError(f"The probe of {options['service']} failed.", returncode=REFUSED)
+
+    def hold(self, options: dict[str, Any]) -> None:
+        changed = breaker.hold(
+            options["service"], actor=self.actor(options), reason=options["reason"], remind_at=options["remind_at"]
+        )
+        self._changed(options, changed, "is held open", "was held already")
+
+    def release(self, options: dict[str, Any]) -> None:
+        changed = breaker.release(options["service"], actor=self.actor(options), reason=options["reason"])
+        self._changed(options, changed, "is released and stays open: reset it next", "was not held")
+
+    def _changed(self, options: dict[str, Any], changed: bool, did: str, did_not: str) -> None:
+        service = options["service"]
+        message = f"The {service} breaker {did if changed else did_not}."
+        self.show({"service": service, "changed": changed, "message": message}, message)
+
+
+def _instant(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    return value if value.tzinfo else timezone.make_aware(value)

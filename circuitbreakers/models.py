@@ -1,0 +1,185 @@
+"""Policies, incidents, pauses and the append-only events: what PostgreSQL knows of the switch."""
+
+from dataclasses import fields
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from circuitbreakers.policy import Policy
+from circuitbreakers.services import SERVICES
+
+SERVICE_CHOICES = [(name, name) for name in SERVICES]
+DEFAULT = Policy()
+
+
+def at_least(minimum: int) -> list[MinValueValidator]:
+    return [MinValueValidator(minimum)]
+
+
+class Breaker(models.Model):
+    """The policy of one service, and its hold. The state itself is in Redis."""
+
+    service = models.CharField(primary_key=True, max_length=20, choices=SERVICE_CHOICES)
+    failure_threshold = models.PositiveIntegerField(
+        default=DEFAULT.failure_threshold, validators=at_least(1), help_text="Consecutive failures that open it."
+    )
+    reset_timeout = models.PositiveIntegerField(
+        default=DEFAULT.reset_timeout, validators=at_least(1), help_text="Seconds from open to half-open."
+    )
+    reset_timeout_ceiling = models.PositiveIntegerField(
+        default=DEFAULT.reset_timeout_ceiling,
+        validators=at_least(1),
+        help_text="Longest wait between failed probes, in seconds.",
+    )
+    rate_trip_percent = models.PositiveIntegerField(
+        default=DEFAULT.rate_trip_percent,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Share of failed calls that opens it, in per cent.",
+    )
+    rate_trip_calls = models.PositiveIntegerField(
+        default=DEFAULT.rate_trip_calls, validators=at_least(1), help_text="Fewest calls for the failure rate to count."
+    )
+    rate_trip_window = models.PositiveIntegerField(
+        default=DEFAULT.rate_trip_window, validators=at_least(12), help_text="Seconds the failure rate looks back."
+    )
+    throttle_trip_after = models.PositiveIntegerField(
+        default=DEFAULT.throttle_trip_after,
+        validators=at_least(1),
+        help_text="Seconds of 429 without one success that open it.",
+    )
+    held_at = models.DateTimeField(null=True, blank=True, editable=False)
+    held_by = models.CharField(max_length=150, blank=True, editable=False)
+    hold_reason = models.CharField(max_length=500, blank=True, editable=False)
+    remind_at = models.DateTimeField(null=True, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "breakers"
+        ordering = ["service"]
+        permissions = [
+            ("operate_breaker", "Can reset, probe, hold and release breakers"),
+            ("operate_queue", "Can pause and resume the queue"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(service__in=SERVICES), name="breaker_service_known"),
+            models.CheckConstraint(
+                condition=Q(failure_threshold__gte=1, reset_timeout__gte=1, rate_trip_percent__range=(1, 100)),
+                name="breaker_policy_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.service
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(**{f.name: getattr(self, f.name) for f in fields(Policy)})
+
+
+class QueuePause(models.Model):
+    """One pause of one or all queues: `system`, `operator:all` or `operator:{service}`. It stands until lifted."""
+
+    SYSTEM = "system"
+    ALL = "operator:all"
+
+    key = models.CharField(max_length=40)
+    reason = models.CharField(max_length=500)
+    actor = models.CharField(max_length=150)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=150, blank=True)
+    end_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        db_table = "queue_pauses"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint("key", condition=Q(ended_at=None), name="queue_pause_stands_once"),
+            models.CheckConstraint(
+                condition=Q(key__in=["system", "operator:all", *(f"operator:{name}" for name in SERVICES)]),
+                name="queue_pause_key_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")), name="queue_pause_ends_after"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} since {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def service(self) -> str | None:
+        """The one service it concerns; None for all of them."""
+        name = self.key.partition(":")[2]
+        return name if name in SERVICES else None
+
+
+class Incident(models.Model):
+    """One opening of one breaker, from the first failure to the reset; the epoch names it in both stores."""
+
+    service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
+    epoch = models.BigIntegerField()
+    opened_at = models.DateTimeField(help_text="Redis's clock.")
+    reason = models.CharField(max_length=200)
+    failure_type = models.CharField(max_length=30)
+    failures = models.PositiveIntegerField(default=0)
+    evidence = models.JSONField(default=list, help_text="The last failures, newest first.")
+    pause = models.ForeignKey(QueuePause, on_delete=models.PROTECT, related_name="incidents")
+    campaigns_paused = models.PositiveIntegerField(default=0)
+    jobs_paused = models.PositiveIntegerField(default=0)
+    reset_at = models.DateTimeField(null=True, blank=True)
+    reset_by = models.CharField(max_length=150, blank=True)
+    reset_reason = models.CharField(max_length=500, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        db_table = "incidents"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "epoch"], name="incident_once_per_opening"),
+        ]
+        indexes = [models.Index("service", condition=Q(reset_at=None), name="incident_open")]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.opened_at:%Y-%m-%d %H:%M}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:circuitbreakers_incident_change", args=[self.pk])
+
+
+class Event(models.Model):
+    """One change, whichever door it came through. Append-only: the database refuses updates and deletions."""
+
+    at = models.DateTimeField(default=timezone.now)
+    subject_type = models.CharField(max_length=20)
+    subject_id = models.CharField(max_length=60)
+    verb = models.CharField(max_length=40)
+    actor = models.CharField(max_length=150)
+    door = models.CharField(max_length=20)
+    reason = models.CharField(max_length=500, blank=True)
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+    incident = models.ForeignKey(
+        Incident, null=True, blank=True, on_delete=models.PROTECT, related_name="events", db_constraint=False
+    )
+
+    class Meta:
+        db_table = "events"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["subject_type", "subject_id", "-id"], name="event_subject"),  # a thing's history
+            models.Index(fields=["incident", "id"], condition=~Q(incident=None), name="event_incident"),  # a timeline
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_type} {self.subject_id}: {self.verb}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk:
+            raise TypeError("Events are append-only.")
+        super().save(*args, **kwargs)

@@ -1,0 +1,89 @@
+"""An incident's timeline for people, and the whole incident as Markdown for the post-mortem."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from circuitbreakers.models import Event, Incident
+from circuitbreakers.switch import instant
+
+MOST = 20_000
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~])")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a timeline; `count` things to which the same happened in a row, until `last`."""
+
+    at: datetime | None
+    what: str
+    who: str
+    door: str
+    reason: str
+    count: int = 1
+    last: datetime | None = None
+
+
+def timeline(incident: Incident) -> list[Entry]:
+    """From the first failure on, oldest first; what happened to a thousand campaigns at once is one entry."""
+    entries = [
+        Entry(instant(row.get("at")), f"call failed: {row.get('failure_type', '')}", row.get("worker", ""), "worker",
+              row.get("error", ""))
+        for row in reversed(incident.evidence)
+    ]  # fmt: skip
+    return entries + list(_grouped(Event.objects.filter(incident=incident).order_by("id")[:MOST].iterator()))
+
+
+def _grouped(rows: Iterator[Event]) -> Iterator[Entry]:
+    run: list[Event] = []
+    for row in rows:
+        if run and _kind(run[0]) != _kind(row):
+            yield _entry(run)
+            run = []
+        run.append(row)
+    if run:
+        yield _entry(run)
+
+
+def _kind(row: Event) -> tuple[str, ...]:
+    # Notes and people's single acts stay what they are: only campaigns come in thousands.
+    single = "" if row.subject_type == "campaign" else str(row.pk)
+    return row.subject_type, row.verb, row.actor, row.reason, single
+
+
+def _entry(run: list[Event]) -> Entry:
+    first = run[0]
+    subject = f"{first.subject_type} {first.subject_id}" if len(run) == 1 else f"{len(run):,} {first.subject_type}s"
+    what = f"{subject} {first.verb.replace('_', ' ')}"
+    return Entry(first.at, what, first.actor, first.door, first.reason, len(run), run[-1].at)
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def markdown(incident: Incident) -> str:
+    """The incident as a document."""
+    ended = f"{incident.reset_at:%Y-%m-%d %H:%M:%S} by {plain(incident.reset_by)}" if incident.reset_at else "not yet"
+    resumed = incident.pause.ended_at
+    lines = [
+        f"# Incident {incident.pk}: {incident.service}, {plain(incident.reason)}",
+        "",
+        f"- Opened: {incident.opened_at:%Y-%m-%d %H:%M:%S} UTC after {incident.failures} failures"
+        f" ({plain(incident.failure_type)})",
+        f"- Paused: {incident.campaigns_paused:,} campaigns, {incident.jobs_paused:,} jobs",
+        f"- Reset: {ended}" + (f": {plain(incident.reset_reason)}" if incident.reset_reason else ""),
+        f"- System pause ended: {f'{resumed:%Y-%m-%d %H:%M:%S} by {plain(incident.pause.ended_by)}' if resumed else 'not yet'}",  # noqa: E501
+        f"- Acknowledged: {plain(incident.acknowledged_by) or 'by nobody'}",
+        "",
+        "## Timeline (UTC)",
+        "",
+        "| when | what | who | through | why |",
+        "|---|---|---|---|---|",
+    ]
+    for row in timeline(incident):
+        at = f"{row.at:%Y-%m-%d %H:%M:%S.%f}"[:-3] if row.at else ""
+        lines.append(f"| {at} | {plain(row.what)} | {plain(row.who)} | {plain(row.door)} | {plain(row.reason)} |")
+    return "\n".join([*lines, "", "## What we learned", "", ""])

@@ -1,0 +1,84 @@
+"""Health calls: free, one at a time per service in the whole fleet, registered by whoever can make them."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from circuitbreakers import switch
+from circuitbreakers.policy import policy_of
+from circuitbreakers.services import validate
+from circuitbreakers.signals import breaker_probed
+
+logger = logging.getLogger(__name__)
+
+# Longer than any vendor's total deadline on a health call, so a live probe never loses its lease (seconds).
+LEASE = 60
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a health call found: whether it succeeded, what that proves, and one sentence for people."""
+
+    ok: bool
+    proves: str
+    detail: str
+    failure_type: str | None = None
+
+
+class ProbeRunning(Exception):
+    """Somebody else's probe of this service holds the lease and did not end in time."""
+
+
+_probes: dict[str, Callable[[], ProbeResult]] = {}
+
+
+def register_probe(service: str, probe: Callable[[], ProbeResult]) -> None:
+    """Make `probe` the health call of `service`; it returns a result and does not raise for a vendor's failure."""
+    _probes[validate(service)] = probe
+
+
+def probe(service: str, *, wait: float = 0) -> ProbeResult:
+    """Make the health call now, under the fleet-wide lease, and tell the breaker.
+
+    While another process probes, waits up to `wait` seconds for that probe's result and returns it instead.
+    Raises ProbeRunning when it did not end, RedisUnavailable when the lease cannot be asked for.
+    """
+    # Looked at before the lease is asked for: the probe that holds it may end right after.
+    before = switch.read(service).last_probe_at
+    token = secrets.token_hex(8)
+    if not switch.take_probe_lease(service, token, LEASE):
+        return _result_of_running(service, before, wait)
+    result = ProbeResult(False, "nothing", "The probe did not finish.")
+    try:
+        result = _probes[service]()
+    finally:
+        policy = policy_of(service)
+        outcome = switch.run(
+            "probe",
+            service,
+            [
+                token,
+                int(result.ok),
+                result.detail,
+                result.proves,
+                policy.reset_timeout_us,
+                policy.reset_timeout_ceiling_us,
+            ],
+        )
+    if outcome[0] == "reopened":
+        logger.warning("Probe failed for %s: %s", service, result.detail, extra={"service": service})
+    breaker_probed.send_robust(sender=None, service=service, result=result, outcome=outcome[0])
+    return result
+
+
+def _result_of_running(service: str, before: datetime | None, wait: float) -> ProbeResult:
+    until = time.monotonic() + wait
+    while time.monotonic() < until:
+        state = switch.read(service)
+        if state.last_probe_at != before:
+            return ProbeResult(state.last_probe_ok, state.last_probe_proves, state.last_probe_detail)
+        time.sleep(0.05)
+    raise ProbeRunning(f"Another probe of {service} is running. Try again in a minute.")

@@ -1,0 +1,70 @@
+-- Every script begins with this text. KEYS, the same for all:
+--   1 circuit_breaker:{service}   hash    state of the breaker
+--   2 queue_status                hash    service -> ACTIVE | PAUSED, derived from 3
+--   3 queue_pauses                hash    system, operator:all, operator:{service} -> JSON
+--   4 circuit_permits:{service}   zset    call id -> admitted at (us): calls in flight
+--   5 circuit_settled:{service}   zset    call id -> settled at (us): answers that may not be booked yet
+--   6 circuit_gate:{service}      hash    rate limits, throttling, failure-rate window, admissions
+--   7 circuit_failures:{service}  list    the last failures as JSON, newest first
+--   8 switch_seal                 hash    run_id of the server whose contents were compared with PostgreSQL, at
+--   9 circuit_probe:{service}     string  lease of the probe that is running
+--   10-14 circuit_breaker:*       the five breakers, in the order of ARGV[1]
+-- ARGV: 1 the services, comma-separated, 2 the service, then the script's own.
+local BREAKER, STATUS, PAUSES, PERMITS, SETTLED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local GATE, FAILURES, SEAL, PROBE = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local SERVICE = ARGV[2]
+local SERVICES = {}
+for name in string.gmatch(ARGV[1], '[^,]+') do SERVICES[#SERVICES + 1] = name end
+local EVIDENCE = 20
+
+-- Numbers of 16 digits: Lua would concatenate them as 1.79e+15.
+local function digits(number) return string.format('%.0f', number) end
+
+local function now_us()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- ISO 8601 UTC with microseconds; days to date after Howard Hinnant's civil_from_days.
+local function iso(us)
+  local seconds, micros = math.floor(us / 1000000), us % 1000000
+  local z, rest = math.floor(seconds / 86400) + 719468, seconds % 86400
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local day, month = doy - math.floor((153 * mp + 2) / 5) + 1, mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month, day,
+    math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, micros)
+end
+
+-- A server that restarted or failed over may have lost the last writes: until the supervisor has compared it with
+-- PostgreSQL and sealed it under its new run id, nothing is admitted.
+local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
+local function sealed() return redis.call('HGET', SEAL, 'run_id') == run_id() end
+
+-- The one place where a state changes. Returns the new epoch.
+local function transition(state, now, fields)
+  local epoch = digits(math.max(tonumber(redis.call('HGET', BREAKER, 'epoch') or '0') + 1, now))
+  redis.call('HSET', BREAKER, 'state', state, 'epoch', epoch, unpack(fields))
+  return epoch
+end
+
+local function pause_all(now, cause)
+  redis.call('HSETNX', PAUSES, 'system', cjson.encode({at = iso(now), cause = cause}))
+  for _, name in ipairs(SERVICES) do redis.call('HSET', STATUS, name, 'PAUSED') end
+end
+
+-- CLOSED -> OPEN and the pause of everything, in one step. Returns what the announcement needs.
+local function open(now, reason, failure_type, failures, wait_us)
+  local opened_at = iso(now)
+  local epoch = transition('open', now, {
+    'opened_at', opened_at, 'open_until', iso(now + wait_us), 'open_until_us', digits(now + wait_us),
+    'reason', reason, 'half_open_attempts', 0, 'reset_of', '', 'failure_type', failure_type,
+    'failures', failures})
+  redis.call('HSET', BREAKER, 'opening_epoch', epoch)
+  pause_all(now, SERVICE)
+  return {'opened', epoch, opened_at, failures, reason, failure_type, redis.call('LRANGE', FAILURES, 0, -1)}
+end

@@ -1,0 +1,87 @@
+-- Count, judge and switch in one step. ARGV: 3 call id ('' without a permit), 4 the permit's epoch ('' for now),
+-- 5 outcome: success | failure | fatal | rate_limit | ignored, 6 failure type, 7 message, 8 worker, 9 threshold,
+-- 10 reset timeout (us), 11 failure-rate limit (%), 12 least calls, 13 window (us), 14 retry after (us, 0 unknown),
+-- 15 throttling that opens (us), then for each correction of a token budget: name, interval (us), units.
+-- Returns {opened, ...} to exactly one caller, else {counted, failures} | {ignored} | {duplicate} | {stale} | {lost}.
+local call, epoch, outcome, failure_type = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local threshold, wait_us = tonumber(ARGV[9]), tonumber(ARGV[10])
+local window, retry_after = tonumber(ARGV[13]), tonumber(ARGV[14])
+local now = now_us()
+
+if call ~= '' then
+  if redis.call('ZREM', PERMITS, call) == 0 then return {'duplicate'} end
+  redis.call('ZADD', SETTLED, digits(now), call)
+  redis.call('ZREMRANGEBYSCORE', SETTLED, '-inf', digits(now - 900000000))
+  -- A call whose end nobody could record is over by now too: no deadline is that long.
+  redis.call('ZREMRANGEBYSCORE', PERMITS, '-inf', digits(now - 900000000))
+end
+local state = redis.call('HGET', BREAKER, 'state')
+if not state then return {'lost'} end
+if state ~= 'closed' or (epoch ~= '' and epoch ~= redis.call('HGET', BREAKER, 'epoch')) then
+  redis.call('HINCRBY', GATE, 'late', 1)
+  return {'stale'}
+end
+
+for i = 16, #ARGV, 3 do
+  local field = 'tat:' .. ARGV[i]
+  local arrival = tonumber(redis.call('HGET', GATE, field) or '0')
+  redis.call('HSET', GATE, field, digits(math.max(arrival + tonumber(ARGV[i + 1]) * tonumber(ARGV[i + 2]), 0)))
+end
+if outcome == 'ignored' then return {'ignored'} end
+
+if outcome == 'rate_limit' then
+  -- Without a Retry-After: 2, 4, 8 ... at most 60 seconds. The later of two instants wins.
+  local throttles = redis.call('HINCRBY', GATE, 'throttles', 1)
+  if retry_after == 0 then retry_after = math.min(1000000 * 2 ^ throttles, 60000000) end
+  local blocked = math.max(tonumber(redis.call('HGET', GATE, 'blocked_until') or '0'), now + retry_after)
+  redis.call('HSETNX', GATE, 'throttled_since', digits(now))
+  redis.call('HSET', GATE, 'blocked_until', digits(blocked))
+  if now - tonumber(redis.call('HGET', GATE, 'throttled_since')) < tonumber(ARGV[15]) then
+    return {'counted', tonumber(redis.call('HGET', BREAKER, 'failure_count') or '0')}
+  end
+end
+
+-- The window is a ring of twelve slots, 'slot:calls:failures' each: exact enough, and never larger.
+local slot = math.floor(now / (window / 12))
+local function tally(i)
+  local at, calls, failures = string.match(redis.call('HGET', GATE, 'slot:' .. i) or '', '^(%d+):(%d+):(%d+)$')
+  if not at or tonumber(at) <= slot - 12 or tonumber(at) > slot then return 0, 0 end
+  return tonumber(calls), tonumber(failures)
+end
+local function count(failed)
+  local at = string.match(redis.call('HGET', GATE, 'slot:' .. slot % 12) or '', '^(%d+)')
+  local calls, failures = 0, 0
+  if at and tonumber(at) == slot then calls, failures = tally(slot % 12) end
+  redis.call('HSET', GATE, 'slot:' .. slot % 12, digits(slot) .. ':' .. calls + 1 .. ':' .. failures + failed)
+end
+
+if outcome == 'success' then
+  count(0)
+  redis.call('HSET', BREAKER, 'failure_count', 0)
+  redis.call('HDEL', GATE, 'throttled_since', 'throttles')
+  return {'counted', 0}
+end
+
+count(1)
+local failures = redis.call('HINCRBY', BREAKER, 'failure_count', 1)
+redis.call('HSET', BREAKER, 'last_failure_time', iso(now), 'last_failure_type', failure_type, 'last_error', ARGV[7])
+redis.call('LPUSH', FAILURES, cjson.encode(
+  {at = iso(now), failure_type = failure_type, error = ARGV[7], worker = ARGV[8], call = call}))
+redis.call('LTRIM', FAILURES, 0, EVIDENCE - 1)
+
+-- A vendor's Retry-After may only make the wait longer.
+wait_us = math.max(wait_us, retry_after)
+if outcome == 'fatal' then return open(now, failure_type, failure_type, failures, wait_us) end
+if outcome == 'rate_limit' then return open(now, 'throttled without one success', failure_type, failures, wait_us) end
+if failures >= threshold then
+  return open(now, failures .. ' consecutive failures', failure_type, failures, wait_us)
+end
+local calls, failed = 0, 0
+for i = 0, 11 do
+  local c, f = tally(i)
+  calls, failed = calls + c, failed + f
+end
+if calls >= tonumber(ARGV[12]) and failed * 100 >= calls * tonumber(ARGV[11]) then
+  return open(now, failed .. ' of ' .. calls .. ' calls failed', failure_type, failed, wait_us)
+end
+return {'counted', failures}

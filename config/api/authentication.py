@@ -1,0 +1,15 @@
+"""Who asks: a script by its token. Imported by the framework itself, so it imports none of our views."""
+
+from django.contrib.auth.models import AbstractBaseUser
+from knox.auth import TokenAuthentication as KnoxAuthentication
+from knox.models import AbstractAuthToken
+from rest_framework.exceptions import AuthenticationFailed
+
+
+class TokenAuthentication(KnoxAuthentication):
+    """`Authorization: Token hf_...`; a header that is no token at all is a wrong token, not a crash."""
+
+    def authenticate_credentials(self, token: bytes) -> tuple[AbstractBaseUser, AbstractAuthToken]:
+        if not token.isascii() or b"\0" in token:
+            raise AuthenticationFailed("Invalid token.")
+        return super().authenticate_credentials(token)

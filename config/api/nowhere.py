@@ -1,0 +1,30 @@
+"""What the API answers where there is nothing, and when something broke: its own envelope, not a page."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import server_error
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.api.views import Door
+
+
+class Nowhere(Door):
+    """404 for every other address and any method, whoever asks."""
+
+    schema = None
+    permission_classes = ()
+
+    def get(self, request: Request) -> Response:
+        raise NotFound("There is nothing at this address.")
+
+    post = put = patch = delete = get
+    options = get  # type: ignore[assignment]
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """500. What happened is in the log, not in the answer."""
+    if request.path_info.startswith("/api/"):
+        detail = "Something went wrong here; it has been logged."
+        return JsonResponse({"status": "error", "detail": detail}, status=500)
+    return server_error(request)

@@ -1,0 +1,46 @@
+"""System checks: settings that contradict each other, each with an id and a hint."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@register()
+def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
+    """Live needs every key and real addresses; the sandbox needs loopback ones, or invented data reaches a vendor."""
+    found: list[CheckMessage] = []
+    for number, (service, vendor) in enumerate(settings.VENDORS.items()):
+        name, local = service.upper(), urlsplit(vendor["base_url"]).hostname in LOOPBACK
+        live = settings.MODE == "live"
+        checks = (
+            (
+                live and not vendor["api_key"],
+                "E01",
+                f"{name}_API_KEY is not set.",
+                "MODE=live needs every vendor's key.",
+            ),
+            (
+                live and local,
+                "E02",
+                f"{name}_BASE_URL points at this machine.",
+                "MODE=live refuses the sandbox. Remove the variable to use the vendor's own address.",
+            ),
+            (
+                not live and not local,
+                "E03",
+                f"{name}_BASE_URL does not point at this machine.",
+                "MODE=sandbox talks to a local sandbox only. Set MODE=live to go live.",
+            ),
+            (
+                vendor["deadline"] < vendor["connect_timeout"],
+                "E04",
+                f"{name}_DEADLINE is shorter than {name}_CONNECT_TIMEOUT.",
+                "The deadline covers the whole call.",
+            ),
+        )
+        found += [Error(text, hint=hint, id=f"holdfast.{code}{number}") for wrong, code, text, hint in checks if wrong]
+    return found

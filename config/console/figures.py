@@ -1,0 +1,201 @@
+"""The numbers of the dashboard, each from an index: jobs by service, calls per minute, spend, campaigns and leads."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Case, Count, IntegerField, Q, Sum, Value, When
+from django.db.models.functions import TruncMinute
+
+from campaigns.models import Campaign, Job, Lead, VendorCall
+from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
+from circuitbreakers.services import SERVICES
+
+MINUTES = 60
+# The pace behind a time to finish is that of the last five minutes.
+PACE = timedelta(minutes=5)
+SHOWN = 12
+# What counts as a failed call on a chart: the vendor's doing, whether or not it opens the breaker.
+FAILED = Q(outcome__in=("timeout", "connection", "server_error", "malformed", "quota_exhausted", "auth", "rate_limit"))
+KINDS_OF_LEAD = tuple(kind for kind in SERVICE_OF if kind in FOLLOWS or kind in FOLLOWS.values())
+
+# One scan of a partial index each; `status IN (...)` would read the whole table.
+JOBS_BY_SERVICE = """
+SELECT service, status, count(*) FROM jobs WHERE status = 'PENDING' GROUP BY 1, 2 UNION ALL
+SELECT service, status, count(*) FROM jobs WHERE status = 'PAUSED' GROUP BY 1, 2 UNION ALL
+SELECT service, status, count(*) FROM jobs WHERE status = 'PROCESSING' GROUP BY 1, 2
+"""
+
+
+@dataclass
+class Minute:
+    """One minute of one service; heights are per cent of the hour's busiest minute."""
+
+    calls: int = 0
+    failed: int = 0
+    height: float = 0.0
+    failed_height: float = 0.0
+
+
+@dataclass
+class CampaignRow:
+    """A campaign with its leads counted now. `parts`: (state or stage, tone, leads, per cent)."""
+
+    pk: int
+    name: str
+    status: str
+    status_message: str
+    leads: int = 0
+    ended: int = 0
+    parts: list[tuple[str, str, int, float]] = field(default_factory=list)
+    calls_left: int = 0
+    finish: str = ""
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.ended / self.leads if self.leads else 0.0
+
+
+def jobs_by_service() -> list[tuple[str, str, int]]:
+    """(service, PENDING | PAUSED | PROCESSING, jobs)."""
+    with connection.cursor() as cursor:
+        cursor.execute(JOBS_BY_SERVICE)
+        return cursor.fetchall()
+
+
+def spend_since(instant: datetime) -> Iterable[tuple[str, int, Decimal]]:
+    """(service, calls, USD)."""
+    calls = VendorCall.objects.filter(admitted_at__gte=instant).order_by()
+    return calls.values_list("service").annotate(n=Count("pk"), usd=Sum("cost_usd"))
+
+
+def last_minute(now: datetime) -> Iterable[tuple[str, int, int]]:
+    """(service, calls, of these failed) in the sixty seconds before `now`."""
+    calls = VendorCall.objects.filter(admitted_at__gt=now - timedelta(seconds=60)).order_by()
+    return calls.values_list("service").annotate(n=Count("pk"), failed=Count("pk", filter=FAILED))
+
+
+def last_hour(now: datetime) -> dict[str, list[Minute]]:
+    """Per service sixty minutes, the present one last."""
+    first = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
+    hours = {service: [Minute() for _ in range(MINUTES)] for service in SERVICES}
+    rows = (
+        VendorCall.objects.filter(admitted_at__gte=first)
+        .order_by()
+        .values_list("service", TruncMinute("admitted_at"))
+        .annotate(n=Count("pk"), failed=Count("pk", filter=FAILED))
+    )
+    for service, minute, calls, failed in rows:
+        place = int((minute - first).total_seconds() // 60)
+        if place < MINUTES:  # a call admitted by Redis's clock, a little ahead
+            hours[service][place] = Minute(calls, failed)
+    for minutes in hours.values():
+        peak = max(minute.calls for minute in minutes) or 1
+        for one in minutes:
+            one.height, one.failed_height = 100 * one.calls / peak, 100 * one.failed / peak
+    return hours
+
+
+def campaigns_by_status() -> dict[str, int]:
+    return dict(Campaign.objects.order_by().values_list("status").annotate(n=Count("pk")))
+
+
+def shown_campaigns(now: datetime) -> list[CampaignRow]:
+    """The campaigns that run, then those that are paused, then the latest others, with their leads."""
+    rank = Case(
+        When(status="RUNNING", then=Value(0)),
+        When(status="PAUSED", then=Value(1)),
+        When(status="CREATED", then=Value(2)),
+        default=Value(3),
+        output_field=IntegerField(),
+    )
+    ids: list[int] = []
+    # Status by status, so that each is a short walk along the index and a thousand campaigns are not sorted.
+    for status in ("RUNNING", "PAUSED", "CREATED", "COMPLETED", "FAILED"):
+        if len(ids) < SHOWN:
+            ids += (
+                Campaign.objects.filter(status=status).order_by("-id").values_list("pk", flat=True)[: SHOWN - len(ids)]
+            )
+    fields = ("pk", "name", "status", "status_message")
+    rows = [CampaignRow(**row) for row in Campaign.objects.filter(pk__in=ids).order_by(rank, "-id").values(*fields)]
+    count_leads({row.pk: row for row in rows})
+    set_finish(rows, now)
+    return rows
+
+
+def count_leads(rows: dict[int, CampaignRow]) -> None:
+    """Leads by state, those in work by stage, and the calls that they still need at most."""
+    counted: dict[int, dict[str, int]] = {pk: {} for pk in rows}
+    leads = Lead.objects.filter(campaign__in=list(rows)).order_by()
+    for pk, state, stage, number in leads.values_list("campaign_id", "state", "stage").annotate(n=Count("pk")):
+        name = stage or "waiting" if state == Lead.State.OPEN else state
+        counted[pk][name] = counted[pk].get(name, 0) + number
+    for pk, row in rows.items():
+        numbers = counted[pk]
+        row.leads = sum(numbers.values())
+        row.ended = sum(numbers.get(state, 0) for state in ("PUSHED", "DROPPED", "FAILED"))
+        row.calls_left = sum(count * len(steps_from(stage)) for stage, count in numbers.items())
+        order = ("PUSHED", "DROPPED", "FAILED", *reversed(KINDS_OF_LEAD), "waiting")
+        row.parts = [
+            (name, name.lower(), numbers[name], 100 * numbers[name] / row.leads) for name in order if numbers.get(name)
+        ]
+
+
+def steps_from(stage: str) -> list[str]:
+    """The kinds of call that a lead at `stage` still needs, if every one succeeds; none for one that has ended."""
+    if stage == "waiting":
+        stage = FIRST_OF_LEAD
+    steps = []
+    while stage in KINDS_OF_LEAD:
+        steps.append(stage)
+        stage = FOLLOWS.get(stage, "")
+    return steps
+
+
+def set_finish(rows: list[CampaignRow], now: datetime) -> None:
+    """A time to finish at the pace of the last five minutes, where there is one. At most: drops make it sooner."""
+    running = [row.pk for row in rows if row.status == "RUNNING"]
+    recent = VendorCall.objects.filter(admitted_at__gt=now - PACE, campaign__in=running, outcome="success").order_by()
+    calls = dict(recent.values_list("campaign_id").annotate(n=Count("pk")))
+    for row in rows:
+        if row.status == "RUNNING" and row.calls_left:
+            pace = calls.get(row.pk, 0) / PACE.total_seconds()
+            row.finish = f"at most {duration(row.calls_left / pace)} left at this pace" if pace else "no pace yet"
+
+
+def duration(seconds: float) -> str:
+    """`under a minute`, `12 min`, `3 h 20 min`, `2 days`."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "1 min"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} days"
+
+
+def remaining_calls(campaigns: Iterable[int]) -> dict[str, int]:
+    """Calls by service that the leads of these campaigns need at most, and their jobs of finding people."""
+    ids = list(campaigns)
+    calls = dict.fromkeys(SERVICES, 0)
+    leads = Lead.objects.filter(campaign__in=ids, state=Lead.State.OPEN).order_by()
+    for stage, number in leads.values_list("stage").annotate(n=Count("pk")):
+        for kind in steps_from(stage or "waiting"):
+            calls[SERVICE_OF[kind]] += number
+    finding = Job.objects.filter(campaign__in=ids, lead=None, status__in=Job.UNFINISHED).order_by()
+    for service, number in finding.values_list("service").annotate(n=Count("pk")):
+        calls[service] += number
+    return calls
+
+
+def mean_costs(last: int = 500) -> dict[str, Decimal | None]:
+    """What one of the latest successful calls of each service cost, on average (USD); None when there was none."""
+    costs: dict[str, Decimal | None] = {}
+    for service in SERVICES:
+        latest = VendorCall.objects.filter(service=service).order_by("-admitted_at").values_list("cost_usd", "outcome")
+        prices = [price for price, outcome in latest[:last] if outcome == "success"]
+        costs[service] = sum(prices, Decimal(0)) / len(prices) if prices else None
+    return costs

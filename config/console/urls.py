@@ -1,0 +1,14 @@
+"""The console's own pages, below the admin."""
+
+from django.contrib import admin
+from django.urls import path
+
+from config.console import live, recovery
+
+app_name = "console"
+urlpatterns = [
+    path("live/", live.live, name="live"),
+    path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
+    path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
+    path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),
+]

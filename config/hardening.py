@@ -1,0 +1,24 @@
+"""What production insists on before it starts."""
+
+# Django's own measure of a key (check security.W009): 50 characters, 5 different ones, not generated for development.
+KEY_LENGTH = 50
+KEY_VARIETY = 5
+NEW_KEY = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+KNOWN_KEYS = ("django-insecure-", "development-only", "for-checks-only", "change")
+
+
+def weakness(*, debug: bool, live: bool, secret_key: str, hosts: list[str]) -> str:
+    """Why the process must not start with these settings; '' when nothing speaks against it."""
+    if live and debug:
+        return "DEBUG must be off with MODE=live: its error pages show settings and data."
+    if not secret_key:
+        return f"SECRET_KEY is not set. {NEW_KEY}"
+    if debug:
+        return ""
+    if len(secret_key) < KEY_LENGTH or len(set(secret_key)) < KEY_VARIETY or secret_key.lower().startswith(KNOWN_KEYS):
+        return f"SECRET_KEY is weak: it needs {KEY_LENGTH} random characters. {NEW_KEY}"
+    if not hosts:
+        return "ALLOWED_HOSTS is not set. List the names under which this site is reached, with commas between them."
+    if any(host.strip() in ("*", ".") for host in hosts):
+        return "ALLOWED_HOSTS must list names, not '*': a forged Host header would end up in links."
+    return ""

@@ -1,0 +1,53 @@
+"""The three roles (contract, section 7): groups whose permissions are ensured after every migration."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
+
+VIEWER, OPERATOR, ADMIN = "Viewer", "Operator", "Admin"
+OURS = ("circuitbreakers", "campaigns")
+
+# app_label.codename, beside every `view_*` of our own apps.
+OPERATES = (
+    "circuitbreakers.operate_breaker",
+    "circuitbreakers.operate_queue",
+    "campaigns.operate_campaign",
+    "campaigns.operate_job",
+    "campaigns.add_campaign",
+    "campaigns.change_campaign",
+    "campaigns.add_suppression",
+    "campaigns.change_suppression",
+)
+ADMINISTERS = (
+    "circuitbreakers.change_breaker",
+    "campaigns.delete_campaign",
+    "campaigns.delete_suppression",
+    "auth.view_user",
+    "auth.add_user",
+    "auth.change_user",
+    "auth.delete_user",
+    "auth.view_group",
+    "config.view_apitoken",
+    "config.delete_apitoken",
+)
+
+
+def ensure_roles(using: str, **kwargs: Any) -> None:
+    """Create the groups and set their permissions; idempotent. `post_migrate`, since permissions exist only then."""
+    from django.contrib.auth.models import Group, Permission
+
+    for label in (*OURS, "auth", "config"):
+        create_permissions(apps.get_app_config(label), verbosity=0, using=using)
+    by_name = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.using(using).select_related("content_type")
+    }
+    sees = {name for name in by_name if name.startswith(tuple(f"{label}.view_" for label in OURS))}
+    for role, names in (
+        (VIEWER, sees),
+        (OPERATOR, sees | set(OPERATES)),
+        (ADMIN, sees | set(OPERATES) | set(ADMINISTERS)),
+    ):
+        group, _ = Group.objects.using(using).get_or_create(name=role)
+        group.permissions.set([by_name[name] for name in sorted(names)])

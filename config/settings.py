@@ -1,0 +1,449 @@
+"""Every setting, read once from the environment, then `.env`, then `.local/env` (written by `make up`).
+
+A wrong value stops the process with a message that names it; contradictions are system checks (config/checks.py).
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from circuitbreakers.rates import RateLimit
+from circuitbreakers.rates import parse as parse_rates
+from config.hardening import weakness
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+for dotenv in (BASE_DIR / ".env", BASE_DIR / ".local" / "env"):
+    if env.bool("READ_DOTENV", True) and dotenv.is_file():
+        env.read_env(dotenv)
+
+
+def number(name: str, default: float, minimum: float = 0) -> float:
+    """A number from the environment, at least `minimum`; anything else stops the process."""
+    try:
+        value = env.float(name, default)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a number, not {env.str(name)!r}.") from error
+    if value < minimum:
+        raise ImproperlyConfigured(f"{name} must be at least {minimum:g}, not {value:g}.")
+    return value
+
+
+DEBUG = env.bool("DEBUG", False)
+MODE = env.str("MODE", "sandbox" if DEBUG else "")
+if MODE not in ("sandbox", "live"):
+    raise ImproperlyConfigured(f"MODE must be 'sandbox' or 'live', not {MODE!r}. Set it in the environment or in .env.")
+
+SECRET_KEY = env.str("SECRET_KEY", "development-only-not-a-secret" if DEBUG else "")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
+    raise ImproperlyConfigured(problem)
+
+WEB_URL = env.str("WEB_URL", "http://127.0.0.1:8000")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "config.apps.ConfigConfig",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "knox",
+    "axes",
+    "django_dramatiq",
+    "circuitbreakers.apps.CircuitBreakersConfig",
+    "integrations.apps.IntegrationsConfig",
+    "campaigns.apps.CampaignsConfig",
+    "workers.apps.WorkersConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "config.contentpolicy.ContentSecurityPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # the last one: it turns a locked-out login into its answer
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- stores -----------------------------------------------------------------------------------------------------------
+
+if not env.str("DATABASE_URL", ""):
+    raise ImproperlyConfigured("DATABASE_URL is not set. Run `make up`, or point it at your PostgreSQL.")
+if not env.str("REDIS_URL", ""):
+    raise ImproperlyConfigured("REDIS_URL is not set. Run `make up`, or point it at your Redis or Valkey.")
+
+# A persistent connection with health checks recovers worker threads from a PostgreSQL restart; a pool would need more
+# settings than threads.
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL"),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s",
+        },
+    }
+}
+if "postgresql" not in str(DATABASES["default"]["ENGINE"]):
+    raise ImproperlyConfigured("DATABASE_URL must be a postgres:// URL: Holdfast relies on PostgreSQL's locks.")
+
+# The switch (breakers, queue status) shares its database with nothing that is ever flushed: messages and cache live in
+# the next two. One primary, no cluster.
+REDIS_URL = env.str("REDIS_URL").rstrip("/")
+if urlsplit(REDIS_URL).scheme not in ("redis", "rediss") or urlsplit(REDIS_URL).path.strip("/") not in ("", "0"):
+    raise ImproperlyConfigured("REDIS_URL must be redis://HOST:PORT (or rediss://) without a database number.")
+REDIS_URL = REDIS_URL.removesuffix("/0")
+REDIS_SWITCH_URL = f"{REDIS_URL}/0"
+REDIS_BROKER_URL = f"{REDIS_URL}/1"
+REDIS_TIMEOUT = number("REDIS_TIMEOUT", 0.5, 0.05)
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"{REDIS_URL}/2",
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT,
+            "IGNORE_EXCEPTIONS": True,
+        },
+    }
+}
+
+DRAMATIQ_BROKER = {
+    "BROKER": "dramatiq.brokers.redis.RedisBroker",
+    "OPTIONS": {"url": f"{REDIS_BROKER_URL}?socket_connect_timeout=3&socket_timeout=10"},
+    # No Retries (it re-enqueues inside a swallowed hook), no TimeLimit and no Shutdown (both raise asynchronously and
+    # can land between a paid answer and its saving): a job's own deadline, lease and backoff live in PostgreSQL.
+    "MIDDLEWARE": [
+        "dramatiq.middleware.Callbacks",
+        "django_dramatiq.middleware.DbConnectionsMiddleware",
+        "workers.middleware.Liveness",
+    ],
+}
+DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
+
+# --- vendors ----------------------------------------------------------------------------------------------------------
+
+SANDBOX_URL = env.str("SANDBOX_URL", "http://127.0.0.1:8090").rstrip("/")
+USER_AGENT = "Holdfast/1.0 (+outreach)"
+
+# service: (path below the sandbox, live base URL, connect timeout s, read timeout s, total deadline s).
+# Timeouts follow the vendors' published latencies; the deadline ends what a per-read timeout cannot.
+VENDOR_DEFAULTS: dict[str, tuple[str, str, float, float, float]] = {
+    "apollo": ("/apollo/api/v1", "https://api.apollo.io/api/v1", 5, 30, 40),
+    "millionverifier": ("/millionverifier", "https://api.millionverifier.com", 5, 25, 35),
+    "perplexity": ("/perplexity", "https://api.perplexity.ai", 5, 90, 100),
+    "openai": ("/openai/v1", "https://api.openai.com/v1", 5, 120, 125),
+    "instantly": ("/instantly", "https://api.instantly.ai", 5, 60, 70),
+}
+
+
+def vendor(service: str) -> dict[str, Any]:
+    """One vendor's key, base URL (no trailing slash) and timeouts in seconds."""
+    sandbox_path, live_url, connect, read, deadline = VENDOR_DEFAULTS[service]
+    name = service.upper()
+    default_url = live_url if MODE == "live" else f"{SANDBOX_URL}{sandbox_path}"
+    return {
+        "api_key": env.str(f"{name}_API_KEY", "" if MODE == "live" else f"sandbox-{service}-key"),
+        "base_url": env.str(f"{name}_BASE_URL", default_url).rstrip("/"),
+        "connect_timeout": number(f"{name}_CONNECT_TIMEOUT", connect, 0.01),
+        "read_timeout": number(f"{name}_READ_TIMEOUT", read, 0.01),
+        "deadline": number(f"{name}_DEADLINE", deadline, 0.01),
+    }
+
+
+VENDORS = {service: vendor(service) for service in VENDOR_DEFAULTS}
+
+OPENAI_MODEL = env.str("OPENAI_MODEL", "gpt-5-mini")
+OPENAI_MAX_OUTPUT_TOKENS = int(number("OPENAI_MAX_OUTPUT_TOKENS", 2000, 16))
+PERPLEXITY_MODEL = env.str("PERPLEXITY_MODEL", "perplexity/sonar")
+PERPLEXITY_PRESET = env.str("PERPLEXITY_PRESET", "fast")
+PERPLEXITY_MAX_OUTPUT_TOKENS = int(number("PERPLEXITY_MAX_OUTPUT_TOKENS", 800, 16))
+# Of the vendor's closed list of zones, the one that is UTC all year.
+INSTANTLY_TIMEZONE = env.str("INSTANTLY_TIMEZONE", "Africa/Abidjan")
+
+# USD per credit, and per million tokens in and out by model. A vendor's own cost wins where it sends one. The credit
+# prices depend on the plan: put yours into PRICES_JSON, in the same shape; they change figures only, no behaviour.
+PRICES = env.json(
+    "PRICES_JSON",
+    {
+        "apollo": {"credit": "0.025"},
+        "millionverifier": {"credit": "0.0037"},
+        "perplexity": {"tokens": {"perplexity/sonar": ("1", "1")}},
+        "openai": {"tokens": {"gpt-5-mini": ("0.25", "2.00")}},
+        "instantly": {"credit": "0"},
+    },
+)
+
+# Calls per seconds (and tokens per minute) that the gate admits, from the vendors' published limits: Apollo's paid
+# search, MillionVerifier's 400/s with room to spare, Perplexity's and OpenAI's tier 1, Instantly's workspace.
+RATE_LIMIT_DEFAULTS = {
+    "apollo": "200/60,6000/3600",
+    "millionverifier": "300/1",
+    "perplexity": "3/1,150/60,tokens=100000/60",
+    "openai": "500/60,tokens=200000/60",
+    "instantly": "100/1,6000/60",
+}
+
+
+def rate_limits(service: str) -> tuple[RateLimit, ...]:
+    """The limits in {SERVICE}_RATE_LIMITS, e.g. `200/60,6000/3600,tokens=30000/60`."""
+    name = f"{service.upper()}_RATE_LIMITS"
+    try:
+        return parse_rates(env.str(name, RATE_LIMIT_DEFAULTS[service]))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must look like 200/60,tokens=30000/60: {error}.") from error
+
+
+RATE_LIMITS = {service: rate_limits(service) for service in VENDOR_DEFAULTS}
+
+# --- web --------------------------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+USE_THOUSAND_SEPARATOR = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+# The first backend refuses a user and address with too many wrong passwords, before any password is looked at.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = int(number("LOGIN_FAILURES", 5, 1))
+AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1))
+# Both together: a stranger cannot lock an operator out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "config.api.address.address_of"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = int(number("SESSION_HOURS", 12, 1) * 3600)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = env.bool("HTTPS", not DEBUG)
+# One proxy of your own in front, which sets X-Forwarded-Proto and appends to X-Forwarded-For. Without it both lie.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/health/"]  # asked from inside, without TLS
+SECURE_HSTS_SECONDS = int(number("HSTS_SECONDS", 31_536_000 if SECURE_SSL_REDIRECT else 0))
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],  # style attributes: Unfold, Chart.js, Swagger UI
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "manifest-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+# --- console ----------------------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Holdfast",
+    "SITE_HEADER": "Holdfast",
+    "SITE_SUBHEADER": "Outreach, safely",
+    "SITE_SYMBOL": "anchor",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "config.console.live.environment",
+    "DASHBOARD_CALLBACK": "config.console.live.dashboard",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.console.navigation.icon"}],
+    "STYLES": ["config.console.navigation.style"],
+    "SCRIPTS": ["config.console.navigation.script"],
+    "SIDEBAR": {"show_search": True, "navigation": "config.console.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "#eff6ff", "100": "#dbeafe", "200": "#bfdbfe", "300": "#93c5fd", "400": "#60a5fa", "500": "#3b82f6",
+            "600": "#1d4ed8", "700": "#1e40af", "800": "#1e3a8a", "900": "#1e3a8a", "950": "#172554",
+        },
+    },
+}  # fmt: skip
+
+# --- uploads ----------------------------------------------------------------------------------------------------------
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = int(number("MAX_BODY_BYTES", 1_048_576, 1024))  # a body without its files
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
+FILE_UPLOAD_PERMISSIONS = 0o600
+IMPORT_MAX_BYTES = int(number("IMPORT_MAX_BYTES", 512 * 1024 * 1024, 1024))
+IMPORT_MAX_ROWS = int(number("IMPORT_MAX_ROWS", 1_000_000, 1))
+IMPORT_MAX_COLUMNS = int(number("IMPORT_MAX_COLUMNS", 300, 1))
+
+# --- API --------------------------------------------------------------------------------------------------------------
+
+# Hashed at rest, named, expiring, revocable. Knox's own table is not made: the model is ours, with a name.
+KNOX_TOKEN_MODEL = "config.ApiToken"  # noqa: S105  (a model, no token)
+MIGRATION_MODULES = {"knox": None}
+TOKEN_DAYS = number("TOKEN_DAYS", 90, 0.01)
+REST_KNOX = {
+    "TOKEN_MODEL": KNOX_TOKEN_MODEL,
+    "TOKEN_TTL": timedelta(days=TOKEN_DAYS),
+    "TOKEN_LIMIT_PER_USER": 50,
+    "TOKEN_PREFIX": "hf_",  # so that a leaked one is recognised
+}
+
+
+def throttle(name: str, default: str) -> tuple[int, int]:
+    """A limit such as `600/60`: so many requests in so many seconds."""
+    text = env.str(name, default)
+    count, _, seconds = text.partition("/")
+    if not (count.isdecimal() and seconds.isdecimal() and int(count) and int(seconds)):
+        raise ImproperlyConfigured(f"{name} must look like 600/60 (requests/seconds), not {text!r}.")
+    return int(count), int(seconds)
+
+
+THROTTLES = {
+    "address": throttle("THROTTLE_ADDRESS", "1200/60"),
+    "user": throttle("THROTTLE_USER", "600/60"),
+    "changes": throttle("THROTTLE_CHANGES", "120/60"),
+    "login": throttle("THROTTLE_LOGIN", "20/60"),
+}
+
+
+def exposure(name: str, default: str) -> str:
+    """Who may see it: `nobody`, `login` (whoever may see the breakers) or `everybody`."""
+    value = env.str(name, default)
+    if value not in ("nobody", "login", "everybody"):
+        raise ImproperlyConfigured(f"{name} must be nobody, login or everybody, not {value!r}.")
+    return value
+
+
+EXPOSE_METRICS = exposure("EXPOSE_METRICS", "login")
+EXPOSE_DOCS = exposure("EXPOSE_DOCS", "login")
+EXPOSE_HEALTH = exposure("EXPOSE_HEALTH", "everybody")  # what is wrong; that something is wrong, everybody may know
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "config.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["config.api.permissions.Required"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.envelope.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsing.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.api.throttling.PerUser", "config.api.throttling.Changes"],
+    "DEFAULT_PAGINATION_CLASS": "config.api.pages.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+        "config.api.pages.Ordering",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.Schema",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.envelope.AlwaysJSON",
+    "EXCEPTION_HANDLER": "config.api.errors.handle",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Holdfast",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["config.api.permissions.Required"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "tryItOutEnabled": False},
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "SORT_OPERATIONS": False,
+    "ENUM_NAME_OVERRIDES": {
+        "Service": "campaigns.models.SERVICE_CHOICES",
+        "Kind": "campaigns.models.KIND_CHOICES",
+        "CampaignState": "campaigns.models.Campaign.Status",
+        "JobState": "campaigns.models.Job.Status",
+        "LeadState": "campaigns.models.Lead.State",
+        "Mode": ["sandbox", "live"],
+    },
+}
+
+# --- logs -------------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOG_FORMAT = env.str("LOG_FORMAT", "text")
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT must be 'text' or 'json', not {LOG_FORMAT!r}.")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"()": "config.logs.TextFormatter"},
+        "json": {"()": "config.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"axes": {"level": "WARNING"}, "dramatiq": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}},
+}

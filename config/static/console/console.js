@@ -1,0 +1,108 @@
+// Keeps the polled pages honest: relative times, the tab's title, and a mark when the numbers are old.
+(function () {
+    "use strict";
+
+    var STALE_AFTER = 4000; // milliseconds without an answer
+    var lastAnswer = Date.now();
+    var signedOut = false;
+    var plainTitle = null;
+    var announced = null;
+
+    function ago(iso) {
+        var seconds = Math.max(0, Math.round((Date.now() - Date.parse(iso)) / 1000));
+        if (seconds < 60) { return seconds + " s ago"; }
+        if (seconds < 3600) { return Math.floor(seconds / 60) + " min ago"; }
+        if (seconds < 172800) { return Math.floor(seconds / 3600) + " h ago"; }
+        return Math.floor(seconds / 86400) + " days ago";
+    }
+
+    function showTimes() {
+        document.querySelectorAll("time[data-relative]").forEach(function (time) {
+            var text = ago(time.dateTime);
+            if (time.textContent !== text) { time.textContent = text; }
+        });
+    }
+
+    function announce(text) {
+        var place = document.getElementById("hf-announce");
+        if (!place) {
+            place = document.createElement("p");
+            place.id = "hf-announce";
+            place.className = "hf-unseen";
+            place.setAttribute("role", "status");
+            document.body.appendChild(place);
+        }
+        place.textContent = text;
+    }
+
+    function showTitle() {
+        var banner = document.getElementById("hf-banner");
+        if (!banner) { return; }
+        if (plainTitle === null) { plainTitle = document.title.trim(); }
+        var word = banner.dataset.title;
+        var title = (word ? word + " – " : "") + plainTitle;
+        if (document.title !== title) { document.title = title; }
+        // Only a change of state is read out, not every number.
+        if (announced !== null && announced !== word) { announce(banner.dataset.text); }
+        announced = word;
+    }
+
+    function showStale() {
+        var banner = document.getElementById("hf-banner");
+        if (!banner) { return; }
+        var old = Date.now() - lastAnswer;
+        var mark = document.getElementById("hf-stale");
+        if (old < STALE_AFTER && !signedOut) {
+            if (mark) { mark.remove(); document.body.classList.remove("hf-is-stale"); announce("Connected again."); }
+            return;
+        }
+        if (!mark) {
+            mark = document.createElement("p");
+            mark.id = "hf-stale";
+            mark.className = "hf-stale";
+            mark.setAttribute("role", "alert");
+            banner.parentNode.insertBefore(mark, banner);
+            document.body.classList.add("hf-is-stale");
+        }
+        mark.textContent = signedOut
+            ? "You are signed out: these numbers are old. Reload the page to sign in again."
+            : "Connection lost: these numbers are " + Math.round(old / 1000) + " s old. Trying again every second.";
+    }
+
+    document.addEventListener("htmx:afterRequest", function (event) {
+        var request = event.detail.xhr;
+        var path = event.detail.pathInfo;
+        if (!request || !path || path.requestPath.indexOf("/live/") < 0) { return; }
+        signedOut = request.status === 401;
+        if (request.status === 200 || request.status === 204) {
+            lastAnswer = Date.now();
+            var at = request.getResponseHeader("X-As-Of");
+            var clock = document.querySelector("#hf-banner .hf-clock");
+            if (at && clock) { clock.dateTime = at; clock.textContent = at.slice(11, 19); }
+        }
+        tick();
+    });
+
+    // A button that is being waited for says so and cannot be pressed twice.
+    document.addEventListener("submit", function (event) {
+        var form = event.target;
+        if (!form.dataset || !form.dataset.busy) { return; }
+        var button = event.submitter || form.querySelector("button");
+        if (!button) { return; }
+        setTimeout(function () {
+            button.disabled = true;
+            button.setAttribute("aria-busy", "true");
+            button.textContent = form.dataset.busy;
+        }, 0);
+    });
+
+    function tick() { showTimes(); showTitle(); showStale(); }
+
+    document.addEventListener("DOMContentLoaded", function () {
+        // The poll must neither pile up behind a dead server nor wait for ever for one that hangs.
+        if (window.htmx) { window.htmx.config.timeout = 3000; }
+        tick();
+        setInterval(tick, 1000);
+    });
+    document.addEventListener("htmx:afterSettle", tick);
+})();

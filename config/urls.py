@@ -1,0 +1,21 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from config.api import health
+from config.api.metrics import MetricsView
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/")),
+    path("admin/", include("config.console.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("config.api.urls")),
+    # Where load balancers and Prometheus look by habit.
+    path("health/live", health.LiveView.as_view(schema=None)),
+    path("health/ready", health.ReadyView.as_view(schema=None)),
+    path("metrics", MetricsView.as_view()),
+]
+
+handler500 = "config.api.nowhere.broken"

@@ -1,0 +1,17 @@
+"""The WSGI entry that gunicorn serves. It refuses to start with settings that contradict each other, as commands do."""
+
+import logging
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_wsgi_application()
+
+from django.conf import settings  # noqa: E402 (after the set-up)
+from django.core.checks import ERROR, run_checks  # noqa: E402
+from django.core.management.base import SystemCheckError  # noqa: E402
+
+if errors := [str(found) for found in run_checks() if found.level >= ERROR]:
+    raise SystemCheckError("\n".join(errors))
+logging.getLogger(__name__).info("Web in %s mode", settings.MODE.upper())

@@ -1,0 +1,183 @@
+"""Apollo.io: finds people (free, but obfuscated) and reveals them (a credit a person).
+
+Facts: docs.apollo.io, OpenAPI document of 2026. Three surprises: parameters travel in the query string of a POST,
+exhausted credits are a 422, and a bad key is answered in plain text.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from circuitbreakers.probes import ProbeResult
+from integrations import http, prices, probing, ratelimits, reading
+from integrations.answers import Answer, by_status
+from integrations.errors import FailureType
+from integrations.results import FoundPerson, PeoplePage, Person, Reveal, Usage
+
+SERVICE = "apollo"
+
+REVEAL_AT_ONCE = 10  # people per bulk_match; the eleventh is answered with RECORD_LIMIT_EXCEEDED
+PER_PAGE = 100  # people per page of a search, at most
+PAGES = 500  # pages of a search that can be asked for: 50,000 people
+
+# Seen as 422 (captured 2026-09) and claimed as 402, with the code, and in an older form as bare text.
+NO_CREDIT_CODE = "BILLING.LIMIT.CREDITS_EXHAUSTED"
+NO_CREDIT_WORDS = "insufficient credits"
+BAD_KEY_WORDS = "api key"
+NO_PLAN_WORDS = ("upgrade your plan", "free plan")
+
+# Stands where an address would be that has not been paid for.
+LOCKED_ADDRESS = "email_not_unlocked@"
+
+
+def classify(answer: Answer) -> FailureType | None:
+    """What went wrong, None if nothing did."""
+    body = answer.body or {}
+    details = reading.mapping(body.get("error_details"))
+    if details.get("code") == NO_CREDIT_CODE or (answer.status in (402, 422) and NO_CREDIT_WORDS in answer.words):
+        return FailureType.QUOTA_EXHAUSTED
+    if answer.status == 401 and BAD_KEY_WORDS in answer.words and not answer.is_html:
+        return FailureType.AUTH
+    if answer.status == 403 and body and any(words in answer.words for words in NO_PLAN_WORDS):
+        return FailureType.QUOTA_EXHAUSTED
+    if answer.status == 422 and not answer.is_html:
+        return FailureType.INVALID_REQUEST
+    if answer.ok and (body.get("error") or body.get("error_code")):
+        return FailureType.SERVER_ERROR
+    return by_status(answer)
+
+
+def search_people(params: dict[str, Any], *, page: int, per_page: int) -> PeoplePage:
+    """One page (1 to 500, of at most 100) of the people that match `params`, in Apollo's API names:
+    `{"person_titles[]": ["CTO"], "q_keywords": "robots", "revenue_range[min]": 1000}`. Free. Raises VendorError."""
+    query: list[tuple[str, str | int]] = []
+    for name, value in params.items():
+        if name in ("page", "per_page"):
+            continue
+        if isinstance(value, list | tuple):
+            query += [(f"{name.removesuffix('[]')}[]", _parameter(item)) for item in value]
+        else:
+            query.append((name, _parameter(value)))
+    query += [("page", page), ("per_page", per_page)]
+    answer = _call("POST", "/mixed_people/api_search", params=query)
+    body = answer.body or {}
+    total = reading.whole(body.get("total_entries"))
+    if total is None or not isinstance(body.get("people"), list):
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no people and no total in a search's answer")
+    return PeoplePage(
+        total=max(total, 0),
+        people=[found for person in reading.mappings(body["people"]) if (found := _found(person)).id],
+        usage=Usage(),
+        request_id=answer.request_id,
+        http_status=answer.status,
+        limits=ratelimits.apollo(answer.headers),
+    )
+
+
+def reveal(person_ids: list[str]) -> Reveal:
+    """Up to ten people with their addresses, in the order asked; None for each that Apollo does not match.
+
+    Costs what the vendor reports, fractions included. Asking again may charge again. Raises VendorError; ValueError
+    for no ids or more than ten.
+    """
+    if not 1 <= len(person_ids) <= REVEAL_AT_ONCE:
+        raise ValueError(f"reveal takes 1 to {REVEAL_AT_ONCE} ids, not {len(person_ids)}")
+    answer = _call(
+        "POST",
+        "/people/bulk_match",
+        params=[("reveal_personal_emails", "false"), ("reveal_phone_number", "false")],
+        json={"details": [{"id": person_id} for person_id in person_ids]},
+    )
+    body = answer.body or {}
+    rows = body.get("matches")
+    if not isinstance(rows, list):
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no matches in an enrichment's answer")
+    people = [_person(row) if isinstance(row, dict) else None for row in rows]
+    if len(people) != len(person_ids):
+        # Paid for already, so what can be told apart by its id is kept.
+        by_id = {person.id: person for person in people if person}
+        people = [by_id.get(person_id) for person_id in person_ids]
+    if len(people) == REVEAL_AT_ONCE and not any(people):
+        # Each of the ten was in its own search: a success that hides a failure, and would drop ten leads for good.
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "not one of ten people matched")
+    reported = reading.amount(body.get("credits_consumed"))
+    spent = reported if reported is not None else Decimal(sum(1 for person in people if person and person.email))
+    return Reveal(
+        matches=people,
+        usage=Usage(credits=spent, cost_usd=prices.cost(SERVICE, credits=spent)),
+        request_id=answer.request_id,
+        http_status=answer.status,
+        limits=ratelimits.apollo(answer.headers),
+    )
+
+
+def probe() -> ProbeResult:
+    """The free health call: the profile behind the key."""
+
+    def ask() -> str:
+        answer = _call(
+            "GET", "/users/api_profile", params=[("include_credit_usage", "true")], longest=http.PROBE_DEADLINE
+        )
+        body = answer.body or {}
+        if not reading.identifier(body.get("id")):
+            raise http.failed(SERVICE, FailureType.MALFORMED, answer, "nobody in the profile")
+        granted = reading.amount(body.get("effective_num_lead_credits"))
+        used = reading.amount(body.get("total_unified_credits_used"))
+        # `num_credits_remaining` sticks at 0 on accounts with unified credits while enrichment works.
+        left = f", {max(granted - used, Decimal(0)):f} credits left" if granted is not None and used is not None else ""
+        return f"The key is accepted{left}"
+
+    return probing.probed("the key is valid; not that it may search or reveal, nor that credits are left", ask)
+
+
+def needs() -> list[tuple[str, Callable[[], object]]]:
+    """What a key must be allowed, each with a call that is free: a search is, and so is revealing nobody."""
+    return [
+        ("search people", lambda: search_people({}, page=1, per_page=1)),
+        ("reveal people", lambda: _call("POST", "/people/bulk_match", json={"details": []})),
+    ]
+
+
+def _call(method: str, path: str, **request: Any) -> Answer:
+    headers = {"x-api-key": str(settings.VENDORS[SERVICE]["api_key"]), "Cache-Control": "no-cache"}
+    return http.call(SERVICE, classify, method, path, headers=headers, **request)
+
+
+def _parameter(value: Any) -> str | int:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, int) else str(value)
+
+
+def _found(row: dict[str, Any]) -> FoundPerson:
+    return FoundPerson(
+        id=reading.identifier(row.get("id")),
+        first_name=reading.text(row.get("first_name")),
+        last_name_obfuscated=reading.text(row.get("last_name_obfuscated")),
+        title=reading.text(row.get("title")),
+        company=reading.text(reading.mapping(row.get("organization")).get("name")),
+        has_email=row.get("has_email") is True,
+    )
+
+
+def _person(row: dict[str, Any]) -> Person:
+    company = reading.mapping(row.get("organization"))
+    email = reading.text(row.get("email")).strip()
+    return Person(
+        id=reading.identifier(row.get("id")),
+        first_name=reading.text(row.get("first_name")),
+        last_name=reading.text(row.get("last_name")),
+        name=reading.text(row.get("name")),
+        email=email if email and not email.startswith(LOCKED_ADDRESS) else None,
+        email_status=reading.text(row.get("email_status")),
+        title=reading.text(row.get("title")),
+        headline=reading.text(row.get("headline")),
+        linkedin_url=reading.text(row.get("linkedin_url")),
+        company=reading.text(company.get("name")),
+        company_domain=reading.text(company.get("primary_domain")),
+        city=reading.text(row.get("city")),
+        state=reading.text(row.get("state")),
+        country=reading.text(row.get("country")),
+    )

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class IntegrationsConfig(AppConfig):
+    name = "integrations"
+
+    def ready(self) -> None:
+        """Tell the breakers how each service is probed."""
+        from circuitbreakers.probes import register_probe
+        from integrations import apollo, instantly, millionverifier, openai, perplexity
+
+        for vendor in (apollo, millionverifier, perplexity, openai, instantly):
+            register_probe(vendor.SERVICE, vendor.probe)

@@ -1,0 +1,82 @@
+"""Whether the configured keys will do, found out without spending anything.
+
+A probe proves that a service is there and, for most, that the key is known; a key may be known and yet not be allowed
+to make the very calls that a campaign needs. So each vendor module lists those as `needs`: calls that are free, or so
+incomplete that the vendor must refuse them (400, 422) once it has accepted the key. Whether a vendor looks at the scope
+or at the body first is documented nowhere: a pass is worth less than a refusal.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+from django.conf import settings
+
+from integrations import apollo, instantly, millionverifier, openai, perplexity
+from integrations.errors import FailureType, VendorError
+
+VENDORS: tuple[ModuleType, ...] = (apollo, millionverifier, perplexity, openai, instantly)
+
+Verdict = Literal["ok", "missing", "refused", "under-scoped", "no credit", "no answer"]
+Need = tuple[str, Callable[[], object]]  # what a key must be allowed to do, and a free call that shows it
+
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """What is known of one service's key. `detail` is safe to log."""
+
+    service: str
+    verdict: Verdict
+    detail: str
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict == "ok"
+
+
+def check_all() -> list[KeyCheck]:
+    """All five keys at once, in the pipeline's order; takes as long as the slowest vendor."""
+    with ThreadPoolExecutor(len(VENDORS)) as threads:
+        return list(threads.map(check, VENDORS))
+
+
+def check(vendor: ModuleType) -> KeyCheck:
+    """One service's key: its needs, then its probe."""
+    service: str = vendor.SERVICE
+    if not settings.VENDORS[service]["api_key"]:
+        return KeyCheck(service, "missing", f"{service.upper()}_API_KEY is not set")
+    lacking: list[str] = []
+    words = ""
+    for purpose, ask in vendor.needs():
+        error = _refusal(ask)
+        if error is None or error.failure_type == FailureType.INVALID_REQUEST:
+            continue
+        if error.failure_type == FailureType.AUTH and error.http_status == FORBIDDEN:
+            lacking.append(purpose)
+            words = words or error.message
+            continue
+        return KeyCheck(service, _verdict(error.failure_type), error.message)
+    if lacking:
+        return KeyCheck(service, "under-scoped", f"It may not {', nor '.join(lacking)}: {words}")
+    result = vendor.probe()
+    if not result.ok:
+        return KeyCheck(service, _verdict(result.failure_type), result.detail)
+    return KeyCheck(service, "ok", result.detail)
+
+
+def _refusal(ask: Callable[[], object]) -> VendorError | None:
+    try:
+        ask()
+    except VendorError as error:
+        return error
+    return None
+
+
+def _verdict(failure_type: str | None) -> Verdict:
+    if failure_type == FailureType.AUTH:
+        return "refused"
+    return "no credit" if failure_type == FailureType.QUOTA_EXHAUSTED else "no answer"

@@ -1,0 +1,155 @@
+"""Connections whose every read and write ends by one deadline.
+
+A read timeout is per read: a server that sends one byte a second, in the body or in the headers, outlives it for ever.
+So the deadline is put where all bytes pass, in the socket itself: before each read or write it may block no longer
+than what is left of this thread's exchange. No timer thread is needed, and none can shut down a pooled socket that
+meanwhile serves somebody else. The socket counts bytes too, which bounds headers and chunk sizes that the HTTP library
+reads without a limit of its own.
+
+Not covered is the system's resolver, which cannot be interrupted: a name that takes longer than the deadline ends late,
+by the resolver's own timeout, and then nothing is sent.
+"""
+
+import os
+import socket
+import ssl
+import threading
+import time
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+MAX_BODY = 5_000_000  # bytes, decompressed; the largest honest answer (100 people of a search) is about 100 kB
+MAX_WIRE = MAX_BODY + 1_000_000  # bytes as they come, headers included
+
+# Load balancers close idle connections after a minute or more. One that is older than this is not used again, lest it
+# be closed just as a paid request is written to it.
+IDLE = 20.0  # seconds
+POOL = 64  # connections kept per vendor; more than a worker process has threads
+
+
+class TooLarge(Exception):
+    """More bytes came than any honest answer has."""
+
+
+class Exchange(threading.local):
+    """The one request that this thread is making."""
+
+    ends_at = 0.0
+    connect_timeout = 0.0
+    read_timeout = 0.0
+    received = 0
+    sent = False  # whether a byte of the request may have left
+
+    def begin(self, *, connect_timeout: float, read_timeout: float, deadline: float) -> None:
+        """Start the clock; all three in seconds."""
+        self.ends_at = time.monotonic() + deadline
+        self.connect_timeout, self.read_timeout = connect_timeout, read_timeout
+        self.received, self.sent = 0, False
+
+    def left(self, at_most: float) -> float:
+        """Seconds that the next step may take; raises TimeoutError when the deadline has passed."""
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("total deadline")
+        return min(left, at_most)
+
+
+exchange = Exchange()
+
+
+class DeadlineSocket(socket.socket):
+    """A socket that obeys the exchange of the thread that uses it."""
+
+    last_used = 0.0
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(exchange.left(exchange.read_timeout))
+        count = super().recv_into(*args, **kwargs)
+        self.last_used = time.monotonic()
+        exchange.received += count
+        if exchange.received > MAX_WIRE:
+            raise TooLarge
+        return count
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(exchange.left(exchange.read_timeout))
+        exchange.sent = True
+        return super().send(*args, **kwargs)
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self.settimeout(exchange.left(exchange.read_timeout))
+        exchange.sent = True
+        super().sendall(*args, **kwargs)
+
+
+class DeadlineTLSSocket(DeadlineSocket, ssl.SSLSocket):
+    """The same under TLS; the handshake is bounded by the connect timeout, and has sent nothing of the request."""
+
+
+def connect(host: str, port: int) -> DeadlineSocket:
+    """A connection to the first address that answers; all addresses together get no more than the deadline."""
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = DeadlineSocket(family, kind, protocol)
+        try:
+            sock.settimeout(exchange.left(exchange.connect_timeout))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            failure = error
+            sock.close()
+        else:
+            sock.last_used = time.monotonic()
+            return sock
+    raise failure or OSError("no address")
+
+
+class DeadlineConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return connect(self._dns_host, self.port or self.default_port)
+
+    @property
+    def is_connected(self) -> bool:
+        """False makes urllib3 open a new connection."""
+        idle = time.monotonic() - getattr(self.sock, "last_used", 0.0)
+        return idle < IDLE and super().is_connected
+
+
+class DeadlineTLSConnection(DeadlineConnection, HTTPSConnection):
+    pass
+
+
+class DeadlinePool(HTTPConnectionPool):
+    ConnectionCls = DeadlineConnection
+
+
+class DeadlineTLSPool(HTTPSConnectionPool):
+    ConnectionCls = DeadlineTLSConnection
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """Requests' pooled transport over these sockets: no retries, no redirects, no cookies, no proxy, no netrc."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_maxsize=POOL, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        context = create_urllib3_context()
+        context.sslsocket_class = DeadlineTLSSocket
+        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": DeadlinePool, "https": DeadlineTLSPool}
+
+
+adapter = DeadlineAdapter()
+
+
+def _forget_connections() -> None:
+    adapter.poolmanager.clear()
+
+
+# A forked worker must not share its parent's sockets.
+os.register_at_fork(after_in_child=_forget_connections)

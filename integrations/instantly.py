@@ -1,0 +1,189 @@
+"""Instantly: receives the lead and its mail. Uses the plan's quota of uploads.
+
+Facts: OpenAPI document of API v2. Three surprises: a 200 may have uploaded nothing, no header tells of a limit, and the
+skip flag called `skip_if_in_campaign` means any campaign of the workspace when adding in bulk, so none is sent: the
+bulk endpoint itself does not add twice to one campaign, and says so.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+
+from circuitbreakers.probes import ProbeResult
+from integrations import http, prices, probing, reading
+from integrations.answers import Answer, by_status
+from integrations.errors import FailureType
+from integrations.results import InstantlyCampaign, Push, PushOutcome, Usage
+
+SERVICE = "instantly"
+
+PAGE = 100  # items per page, at most
+LONGEST_CURSOR = 1000  # characters; an address, an instant or an id, says the vendor
+PAGES = 1000  # pages of one listing; more is a cursor that goes in circles
+
+# What a campaign of ours sends: the lead's own custom variables of these names.
+SUBJECT_VARIABLE = "subject"
+BODY_VARIABLE = "body"
+
+# Counters of a bulk answer, each naming what became of the one lead sent.
+OUTCOMES: tuple[tuple[str, PushOutcome], ...] = (
+    ("leads_uploaded", "pushed"),
+    ("duplicated_leads", "duplicate"),
+    ("duplicate_email_count", "duplicate"),
+    ("in_blocklist", "blocked"),
+    ("invalid_email_count", "invalid"),
+    ("incomplete_count", "invalid"),
+    ("skipped_count", "skipped"),
+)
+
+
+def classify(answer: Answer) -> FailureType | None:
+    """What went wrong, None if nothing did. A 403 without JSON (`error code: 1010`) is Cloudflare's, not the key's."""
+    body = answer.body
+    if body is None:
+        return by_status(answer)
+    # A few endpoints put their error into a 200.
+    told = reading.whole(body.get("statusCode")) if answer.ok else None
+    status = told if told is not None and told >= 400 else answer.status
+    if status == 404:
+        return FailureType.INVALID_REQUEST  # a campaign that does not exist, not a retired endpoint
+    if status == 403 and " plan" in answer.words:
+        return FailureType.QUOTA_EXHAUSTED
+    if "leads_uploaded" in body and answer.ok and _outcome(body) is None:
+        return FailureType.QUOTA_EXHAUSTED if body.get("remaining_in_plan") == 0 else FailureType.MALFORMED
+    return by_status(replace(answer, status=status))
+
+
+def push(*, campaign_id: str, lead: dict[str, Any]) -> Push:
+    """Put one lead into a campaign. Repeating it reports `duplicate` and adds nothing. Raises VendorError.
+
+    `lead` has `email` and any of first_name, last_name, company_name, job_title, phone, website, personalization,
+    custom_variables (flat); the vendor refuses other fields.
+    """
+    answer = _call("POST", "/api/v2/leads/add", json={"campaign_id": campaign_id, "leads": [lead]})
+    body = answer.body or {}
+    outcome = _outcome(body)
+    if outcome is None:
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no counts in the answer to an upload")
+    created = [row for row in reading.mappings(body.get("created_leads")) if row.get("index") == 0]
+    used = Decimal(1 if outcome == "pushed" else 0)
+    return Push(
+        outcome=outcome,
+        lead_id=reading.identifier(created[0].get("id")) if created and outcome == "pushed" else "",
+        remaining_in_plan=reading.whole(body.get("remaining_in_plan")),
+        usage=Usage(credits=used, cost_usd=prices.cost(SERVICE, credits=used)),
+        request_id=answer.request_id,
+        http_status=answer.status,
+        limits=None,
+    )
+
+
+def find_lead(campaign_id: str, email: str) -> str | None:
+    """The id of the lead with this address in this campaign, None if there is none. Free. Raises VendorError."""
+    wanted = email.strip().lower()
+    for lead in _pages("POST", "/api/v2/leads/list", {"campaign": campaign_id, "contacts": [email]}):
+        here = reading.text(lead.get("campaign")) in ("", campaign_id)
+        if here and reading.text(lead.get("email")).strip().lower() == wanted:
+            return reading.identifier(lead.get("id")) or None
+    return None
+
+
+def create_campaign(name: str) -> str:
+    """The id of a new campaign that sends each lead's own subject and body. It is a draft: creating never sends, and
+    activating it is left to people. Raises VendorError."""
+    variant = {"subject": f"{{{{{SUBJECT_VARIABLE}}}}}", "body": f"{{{{{BODY_VARIABLE}}}}}"}
+    schedule = {
+        "name": "Office hours",
+        "timing": {"from": "09:00", "to": "17:00"},
+        "days": {str(day): 1 <= day <= 5 for day in range(7)},
+        # Of the vendor's closed list, the one that is UTC all year.
+        "timezone": settings.INSTANTLY_TIMEZONE,
+    }
+    answer = _call(
+        "POST",
+        "/api/v2/campaigns",
+        json={
+            "name": name,
+            "campaign_schedule": {"schedules": [schedule]},
+            "sequences": [{"steps": [{"type": "email", "delay": 0, "variants": [variant]}]}],
+        },
+    )
+    return _campaign(answer, answer.body or {}).id
+
+
+def get_campaign(campaign_id: str) -> InstantlyCampaign:
+    """One campaign. Free. Raises VendorError, `invalid_request` if there is none."""
+    answer = _call("GET", f"/api/v2/campaigns/{quote(campaign_id, safe='')}")
+    return _campaign(answer, answer.body or {})
+
+
+def list_campaigns() -> list[InstantlyCampaign]:
+    """Every campaign of the workspace. Free. Raises VendorError."""
+    rows = _pages("GET", "/api/v2/campaigns", {})
+    return [
+        InstantlyCampaign(campaign_id, reading.text(row.get("name")), reading.whole(row.get("status")) or 0)
+        for row in rows
+        if (campaign_id := reading.identifier(row.get("id")))
+    ]
+
+
+def probe() -> ProbeResult:
+    """The free health call: the workspace behind the key. It needs a scope of its own (workspaces:read)."""
+
+    def ask() -> str:
+        answer = _call("GET", "/api/v2/workspaces/current", longest=http.PROBE_DEADLINE)
+        if not reading.identifier((answer.body or {}).get("id")):
+            raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no workspace in the answer")
+        return "The key is accepted"
+
+    return probing.probed(
+        "the key is valid and may read its workspace; not that it may add leads, nor that the plan has room", ask
+    )
+
+
+def needs() -> list[tuple[str, Callable[[], object]]]:
+    """What a key must be allowed, with calls that list, or that the vendor must refuse: no lead, no name."""
+    return [
+        ("list campaigns", lambda: _call("GET", "/api/v2/campaigns", params=[("limit", 1)])),
+        ("make campaigns", lambda: _call("POST", "/api/v2/campaigns", json={})),
+        ("add leads", lambda: _call("POST", "/api/v2/leads/add", json={"leads": []})),
+    ]
+
+
+def _call(method: str, path: str, **request: Any) -> Answer:
+    headers = {"Authorization": f"Bearer {settings.VENDORS[SERVICE]['api_key']}"}
+    return http.call(SERVICE, classify, method, path, headers=headers, **request)
+
+
+def _pages(method: str, path: str, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every item of a listing. The last page may still carry a cursor, so an empty page ends it; so does a cursor that
+    repeats itself, for it would never end."""
+    seen = {""}
+    cursor = ""
+    for _ in range(PAGES):
+        asked = {**filters, "limit": PAGE, **({"starting_after": cursor} if cursor else {})}
+        answer = _call(method, path, **({"json": asked} if method == "POST" else {"params": list(asked.items())}))
+        items = (answer.body or {}).get("items")
+        if not isinstance(items, list):
+            raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no items in a listing")
+        yield from reading.mappings(items)
+        cursor = reading.identifier((answer.body or {}).get("next_starting_after"), LONGEST_CURSOR)
+        if not items or cursor in seen:
+            return
+        seen.add(cursor)
+    raise http.failed(SERVICE, FailureType.MALFORMED, answer, f"a listing of more than {PAGES} pages")
+
+
+def _outcome(body: dict[str, Any]) -> PushOutcome | None:
+    return next((outcome for counter, outcome in OUTCOMES if reading.tally(body.get(counter)) > 0), None)
+
+
+def _campaign(answer: Answer, row: dict[str, Any]) -> InstantlyCampaign:
+    campaign_id = reading.identifier(row.get("id"))
+    if not campaign_id:
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no id in a campaign")
+    return InstantlyCampaign(campaign_id, reading.text(row.get("name")), reading.whole(row.get("status")) or 0)

@@ -1,0 +1,107 @@
+"""What OpenAI's Responses API and Perplexity's Agent API have in common: one shape of answer, `status` inside a 200
+that may hide a failure, a list of output items, and tokens."""
+
+from decimal import Decimal
+from typing import Any
+
+from integrations import prices, reading
+from integrations.answers import Answer
+from integrations.errors import FailureType
+from integrations.results import Usage
+
+# Four of 2026 beside the long-standing one; a body of 2023 had it as the type and no code.
+NO_QUOTA = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+    }
+)
+TOO_FAST = frozenset({"rate_limit_exceeded", "request_rate_limit_exceeded", "slow_down"})
+NO_MODEL = frozenset({"model_not_found", "invalid_model"})
+
+# A `failed` answer of one of these kinds would fail again with the same prompt.
+PROMPTS_FAULT = frozenset(
+    {"invalid_prompt", "bio_policy", "data_residency_mismatch", "invalid_request", "invalid_request_error"}
+)
+
+
+def codes(error: Any) -> set[str]:
+    """`type` and `code` of an error object; either may be null, and Perplexity's code is a number."""
+    fields = reading.mapping(error)
+    return {reading.identifier(fields.get(name)) for name in ("type", "code")} - {""}
+
+
+def by_codes(error: Any) -> FailureType | None:
+    """What the structured fields of an error say, None if they do not tell."""
+    named = codes(error)
+    if named & NO_QUOTA:
+        return FailureType.QUOTA_EXHAUSTED
+    if named & TOO_FAST:
+        return FailureType.RATE_LIMIT
+    # Every lead would fail by it and no retry cures it, like a retired endpoint.
+    return FailureType.AUTH if named & NO_MODEL else None
+
+
+def by_outcome(body: dict[str, Any]) -> FailureType | None:
+    """What a 200 hides; None when a whole text came.
+
+    A refusal or a filtered text is this prompt's fault and would come again. A truncated one counts against the
+    service: as the prompt's fault, a limit set too low would fail every lead, each paid for, without stopping anything.
+    """
+    status = body.get("status")
+    if status == "completed":
+        if refusal(body):
+            return FailureType.INVALID_REQUEST
+        return None if output_text(body).strip() else FailureType.MALFORMED
+    if status == "incomplete":
+        reason = reading.mapping(body.get("incomplete_details")).get("reason")
+        return FailureType.INVALID_REQUEST if reason == "content_filter" else FailureType.MALFORMED
+    if status in ("failed", "cancelled"):
+        error = body.get("error")
+        if codes(error) & PROMPTS_FAULT:
+            return FailureType.INVALID_REQUEST
+        return by_codes(error) or FailureType.SERVER_ERROR
+    return FailureType.MALFORMED
+
+
+def _contents(body: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = [item for item in reading.mappings(body.get("output")) if item.get("type") == "message"]
+    return [part for message in messages for part in reading.mappings(message.get("content"))]
+
+
+def output_text(body: dict[str, Any]) -> str:
+    """The text of all messages; `output_text` at the top is an SDK's convenience that raw HTTP lacks."""
+    return "".join(reading.text(part.get("text")) for part in _contents(body) if part.get("type") == "output_text")
+
+
+def refusal(body: dict[str, Any]) -> str:
+    """The model's reason for refusing, "" if it did not."""
+    return next((reading.text(part.get("refusal")) for part in _contents(body) if part.get("type") == "refusal"), "")
+
+
+def sources(body: dict[str, Any]) -> list[str]:
+    """URLs of all search results in their order, each once."""
+    searches = [item for item in reading.mappings(body.get("output")) if item.get("type") == "search_results"]
+    urls = [reading.text(found.get("url")) for search in searches for found in reading.mappings(search.get("results"))]
+    return list(dict.fromkeys(url for url in urls if url))
+
+
+def usage(service: str, answer: Answer, model: str) -> Usage:
+    """Tokens, and their price: the vendor's own figure in USD where it sends one, else by the price table."""
+    body = answer.body or {}
+    counts = reading.mapping(body.get("usage"))
+    tokens_in, tokens_out = reading.tally(counts.get("input_tokens")), reading.tally(counts.get("output_tokens"))
+    cost = reading.mapping(counts.get("cost"))
+    told = reading.amount(cost.get("total_cost")) if cost.get("currency", "USD") == "USD" else None
+    if told is None:
+        used = reading.text(body.get("model")) or model
+        told = prices.cost(service, model=used, tokens_in=tokens_in, tokens_out=tokens_out)
+    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=max(told, Decimal(0)))
+
+
+def request_id(answer: Answer) -> str:
+    """The header's id, which support asks for; else the response's own."""
+    return answer.request_id or reading.identifier((answer.body or {}).get("id"))

@@ -1,0 +1,27 @@
+"""`manage.py vendors`: whether the keys of the five services will do, before a campaign finds out."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from config.commands import REFUSED, VerbCommand, table
+from integrations.checking import check_all
+
+
+class Command(VerbCommand):
+    help = "Look at the five services. Needs neither database nor Redis, and spends nothing."
+
+    def add_verbs(self) -> None:
+        self.verb("check", "is each key there, accepted, and allowed what a campaign needs; exit status 0 or 1")
+
+    def do_check(self, options: dict[str, Any]) -> None:
+        found = check_all()
+        self.show(
+            {"mode": settings.MODE, "services": {c.service: {"verdict": c.verdict, "detail": c.detail} for c in found}},
+            f"Mode: {settings.MODE.upper()}",
+            table(["service", "key", "detail"], [[c.service, c.verdict, c.detail] for c in found]),
+        )
+        bad = [c.service for c in found if not c.ok]
+        if bad:
+            raise CommandError(f"Not ready: {', '.join(bad)}.", returncode=REFUSED)

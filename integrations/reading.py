@@ -1,0 +1,70 @@
+"""Reading what a vendor sent without trusting it: a value of the wrong type reads as absent, never as an exception."""
+
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+LARGEST = 2**63 - 1  # what a bigint column holds
+LONGEST_ID = 64  # characters; the five vendors' have 12 to 55
+NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse_object(text: bytes | str) -> dict[str, Any] | None:
+    """The JSON object in `text`; None for anything else: no UTF-8, no JSON, no object, nested too deeply."""
+    try:
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        value = json.loads(decoded, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def text(value: Any) -> str:
+    """A string, or "". NUL and lone surrogates are legal in JSON and refused by PostgreSQL, so they are dropped."""
+    return UNSTORABLE.sub("", value) if isinstance(value, str) else ""
+
+
+def identifier(value: Any, longest: int = LONGEST_ID) -> str:
+    """An id as a string, whether the vendor sent a string or a number; "" for anything else, and for what is too long
+    to be one."""
+    found = str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
+    return found if len(found) <= longest else ""
+
+
+def amount(value: Any) -> Decimal | None:
+    """A finite number of sane size, also one inside a string; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str):
+        return Decimal(value) if NUMBER.fullmatch(value) else None
+    if abs(value) > LARGEST or math.isnan(value):
+        return None
+    return Decimal(str(value))
+
+
+def whole(value: Any) -> int | None:
+    """A whole number that fits a bigint; None for anything else."""
+    number = amount(value)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def tally(value: Any) -> int:
+    """A count: a whole number that is not negative, else 0."""
+    return max(whole(value) or 0, 0)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A JSON object, or {}."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The objects of a JSON array, or []."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,154 @@
+"""What the five vendors give back, as typed and frozen values. Unknown fields of theirs are ignored."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What one call used: the vendor's credits (fractional ones exist), tokens, and their price in USD."""
+
+    credits: Decimal = Decimal(0)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class RateWindow:
+    """One limit as the vendor's headers state it; None where they are silent.
+
+    `per` and `reset` are seconds: the window's length, and the time until it is fresh again.
+    """
+
+    counts: Literal["requests", "tokens"]
+    per: float | None
+    limit: int | None
+    remaining: int | None
+    reset: float | None
+
+
+@dataclass(frozen=True)
+class RateLimits:
+    """Every window that the answer's headers named."""
+
+    windows: tuple[RateWindow, ...]
+
+    @property
+    def wait(self) -> float:
+        """Seconds until every used-up window is fresh; a window that does not say when counts in full, 0 if none is."""
+        return max((w.reset or w.per or 0.0 for w in self.windows if w.remaining == 0), default=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What every answer carries for the ledger and the gate. `request_id` is "" when the vendor names none."""
+
+    usage: Usage
+    request_id: str
+    http_status: int
+    limits: RateLimits | None
+
+
+@dataclass(frozen=True)
+class FoundPerson:
+    """A row of Apollo's search: useful by its `id` only, the surname is obfuscated and there is no address."""
+
+    id: str
+    first_name: str
+    last_name_obfuscated: str
+    title: str
+    company: str
+    has_email: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeoplePage(Result):
+    """One page of a search; `total` is over all pages. An empty list means that the search has ended."""
+
+    total: int
+    people: list[FoundPerson]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A revealed person. `email` is None when Apollo has none to give; other unknown fields are ""."""
+
+    id: str
+    first_name: str
+    last_name: str
+    name: str
+    email: str | None
+    email_status: str
+    title: str
+    headline: str
+    linkedin_url: str
+    company: str
+    company_domain: str
+    city: str
+    state: str
+    country: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reveal(Result):
+    """`matches[i]` belongs to the i-th id asked for; None where Apollo matched nobody."""
+
+    matches: list[Person | None]
+
+
+VerdictResult = Literal["ok", "catch_all", "unknown", "disposable", "invalid"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Result):
+    """What MillionVerifier says of one address. `credits_left` is None when the answer did not say."""
+
+    result: VerdictResult
+    subresult: str
+    did_you_mean: str
+    free: bool
+    role: bool
+    credits_left: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Research(Result):
+    """Perplexity's text and the URLs that it read, in its order, each once."""
+
+    text: str
+    sources: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail(Result):
+    """The mail that OpenAI wrote. Neither part is empty; nothing else has been checked."""
+
+    subject: str
+    body: str
+
+
+PushOutcome = Literal["pushed", "duplicate", "blocked", "invalid", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push(Result):
+    """What became of one lead. `duplicate` means already in this very campaign; `lead_id` is "" unless pushed.
+
+    `remaining_in_plan` is None when the vendor does not say.
+    """
+
+    outcome: PushOutcome
+    lead_id: str
+    remaining_in_plan: int | None
+
+
+@dataclass(frozen=True)
+class InstantlyCampaign:
+    """`status`: -99 suspended, -2 bounce protect, -1 accounts unhealthy, 0 draft, 1 active, 2 paused, 3 completed,
+    4 running subsequences."""
+
+    id: str
+    name: str
+    status: int

@@ -1,0 +1,92 @@
+"""Twenty trips in full flight, with three worker processes of eight threads."""
+
+import csv
+import itertools
+import time
+
+import pytest
+
+TRIPS = 20
+SERVICES = ("millionverifier", "perplexity", "openai", "instantly")
+LEADS = 1500
+
+LATE = """
+SELECT count(*) FROM vendor_calls v JOIN incidents i ON v.admitted_at > i.opened_at
+JOIN queue_pauses p ON p.id = i.pause_id WHERE v.admitted_at < p.ended_at
+"""
+PAUSES = """
+SELECT extract(epoch FROM min(i.opened_at)), extract(epoch FROM p.ended_at) FROM queue_pauses p
+JOIN incidents i ON i.pause_id = p.id GROUP BY p.id
+"""
+
+
+@pytest.fixture(scope="module")
+def leads(tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv") / "leads.csv"
+    with path.open("w", newline="", encoding="utf-8") as target:
+        writer = csv.writer(target)
+        writer.writerow(["First Name", "Last Name", "Title", "Company", "Email"])
+        for n in range(LEADS):
+            writer.writerow([f"Ida{n}", "Locke", "CTO", f"Acme {n}", f"ida{n}@acme{n}.example"])
+    return path
+
+
+def trip(drill, service):
+    """Break `service` until everything is paused, mend it, reset, resume."""
+    before = drill.value("SELECT count(*) FROM incidents")
+    drill.control(service, {"fault": "server_error"})
+    drill.until("the breaker opens", lambda: drill.value("SELECT count(*) FROM incidents") > before)
+    drill.control(service, {"fault": "none"})
+    drill.until("nothing runs", lambda: drill.value("SELECT count(*) FROM campaigns WHERE status = 'RUNNING'") == 0)
+    drill.until(
+        "every unfinished job is paused",
+        lambda: drill.value("SELECT count(*) FROM jobs WHERE status IN ('PENDING', 'PROCESSING')") == 0,
+    )
+    for (shut,) in drill.rows("SELECT DISTINCT service FROM incidents WHERE reset_at IS NULL"):
+        drill.command("breaker", "reset", shut, "--reason", "mended")
+    assert drill.value("SELECT count(*) FROM campaigns WHERE status = 'RUNNING'") == 0
+    assert drill.command("queue", "resume", "--reason", "mended")["queue_resumed"]
+
+
+def at_work(drill, service):
+    return drill.value("SELECT count(*) FROM jobs WHERE service = %s AND status IN ('PENDING', 'PROCESSING')", service)
+
+
+@pytest.mark.processes
+def test_no_call_slips_through_and_nothing_is_lost_or_paid_twice(drill, leads):
+    drill.command("campaign", "create", "Full flight", "--csv", str(leads), "--start")
+    trips = 0
+    for service in itertools.cycle(SERVICES):
+        if trips == TRIPS:
+            break
+        if at_work(drill, service) < 10:
+            # This stage has no more work to break: take the next one; all of them have ended only when we are done.
+            assert drill.value("SELECT count(*) FROM leads WHERE state = 'OPEN'"), f"only {trips} trips"
+            time.sleep(0.02)
+            continue
+        trip(drill, service)
+        trips += 1
+    drill.until("the campaign ends", lambda: drill.value("SELECT status FROM campaigns") == "COMPLETED")
+
+    assert drill.value("SELECT count(DISTINCT pause_id) FROM incidents") == TRIPS
+    assert drill.value(LATE) == 0
+    calls = [call for call in drill.control("calls?since=0") if not call["probe"]]
+    pauses = [(float(opened), float(ended)) for opened, ended in drill.rows(PAUSES)]
+    assert [c for c in calls if any(opened + 1 < c["at"] < ended for opened, ended in pauses)] == []
+
+    assert drill.value("SELECT count(*) FROM leads") == LEADS
+    assert drill.value("SELECT count(*) FROM leads WHERE state = 'OPEN'") == 0
+    assert drill.command("reconcile")["balanced"]
+    # The sandbox's bill equals our ledger, call by call and charge by charge.
+    bill = drill.control("bill")
+    for service, entry in bill.items():
+        assert entry["calls"] - entry["probes"] == drill.value(
+            "SELECT count(*) FROM vendor_calls WHERE service = %s", service
+        ) or entry["calls"] == drill.value("SELECT count(*) FROM vendor_calls WHERE service = %s", service)
+        assert entry["keys_charged_more_than_once"] == {}
+    # No paid answer was thrown away: as many successes in the ledger as charges that answer with one each.
+    for service in ("perplexity", "openai", "instantly"):
+        assert bill[service]["charged"] == drill.value(
+            "SELECT count(*) FROM vendor_calls WHERE service = %s AND outcome = 'success' AND kind <> 'prepare'",
+            service,
+        )

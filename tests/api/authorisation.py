@@ -1,0 +1,164 @@
+"""The one table of who may do what, through the API and the admin. `docs/permissions.md` is made from it:
+
+    .venv/bin/python -m tests.api.authorisation > docs/permissions.md
+
+A new address needs a row here, or the test that walks them all fails.
+"""
+
+# In rising order: each may do what the ones before it may.
+ROLES = ("everybody", "any login", "viewer", "operator", "admin")
+EVERYBODY, LOGIN, VIEWER, OPERATOR, ADMIN = ROLES
+NOBODY = "nobody"
+
+QUEUE = "api/v1/queue-management"
+BREAKER = f"{QUEUE}/circuit-breakers/<str:service>"
+
+# address: method -> the least role. What is not here is 405.
+API: dict[str, dict[str, str]] = {
+    "api/v1/auth/token": {"POST": EVERYBODY, "DELETE": LOGIN},
+    "api/v1/auth/tokens": {"GET": LOGIN},
+    "api/v1/auth/tokens/<str:token_key>": {"DELETE": LOGIN},
+    "api/v1/health/live": {"GET": EVERYBODY},
+    "api/v1/health/ready": {"GET": EVERYBODY},
+    "health/live": {"GET": EVERYBODY},
+    "health/ready": {"GET": EVERYBODY},
+    "metrics": {"GET": VIEWER},
+    "api/v1/schema": {"GET": VIEWER},
+    "api/v1/docs": {"GET": VIEWER},
+    f"{QUEUE}/status": {"GET": VIEWER},
+    f"{QUEUE}/circuit-breakers": {"GET": VIEWER},
+    f"{BREAKER}/reset": {"POST": OPERATOR},
+    f"{BREAKER}/probe": {"POST": OPERATOR},
+    f"{BREAKER}/hold": {"POST": OPERATOR},
+    f"{BREAKER}/release": {"POST": OPERATOR},
+    f"{QUEUE}/resume-queue": {"GET": VIEWER, "POST": OPERATOR},
+    f"{QUEUE}/pause-service": {"POST": OPERATOR},
+    f"{QUEUE}/resume-service": {"POST": OPERATOR},
+    f"{QUEUE}/paused-jobs/<str:service>": {"GET": VIEWER},
+    f"{QUEUE}/campaign-status": {"GET": VIEWER},
+    "api/v1/incidents": {"GET": VIEWER},
+    "api/v1/incidents/<int:pk>": {"GET": VIEWER},
+    "api/v1/events": {"GET": VIEWER},
+    "api/v1/campaigns": {"GET": VIEWER, "POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>": {"GET": VIEWER},
+    "api/v1/campaigns/<int:pk>/start": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/pause": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/resume": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/cancel": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/retry-failed": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/leads": {"GET": VIEWER, "POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/progress": {"GET": VIEWER},
+    "api/v1/leads": {"GET": VIEWER},
+    "api/v1/jobs": {"GET": VIEWER},
+    "api/v1/vendor-calls": {"GET": VIEWER},
+}
+# 404 for everything, whoever asks.
+NOWHERE = r"api/v1/^[\s\S]*$"
+
+# Pages of the admin about no single model, by name: method -> the least role. VIEWER stands for every role here: all
+# of them are staff, and what a page shows is what its reader may see.
+PAGES: dict[str, dict[str, str]] = {
+    "index": {"GET": VIEWER},
+    "login": {"GET": EVERYBODY, "POST": EVERYBODY},
+    "logout": {"POST": EVERYBODY},
+    "password_change": {"GET": VIEWER, "POST": VIEWER},
+    "password_change_done": {"GET": VIEWER},
+    "autocomplete": {"GET": NOBODY},
+    "jsi18n": {"GET": VIEWER},
+    "search": {"GET": VIEWER},
+    "app_list": {"GET": VIEWER},
+    "view_on_site": {"GET": VIEWER},
+    "live": {"GET": VIEWER},
+    "recovery": {"GET": VIEWER},
+    "resume": {"POST": OPERATOR},
+    "act": {"POST": OPERATOR},
+}
+
+RIGHTS = ("view", "add", "change", "delete")
+# Pages of the admin about a model: right -> the least role.
+MODELS: dict[str, dict[str, str]] = {
+    "auth.user": {"view": ADMIN, "add": ADMIN, "change": ADMIN, "delete": ADMIN},
+    "auth.group": {"view": ADMIN},
+    "django_dramatiq.task": {},
+    "config.apitoken": {"view": ADMIN, "delete": ADMIN},
+    "circuitbreakers.breaker": {"view": VIEWER, "change": ADMIN},
+    "circuitbreakers.queuepause": {"view": VIEWER},
+    "circuitbreakers.incident": {"view": VIEWER},
+    "circuitbreakers.event": {"view": VIEWER},
+    "campaigns.campaign": {"view": VIEWER, "add": OPERATOR, "change": OPERATOR, "delete": ADMIN},
+    "campaigns.lead": {"view": VIEWER},
+    "campaigns.job": {"view": VIEWER},
+    "campaigns.vendorcall": {"view": VIEWER},
+    "campaigns.suppression": {"view": VIEWER, "add": OPERATOR, "change": OPERATOR, "delete": ADMIN},
+    "campaigns.verdict": {"view": VIEWER},
+    "campaigns.process": {"view": VIEWER},
+}
+# Addresses of the admin below a model, by what their name ends in: the right that they need.
+NEEDS = {
+    "changelist": "view",
+    "add": "add",
+    "change": "view",
+    "history": "view",
+    "delete": "delete",
+    "password_change": "change",
+    "export": "view",
+    "markdown": "view",
+    "verb": "verb",
+}
+# The page that asks before a verb acts, and does it: the least role for every verb of every model.
+VERBS = OPERATOR
+
+
+def may(role: str, least: str) -> bool:
+    """Whether `role` may do what needs at least `least`."""
+    return least != NOBODY and ROLES.index(role) >= ROLES.index(least)
+
+
+def table(headers: list[str], rows: list[list[str]]) -> list[str]:
+    lines = ["| " + " | ".join(headers) + " |", "|" + "---|" * len(headers)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def document() -> str:
+    """docs/permissions.md."""
+    columns = [VIEWER, OPERATOR, ADMIN]
+    api = [
+        [f"`/{path}`", method, *("yes" if may(role, least) else "-" for role in ROLES)]
+        for path, methods in API.items()
+        for method, least in methods.items()
+    ]
+    models = [
+        [f"`{model}`", *(rights.get(right, NOBODY) for right in RIGHTS)] for model, rights in sorted(MODELS.items())
+    ]
+    pages = [[f"`admin:{name}`", method, least] for name, methods in PAGES.items() for method, least in methods.items()]
+    return "\n".join(
+        [
+            "# Who may do what",
+            "",
+            "Made from the table that the tests hold every address against, for every method and role:",
+            "`.venv/bin/python -m tests.api.authorisation > docs/permissions.md`.",
+            "",
+            f"Roles are groups: {', '.join(name.capitalize() for name in columns)}; each may do what the one before it "
+            "may. What is not listed is refused: 401 without a login, 403 without the permission, 405 for another "
+            "method. A superuser may do everything.",
+            "",
+            "`/metrics`, `/docs` and `/schema` follow `EXPOSE_METRICS` and `EXPOSE_DOCS`; shown is their default.",
+            "",
+            "## API",
+            "",
+            *table(["address", "method", *ROLES], api),
+            "",
+            "## Admin",
+            "",
+            "The least role for each right. Nobody at all may do what says nobody.",
+            "",
+            *table(["model", *RIGHTS], models),
+            "",
+            *table(["page", "method", "least role"], pages),
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -1,0 +1,93 @@
+"""A switch in step with PostgreSQL, a user per role, and a client for each: what the tests of the API share."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from campaigns.models import Process
+from circuitbreakers import policy, probes, rebuild, switch
+from circuitbreakers.services import SERVICES
+from config.roles import ADMIN, OPERATOR, VIEWER
+
+ROLES = {"viewer": VIEWER, "operator": OPERATOR, "admin": ADMIN}
+
+
+def forget_server() -> None:
+    """Drop what this process remembers of a server: the client, the scripts, whether it answered."""
+    from circuitbreakers import broker
+
+    switch.client.cache_clear()
+    switch.script.cache_clear()
+    broker.client.cache_clear()
+    switch.Availability.trouble = ""
+    policy.forget()
+
+
+@pytest.fixture(autouse=True)
+def fresh_switch(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty switch and cache, the hashes that the first comparison makes, and probes that succeed."""
+    settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
+    # The real hash is slow on purpose.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    answer = probes.ProbeResult(True, "the key is good", "answers")
+    monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
+    forget_server()
+    switch.client().flushdb()
+    cache.clear()
+    rebuild.compare()
+    yield
+    forget_server()
+
+
+@pytest.fixture
+def redis_down(settings: Any) -> Iterator[None]:
+    """Everything that is asked of Redis is refused: nobody listens on port 1."""
+    nowhere = "redis://127.0.0.1:1"
+    settings.REDIS_SWITCH_URL, settings.REDIS_BROKER_URL = f"{nowhere}/0", f"{nowhere}/1"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": f"{nowhere}/2"}}
+    forget_server()
+    yield
+    forget_server()
+
+
+def make_user(name: str, role: str | None = None, **details: Any) -> User:
+    """A user with the password `correct horse`, in the group of a role."""
+    user = User.objects.create_user(name, password="correct horse", is_staff=role is not None, **details)
+    if role:
+        user.groups.add(Group.objects.get(name=ROLES[role]))
+    return user
+
+
+def client_of(role: str | None) -> APIClient:
+    """A client that acts as the user `{role}`; without a role nobody is logged in."""
+    client = APIClient()
+    if role:
+        user = User.objects.filter(username=role).first() or make_user(role, role)
+        client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    return client_of(None)
+
+
+@pytest.fixture
+def viewer() -> APIClient:
+    return client_of("viewer")
+
+
+@pytest.fixture
+def operator() -> APIClient:
+    return client_of("operator")
+
+
+@pytest.fixture
+def live_processes() -> None:
+    """A worker for every queue and a supervisor, as recovery sees them."""
+    Process.objects.create(name="host:1", role=Process.Role.WORKER, queues=list(SERVICES))
+    Process.objects.create(name="host:2", role=Process.Role.SUPERVISOR)

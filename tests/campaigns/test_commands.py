@@ -1,0 +1,318 @@
+"""The commands: exit statuses, what they print for people and for programs, and who did it."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from django.core.management import load_command_class
+from django.db import connections
+from django.utils import timezone
+
+from campaigns.align import align_jobs
+from campaigns.models import Campaign
+from circuitbreakers import pauses, probes, switch
+from circuitbreakers.models import Event
+from circuitbreakers.services import SERVICES
+from tests.builders import make_campaign, make_fleet, make_job, make_lead
+from tests.circuitbreakers.builders import ANN, answer_probes, queue, reset, trip
+from tests.stores import away
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
+APP_OF = {"breaker": "circuitbreakers", "queue": "campaigns", "campaign": "campaigns", "reconcile": "campaigns"}
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`manage("queue", "resume")` as `manage.py queue resume` would run it, in this process."""
+    # At its end a command closes its connections; here they are the test's.
+    monkeypatch.setattr(connections, "close_all", lambda: None)
+    monkeypatch.setattr(probes, "_probes", dict(probes._probes))
+
+    def run(name: str, *arguments: object) -> Ran:
+        command = load_command_class(APP_OF[name], name)
+        capsys.readouterr()
+        try:
+            command.run_from_argv(["manage.py", name, *map(str, arguments)])
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Ran(status, *capsys.readouterr())
+
+    return run
+
+
+def the_event(**details: Any) -> Event:
+    return Event.objects.get(**details)
+
+
+def paused_by_a_trip() -> Campaign:
+    campaign = make_campaign()
+    make_job(campaign)
+    make_fleet()
+    trip()
+    align_jobs()
+    return campaign
+
+
+# --- the whole story --------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_resets_and_resumes(manage: Any) -> None:
+    campaign = paused_by_a_trip()
+    answer_probes()
+    refused = manage("queue", "resume")
+    assert refused.status == 1
+    assert "Cannot resume queue: Circuit breakers still open for: apollo (open)" in refused.err
+    done = manage("breaker", "reset", "apollo", "--reason", "new key", "--actor", "olga")
+    assert done.status == 0
+    assert done.out.splitlines()[0] == "Circuit breaker reset for apollo - service manually resumed"
+    assert set(queue().values()) == {"PAUSED"}
+    done = manage("queue", "resume", "--reason", "all well", "--actor", "olga", "--json")
+    assert done.status == 0
+    assert done.data["message"] == "Queue resumed successfully: 1 jobs and 1 campaigns resumed"
+    assert (done.data["queue_resumed"], done.data["services_resumed"]) == (True, list(SERVICES))
+    campaign.refresh_from_db()
+    assert campaign.status == "RUNNING"
+    for details in ({"subject_type": "breaker", "verb": "reset"}, {"subject_type": "queue", "verb": "resumed"}):
+        assert (the_event(**details).actor, the_event(**details).door) == ("olga", "command")
+    assert the_event(subject_type="breaker", verb="reset").reason == "new key"
+    assert the_event(subject_type="campaign", verb="resumed").reason == "all well"
+    assert manage("breaker", "reset", "apollo", "--json").data["changed"] is False
+
+
+def test_the_actor_is_the_shells_user_unless_said_otherwise(manage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert manage("queue", "pause", "openai", "--reason", "new prompt").status == 0
+    assert the_event(verb="paused").actor == "bob"
+
+
+# --- wrong usage ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("queue",),
+        ("queue", "explode"),
+        ("queue", "pause"),
+        ("queue", "pause", "foo"),
+        ("queue", "pause", "openai", "--all"),
+        ("queue", "resume", "foo"),
+        ("queue", "resume", "openai", "--all"),
+        ("breaker", "reset"),
+        ("breaker", "reset", "foo"),
+        ("breaker", "probe", "foo"),
+        ("breaker", "hold", "foo", "--reason", "x"),
+        ("breaker", "release", "foo"),
+        ("breaker", "hold", "apollo", "--reason", "x", "--remind-at", "soon"),
+        ("campaign", "start", "first"),
+        ("campaign", "create"),
+        ("campaign", "create", "A", "--max-leads", "0"),
+        ("campaign", "create", "A", "--csv", "a.csv", "--apollo-url", "https://app.apollo.io/#/people"),
+        ("campaign", "create", "A", "--apollo-url", "https://example.com/"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_changes_nothing(manage: Any, arguments: tuple[str, ...]) -> None:
+    ran = manage(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err
+    assert "Traceback" not in ran.err
+    assert not Event.objects.exclude(actor="supervisor").exists()
+
+
+def test_an_unknown_service_is_named_with_the_five_there_are(manage: Any) -> None:
+    text = (
+        "Invalid service name: foo. Valid services: ['apollo', 'millionverifier', 'perplexity', 'openai', 'instantly']"
+    )
+    for name, verb in (("breaker", "reset"), ("breaker", "probe"), ("queue", "pause"), ("queue", "resume")):
+        assert text in manage(name, verb, "foo").err
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_state_forbids_ends_with_1(manage: Any) -> None:
+    campaign = paused_by_a_trip()
+    fresh = make_campaign("CREATED")
+    make_lead(fresh)
+    answer_probes(ok=False)
+    for arguments, text in (
+        (("campaign", "start", fresh.pk), "Circuit breakers are not closed: apollo (open)"),
+        (("campaign", "start", campaign.pk), "was started already"),
+        (("campaign", "resume", campaign.pk), "was paused by the system"),
+        (("campaign", "start", 0), "does not exist"),
+        (("campaign", "status", 0), "does not exist"),
+        (("campaign", "import", fresh.pk, "/nowhere.csv"), "There is no file /nowhere.csv."),
+        (("breaker", "reset", "apollo"), "The probe of apollo failed: HTTP 503"),
+        (("breaker", "reset", "apollo", "--force"), "A reason is needed"),
+        (("breaker", "probe", "apollo"), "The probe of apollo failed."),
+        (("breaker", "hold", "apollo"), "A reason is needed"),
+        (("queue", "plan"), "Cannot resume queue: Circuit breakers still open for: apollo (open)"),
+    ):
+        ran = manage(*arguments)
+        assert (ran.status, text in ran.err) == (1, True), (arguments, ran)
+        assert "Traceback" not in ran.err
+
+
+def test_without_redis_nothing_is_done_and_said_so(manage: Any) -> None:
+    paused_by_a_trip()
+    answer_probes()
+    before = Event.objects.count()
+    with away("REDIS_SWITCH_URL"):
+        assert "Error resetting circuit breaker: Redis connection failed" in manage("breaker", "reset", "apollo").err
+        for arguments in (
+            ("breaker", "reset", "apollo"),
+            ("breaker", "status"),
+            ("breaker", "probe", "apollo"),
+            ("queue", "status"),
+            ("queue", "resume"),
+            ("queue", "pause", "openai"),
+            ("reconcile",),
+        ):
+            ran = manage(*arguments)
+            assert (ran.status, ran.out) == (1, ""), arguments
+            assert "Redis" in ran.err
+            assert "Traceback" not in ran.err
+    assert Event.objects.count() == before
+    assert pauses.standing("operator:openai") is None
+
+
+# --- queue ------------------------------------------------------------------------------------------------------------
+
+
+def test_queue_status_shows_what_stands_still_and_why(manage: Any) -> None:
+    paused_by_a_trip()
+    pauses.pause("openai", actor=ANN, reason="new prompt")
+    data = manage("queue", "status", "--json").data
+    assert data["mode"] == "sandbox"
+    assert data["queue"] == dict.fromkeys(SERVICES, "PAUSED")
+    assert data["circuit_breakers"]["apollo"]["circuit_state"] == "open"
+    assert (data["campaigns"], data["jobs"]) == ({"PAUSED": 1}, {"PAUSED": 1})
+    assert data["paused_jobs"] == {"millionverifier": 1}
+    assert [pause["key"] for pause in data["pauses"]] == ["system", "operator:openai"]
+    shown = manage("queue", "status").out
+    assert "Mode: SANDBOX" in shown
+    assert "Campaigns: 1 PAUSED" in shown
+    assert "(operator:openai): new prompt" in shown
+
+
+def test_queue_plan_lists_every_prerequisite_and_how_to_mend_it(manage: Any) -> None:
+    paused_by_a_trip()
+    ran = manage("queue", "plan")
+    assert ran.status == 1
+    assert "FAIL  Circuit breakers still open for: apollo (open)" in ran.out
+    assert "Probe and reset each of them" in ran.out
+    assert ran.out.count("\npass  ") == 6
+    reset()
+    ran = manage("queue", "plan", "--json")
+    assert (ran.status, ran.data["ready"], ran.data["campaigns"], ran.data["jobs"]) == (0, True, 1, 1)
+
+
+def test_an_operators_pauses_are_made_and_lifted_one_by_one(manage: Any) -> None:
+    assert manage("queue", "pause", "openai", "--reason", "x").out == "The queue of openai is paused.\n"
+    assert manage("queue", "pause", "openai", "--reason", "x").out == "The queue of openai was paused already.\n"
+    assert manage("queue", "pause", "--all", "--reason", "y").status == 0
+    assert set(queue().values()) == {"PAUSED"}
+    lifted = manage("queue", "resume", "--all", "--json").data
+    assert (lifted["changed"], lifted["services_still_paused"]) == (True, ["openai"])
+    assert manage("queue", "resume", "openai").out == "The operator's pause of openai is lifted.\n"
+    assert manage("queue", "resume", "openai").out == "No operator's pause of openai stood.\n"
+    assert set(queue().values()) == {"ACTIVE"}
+
+
+# --- breaker ----------------------------------------------------------------------------------------------------------
+
+
+def test_breaker_status_shows_the_five(manage: Any) -> None:
+    trip("openai")
+    data = manage("breaker", "status", "--json").data
+    assert list(data["breakers"]) == list(SERVICES)
+    assert (data["breakers"]["openai"]["circuit_state"], data["breakers"]["openai"]["queue_paused"]) == ("open", True)
+    shown = manage("breaker", "status").out
+    assert "openai" in shown
+    assert "open" in shown.split("openai")[1].splitlines()[0]
+
+
+def test_breaker_hold_and_release(manage: Any) -> None:
+    assert manage("breaker", "hold", "apollo", "--reason", "audit").out == "The apollo breaker is held open.\n"
+    assert manage("breaker", "hold", "apollo", "--reason", "audit").out == "The apollo breaker was held already.\n"
+    assert manage("breaker", "reset", "apollo").status == 1
+    assert "stays open: reset it next" in manage("breaker", "release", "apollo").out
+    assert switch.read("apollo").state == "open"
+    assert manage("breaker", "release", "apollo").out == "The apollo breaker was not held.\n"
+
+
+# --- campaign ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_campaign_from_file_to_cancellation(manage: Any, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("First Name,Email\nIda,ida@acme.example\nOtto,nobody\n")
+    made = manage("campaign", "create", "Autumn", "--csv", people, "--start", "--actor", "olga", "--json").data
+    assert (made["status"], made["import"]["taken"], sum(made["import"]["skipped"].values())) == ("RUNNING", 1, 1)
+    pk = made["id"]
+    assert manage("campaign", "pause", pk, "--reason", "typo", "--actor", "olga").out == (
+        f"Campaign {pk} is PAUSED. Paused by olga: typo\n"
+    )
+    assert manage("campaign", "resume", pk, "--json", "--actor", "olga").data == {
+        "id": pk, "status": "RUNNING", "status_message": "Campaign resumed by olga"
+    }  # fmt: skip
+    assert manage("campaign", "import", pk, people, "--json").data["taken"] == 0
+    assert manage("campaign", "retry-failed", pk, "--json").data == {"id": pk, "jobs": 0}
+    shown = manage("campaign", "status", pk).out
+    assert f"Campaign {pk} (Autumn) is RUNNING." in shown
+    assert "leads: 1 OPEN" in shown
+    export = tmp_path / "out.csv"
+    assert manage("campaign", "export", pk, export).out == f"1 leads written to {export}\n"
+    assert b"ida@acme.example" in export.read_bytes()
+    assert manage("campaign", "cancel", pk, "--reason", "done").status == 0
+    verbs = Event.objects.filter(subject_type="campaign", subject_id=str(pk)).order_by("id")
+    assert list(verbs.values_list("verb", flat=True)) == [
+        *("created", "leads_imported", "started", "paused", "resumed", "leads_imported", "cancelled")
+    ]
+    assert {event.door for event in verbs} == {"command"}
+
+
+def test_a_campaign_whose_file_is_refused_does_not_linger(manage: Any, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("First Name\nIda\n")
+    ran = manage("campaign", "create", "Autumn", "--csv", people, "--start")
+    assert ran.status == 1
+    assert "No column holds e-mail addresses" in ran.err
+    assert Campaign.objects.get().status == "CANCELLED"
+
+
+def test_the_latest_campaigns_are_listed(manage: Any) -> None:
+    assert manage("campaign", "status").out.endswith("(none)\n")
+    campaign = make_campaign("PAUSED", operator_paused_at=timezone.now(), name="Spring")
+    assert manage("campaign", "status", "--json").data["campaigns"] == [
+        {"id": campaign.pk, "name": "Spring", "status": "PAUSED", "status_message": ""}
+    ]
+
+
+# --- reconcile --------------------------------------------------------------------------------------------------------
+
+
+def test_reconcile_says_that_the_books_balance_or_what_is_wrong(manage: Any) -> None:
+    ran = manage("reconcile")
+    assert ran.status == 0
+    assert ran.out.startswith("The books balance (")
+    assert manage("reconcile", "--json").data == {"balanced": True, "findings": []}
+    lead = make_lead(state="PUSHED")
+    ran = manage("reconcile")
+    text = f"1 leads are PUSHED without a completed push job: {lead.pk}"
+    assert (ran.status, ran.out) == (1, f"pushed_lead_without_push: {text}\n")
+    assert "The books do not balance: 1 findings." in ran.err
+    ran = manage("reconcile", "--json")
+    assert (ran.status, ran.data["findings"][0]["detail"]) == (1, text)

@@ -1,0 +1,283 @@
+"""The verbs on a campaign, and what each refuses."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from campaigns import lifecycle, recovery
+from campaigns.align import align_jobs
+from campaigns.lifecycle import MoveRefused
+from campaigns.models import Campaign, Job, Lead
+from circuitbreakers import pauses
+from circuitbreakers.models import Event
+from circuitbreakers.switch import RedisUnavailable
+from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead
+from tests.circuitbreakers.builders import ANN, at_once, reset, trip
+from tests.stores import away
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
+
+
+def refusal(verb: Any, campaign: Campaign, **details: Any) -> str:
+    """The text of the refusal; nothing has changed, and nothing is on record."""
+    before = (Campaign.objects.values().get(pk=campaign.pk), Event.objects.count(), list(Job.objects.values()))
+    with pytest.raises(MoveRefused) as caught:
+        verb(campaign.pk, actor=ANN, **details)
+    after = (Campaign.objects.values().get(pk=campaign.pk), Event.objects.count(), list(Job.objects.values()))
+    assert after == before
+    return str(caught.value)
+
+
+def the_event(campaign: Campaign, verb: str) -> Event:
+    return Event.objects.get(subject_type="campaign", subject_id=str(campaign.pk), verb=verb)
+
+
+# --- start ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_started_campaign_runs_and_has_its_first_jobs() -> None:
+    campaign = make_campaign("CREATED", instantly_campaign_id="")
+    make_lead(campaign)
+    lifecycle.start(campaign.pk, actor=ANN, reason="go")
+    campaign.refresh_from_db()
+    assert campaign.status == "RUNNING"
+    assert campaign.started_at is not None
+    assert sorted(campaign.jobs.values_list("kind", flat=True)) == ["prepare", "verify"]
+    event = the_event(campaign, "started")
+    assert (event.actor, event.door, event.reason) == ("ann", "command", "go")
+    assert (event.before, event.after) == ({"status": "CREATED"}, {"status": "RUNNING"})
+
+
+def test_a_search_begins_with_its_first_page() -> None:
+    campaign = make_campaign("CREATED", search={"person_titles[]": ["CTO"]})
+    lifecycle.start(campaign.pk, actor=ANN)
+    assert list(campaign.jobs.values_list("kind", "part")) == [("find", 1)]
+
+
+def test_a_campaign_is_not_started_twice() -> None:
+    campaign = make_campaign("CREATED")
+    make_lead(campaign)
+    lifecycle.start(campaign.pk, actor=ANN)
+    assert refusal(lifecycle.start, campaign) == f"Campaign {campaign.pk} was started already: it is RUNNING."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_starts_at_once_one_is_refused() -> None:
+    campaign = make_campaign("CREATED")
+    make_lead(campaign)
+    results = at_once(*([lambda: lifecycle.start(campaign.pk, actor=ANN)] * 4))
+    assert sorted(type(result).__name__ for result in results) == ["Campaign"] + ["MoveRefused"] * 3
+    assert campaign.jobs.count() == 1
+
+
+def test_a_campaign_without_leads_is_not_started() -> None:
+    text = refusal(lifecycle.start, make_campaign("CREATED"))
+    assert "has no leads. Import a CSV or give it an Apollo search first." in text
+
+
+def created() -> Campaign:
+    campaign = make_campaign("CREATED")
+    make_lead(campaign)
+    return campaign
+
+
+def test_nothing_is_started_while_a_breaker_is_open() -> None:
+    trip("openai")
+    assert refusal(lifecycle.start, created()) == (
+        "Circuit breakers are not closed: openai (open). Reset them, then resume the queue."
+    )
+
+
+def test_nothing_is_started_between_reset_and_resume() -> None:
+    trip()
+    reset()
+    assert refusal(lifecycle.start, created()) == "The queue is paused by the system. Resume the queue first."
+
+
+def test_nothing_is_started_while_an_operator_pauses_everything() -> None:
+    pauses.pause("all", actor=ANN, reason="audit")
+    assert refusal(lifecycle.start, created()) == "The queue is paused by ann: audit. Resume it first."
+
+
+def test_a_campaign_may_start_while_one_service_is_paused_by_an_operator() -> None:
+    pauses.pause("openai", actor=ANN, reason="new prompt")
+    assert lifecycle.start(created().pk, actor=ANN).status == "RUNNING"
+
+
+def test_nothing_is_started_while_redis_is_away() -> None:
+    campaign = created()
+    with away("REDIS_SWITCH_URL"), pytest.raises(RedisUnavailable):
+        lifecycle.start(campaign.pk, actor=ANN)
+    campaign.refresh_from_db()
+    assert campaign.status == "CREATED"
+
+
+# --- pause, resume, cancel --------------------------------------------------------------------------------------------
+
+
+def test_an_operator_pauses_and_resumes_one_campaign() -> None:
+    campaign, other = make_campaign(), make_campaign()
+    job = make_job(campaign)
+    lifecycle.pause(campaign.pk, actor=ANN, reason="typo in the prompt")
+    align_jobs()
+    campaign.refresh_from_db()
+    job.refresh_from_db()
+    assert (campaign.status, campaign.status_message) == ("PAUSED", "Paused by ann: typo in the prompt")
+    assert job.status == "PAUSED"
+    assert Campaign.objects.get(pk=other.pk).status == "RUNNING"
+    lifecycle.resume(campaign.pk, actor=ANN, reason="mended")
+    align_jobs()
+    campaign.refresh_from_db()
+    job.refresh_from_db()
+    assert (campaign.status, campaign.status_message) == ("RUNNING", "Campaign resumed by ann")
+    assert (campaign.operator_paused_at, campaign.operator_paused_by, campaign.operator_pause_reason) == (None, "", "")
+    assert job.status == "PENDING"
+    assert [the_event(campaign, verb).reason for verb in ("paused", "resumed")] == ["typo in the prompt", "mended"]
+
+
+def test_a_paused_campaign_is_not_paused_by_an_operator_twice() -> None:
+    campaign = make_campaign()
+    lifecycle.pause(campaign.pk, actor=ANN, reason="")
+    assert refusal(lifecycle.pause, campaign, reason="again") == f"Campaign {campaign.pk} is paused already, by ann."
+
+
+@pytest.mark.parametrize("status", ["CREATED", "COMPLETED", "FAILED", "CANCELLED"])
+def test_only_a_running_campaign_is_paused_and_only_a_paused_one_resumed(status: str) -> None:
+    campaign = make_campaign(status)
+    assert "only a running one can be paused" in refusal(lifecycle.pause, campaign, reason="x")
+    assert "only a paused one can be resumed" in refusal(lifecycle.resume, campaign)
+
+
+def test_what_the_system_paused_is_resumed_with_the_queue_only() -> None:
+    campaign = make_campaign()
+    trip()
+    assert refusal(lifecycle.resume, campaign) == (
+        f"Campaign {campaign.pk} was paused by the system: System pause: apollo circuit breaker opened. "
+        "Reset the breaker, then resume the queue: that brings back all of them."
+    )
+
+
+def test_an_operators_pause_is_not_lifted_while_the_queue_is_paused() -> None:
+    campaign = make_campaign("PAUSED", operator_paused_at=timezone.now(), operator_paused_by="ann")
+    trip()
+    assert "Circuit breakers are not closed: apollo (open)" in refusal(lifecycle.resume, campaign)
+
+
+def test_an_operators_pause_on_top_of_the_systems_survives_the_queue_resume() -> None:
+    campaign = make_campaign()
+    make_fleet()
+    trip()
+    lifecycle.pause(campaign.pk, actor=ANN, reason="wrong list")
+    campaign.refresh_from_db()
+    assert campaign.status_message == "System pause: apollo circuit breaker opened"
+    reset()
+    result = recovery.resume(actor=ANN)
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.status_message) == ("PAUSED", "Paused by ann: wrong list")
+    assert campaign.system_paused_at is None
+    assert (result.campaigns_eligible, result.campaigns_resumed, result.campaigns_still_paused) == (0, 0, 1)
+    assert lifecycle.resume(campaign.pk, actor=ANN).status == "RUNNING"
+
+
+@pytest.mark.parametrize("status", ["CREATED", "RUNNING", "PAUSED"])
+def test_a_cancelled_campaign_ends_with_its_jobs_and_leads(status: str) -> None:
+    campaign = make_campaign(status)
+    job = make_job(campaign)
+    lifecycle.cancel(campaign.pk, actor=ANN, reason="lost interest")
+    align_jobs()
+    campaign.refresh_from_db()
+    job.refresh_from_db()
+    assert (campaign.status, campaign.status_message) == ("CANCELLED", "Cancelled by ann: lost interest")
+    assert (campaign.system_paused_at, campaign.operator_paused_at) == (None, None)
+    assert (job.status, Lead.objects.get().state) == ("CANCELLED", "DROPPED")
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "FAILED", "CANCELLED"])
+def test_what_has_ended_is_not_cancelled(status: str) -> None:
+    assert f"has ended already: it is {status}" in refusal(lifecycle.cancel, make_campaign(status))
+
+
+# --- retry ------------------------------------------------------------------------------------------------------------
+
+
+def failed_lead(campaign: Campaign, failure_type: str = "server_error") -> Lead:
+    """A lead that was verified and researched before OpenAI failed it for good."""
+    lead = make_lead(campaign, "FAILED", stage="write", verdict="ok", research="They make bolts.")
+    for kind in ("verify", "research"):
+        make_job(kind=kind, lead=lead, status="COMPLETED", fence=1)
+    make_job(kind="write", lead=lead, status="FAILED", fence=5, attempts=5, crashes=1, error="HTTP 503",
+             failure_type=failure_type)  # fmt: skip
+    return lead
+
+
+def test_a_retry_pays_only_for_what_was_not_paid() -> None:
+    campaign = make_campaign("COMPLETED")
+    lead = failed_lead(campaign)
+    done = make_job(kind="push", lead=make_lead(campaign, "PUSHED"), status="COMPLETED")
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN, reason="OpenAI is back") == 1
+    align_jobs()
+    lead.refresh_from_db()
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.finished_at) == ("RUNNING", None)
+    assert (lead.state, lead.end_reason, lead.ended_at, lead.research) == ("OPEN", "", None, "They make bolts.")
+    assert dict(lead.jobs.values_list("kind", "status")) == {
+        "verify": "COMPLETED",
+        "research": "COMPLETED",
+        "write": "PENDING",
+    }
+    write = lead.jobs.get(kind="write")
+    assert (write.attempts, write.crashes, write.error, write.fence) == (0, 0, None, 5)
+    done.refresh_from_db()
+    assert done.status == "COMPLETED"
+    assert the_event(campaign, "retried_failed").after == {"jobs": 1}
+
+
+def test_what_the_vendor_called_invalid_stays_failed() -> None:
+    campaign = make_campaign()
+    lead = failed_lead(campaign, "invalid_request")
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 0
+    lead.refresh_from_db()
+    assert lead.state == "FAILED"
+
+
+def test_a_retry_in_a_paused_campaign_waits_with_it() -> None:
+    campaign = make_campaign("PAUSED")
+    lead = failed_lead(campaign)
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 1
+    align_jobs()
+    assert lead.jobs.get(kind="write").status == "PAUSED"
+    campaign.refresh_from_db()
+    assert campaign.status == "PAUSED"
+
+
+def test_an_ended_campaign_is_not_reopened_while_the_queue_is_paused() -> None:
+    campaign = make_campaign("COMPLETED")
+    failed_lead(campaign)
+    trip()
+    assert "Circuit breakers are not closed" in refusal(lifecycle.retry_failed, campaign)
+
+
+@pytest.mark.parametrize("status", ["CREATED", "CANCELLED"])
+def test_there_is_nothing_to_retry_in_what_never_ran_or_was_cancelled(status: str) -> None:
+    assert "there is nothing to retry" in refusal(lifecycle.retry_failed, make_campaign(status))
+
+
+def test_a_reopened_campaign_gets_its_target_at_instantly_after_all() -> None:
+    """It ended before its target was needed; its leads would wait for it for ever."""
+    campaign = make_campaign("COMPLETED", instantly_campaign_id="")
+    target = make_job(campaign, kind="prepare", status="CANCELLED", error="Campaign ended")
+    failed_lead(campaign)
+    lifecycle.retry_failed(campaign.pk, actor=ANN)
+    target.refresh_from_db()
+    assert (target.status, target.completed_at, target.error) == ("PENDING", None, None)
+
+
+# --- create -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_campaign_is_created_with_its_event() -> None:
+    campaign = lifecycle.create(actor=ANN, name="Autumn", max_leads=5)
+    assert (campaign.status, campaign.created_by) == ("CREATED", "ann")
+    assert the_event(campaign, "created").after == {"name": "Autumn"}
+    assert ago(60) < campaign.created_at

@@ -1,0 +1,71 @@
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from campaigns.models import Suppression
+from campaigns.suppression import is_suppressed, suppress, suppressed_among
+from circuitbreakers.events import Actor
+from circuitbreakers.models import Event
+
+pytestmark = pytest.mark.django_db
+OPERATOR = Actor("olga", "admin")
+
+
+def test_an_address_a_domain_and_a_parent_domain_are_suppressed() -> None:
+    suppress(["Ida@acme.example", "birch.example"], "asked us to stop", OPERATOR)
+    assert is_suppressed("ida@acme.example")
+    assert is_suppressed(" IDA@Acme.example ")
+    assert is_suppressed("tom@birch.example")
+    assert is_suppressed("tom@mail.eu.birch.example")
+    assert not is_suppressed("tom@acme.example")
+    assert not is_suppressed("tom@notbirch.example")
+    assert is_suppressed('"Tom B"@birch.example')
+    assert not is_suppressed("nonsense\x00\ud800")
+
+
+def test_values_are_normalised_and_told_apart() -> None:
+    result = suppress(
+        ["https://www.acme.example/", "@birch.example", "*.cobalt.example", "BÜRO.example", "ida@acme.example"],
+        "",
+        OPERATOR,
+    )
+    assert result.added == 5
+    assert list(Suppression.objects.values_list("value", flat=True)) == [
+        "acme.example",
+        "birch.example",
+        "cobalt.example",
+        "ida@acme.example",
+        "xn--bro-hoa.example",
+    ]
+
+
+def test_repeating_adds_nothing_and_says_so() -> None:
+    suppress(["ida@acme.example"], "first", OPERATOR)
+    result = suppress(["IDA@acme.example", "tom@acme.example", "tom@acme.example"], "second", OPERATOR)
+    assert (result.added, result.already, result.refused) == (1, 2, [])
+    assert Suppression.objects.get(value="ida@acme.example").reason == "first"
+
+
+@pytest.mark.parametrize("value", ["", "com", "example", "nobody", "ida@", "a b.example", "\x00", "=1+1"])
+def test_what_is_neither_address_nor_domain_is_refused(value: str) -> None:
+    result = suppress([value], "x", OPERATOR)
+    assert (result.added, result.refused) == (0, [value])
+
+
+def test_each_new_value_leaves_one_event() -> None:
+    suppress(["ida@acme.example", "birch.example"], "r" * 600, OPERATOR)
+    suppress(["ida@acme.example"], "again", OPERATOR)
+    events = Event.objects.filter(subject_type="suppression", verb="suppressed")
+    assert {event.after and event.after["value"] for event in events} == {"ida@acme.example", "birch.example"}
+    assert {(event.actor, event.door) for event in events} == {("olga", "admin")}
+
+
+def test_a_batch_is_one_query() -> None:
+    suppress(["acme.example"], "", OPERATOR)
+    addresses = [f"p{number}@{'acme' if number % 2 else 'birch'}.example" for number in range(1000)]
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        found = suppressed_among(addresses)
+    assert len(queries) == 1
+    assert found == {address for address in addresses if address.endswith("@acme.example")}

@@ -1,0 +1,157 @@
+"""What the tests of the breakers do over and over, each in one word. Times are moved, never waited for."""
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+from circuitbreakers import breaker, events, gate, pauses, policy, probes, rebuild, switch
+from circuitbreakers.locks import switch_lock
+from circuitbreakers.models import Breaker, Incident, QueuePause
+from circuitbreakers.services import SERVICES
+
+ANN = events.Actor("ann", "command")
+OTHERS = SERVICES[1:]
+
+numbers = itertools.count(1)
+
+
+def redis_cli() -> Any:
+    """The client of the switch, as an operator uses it: by hand."""
+    return switch.client()
+
+
+def a_call() -> str:
+    """A call id that nobody has used."""
+    return f"job-{next(numbers)}:1"
+
+
+def admit(service: str = "apollo", **details: Any) -> gate.Permit:
+    return gate.admit(service, a_call(), **details)
+
+
+def is_admitted(service: str = "apollo") -> bool:
+    """Whether the gate lets a call through now; the call ends at once and counts as nothing."""
+    try:
+        admit(service).settle("unknown")
+    except gate.Refused:
+        return False
+    return True
+
+
+def refusal(service: str = "apollo", **details: Any) -> gate.Refused:
+    """Why the gate refuses a call now."""
+    try:
+        permit = admit(service, **details)
+    except gate.Refused as refused:
+        return refused
+    raise AssertionError(f"{service} admitted {permit.call}")
+
+
+def fail(service: str = "apollo", failure_type: str = "server_error", times: int = 1) -> str:
+    """The verdict on the last of that many failures without a permit."""
+    verdicts = [gate.record_failure(service, "HTTP 503", failure_type) for _ in range(times)]
+    return verdicts[-1]
+
+
+def trip(service: str = "apollo") -> int:
+    """Open the breaker, whatever it has counted so far; the epoch of the opening."""
+    assert fail(service, "auth") == "opened"
+    return switch.read(service).opening_epoch
+
+
+def trip_and_die(monkeypatch: Any, service: str = "apollo") -> int:
+    """Open the breaker from a process that dies before it can tell anybody; the epoch of the opening."""
+    with monkeypatch.context() as dying:
+        dying.setattr(gate, "announce", lambda opening: None)
+        return trip(service)
+
+
+def reset(service: str = "apollo") -> bool:
+    return breaker.reset(service, actor=ANN, reason="it is well again", force=True)
+
+
+def resume() -> list[str]:
+    """Lift the system pause as recovery does; the services that are ACTIVE then."""
+    with switch_lock():
+        epochs = {name: state.epoch for name, state in switch.read_all().breakers.items()}
+        if standing := pauses.standing(QueuePause.SYSTEM):
+            pauses.end(standing, actor=ANN, reason="")
+        return pauses.activate(QueuePause.SYSTEM, epochs)
+
+
+def compare_until_quiet() -> int:
+    """Compare the stores until nothing is left to mend; how many differences there were."""
+    found = [rebuild.compare() for _ in range(4)]
+    assert found[-1] == 0, f"the comparison never comes to an end: {found}"
+    return sum(found)
+
+
+def set_policy(service: str = "apollo", **numbers: int) -> None:
+    Breaker.objects.filter(service=service).update(**numbers)
+    policy.forget()
+
+
+def stored(service: str = "apollo") -> dict[str, str]:
+    """The breaker's hash, as `redis-cli HGETALL` shows it."""
+    return redis_cli().hgetall(f"circuit_breaker:{service}")
+
+
+def queue() -> dict[str, str]:
+    return redis_cli().hgetall("queue_status")
+
+
+def in_flight(service: str = "apollo") -> int:
+    return switch.read_all().gates[service].in_flight
+
+
+def incidents_of(service: str = "apollo") -> list[Incident]:
+    return list(Incident.objects.filter(service=service).order_by("id"))
+
+
+def let_the_wait_pass(service: str = "apollo") -> None:
+    """As if `open_until` were a second ago."""
+    past = int(switch.read_all().now.timestamp() * 1_000_000) - 1_000_000
+    redis_cli().hset(
+        f"circuit_breaker:{service}",
+        mapping={"open_until_us": past, "open_until": switch.from_us(past).isoformat()},
+    )
+
+
+def move_gate_back(service: str, seconds: float) -> None:
+    """As if everything that the gate remembers had happened so much earlier."""
+    key = f"circuit_gate:{service}"
+    for name, value in redis_cli().hgetall(key).items():
+        if name.startswith("tat:") or name in ("blocked_until", "throttled_since"):
+            redis_cli().hset(key, name, str(int(value) - int(seconds * 1_000_000)))
+
+
+def answer_probes(ok: bool = True, service: str = "apollo") -> None:
+    """Let the vendor's health call find this from now on."""
+    detail = "answers" if ok else "HTTP 503"
+    probes.register_probe(service, lambda: probes.ProbeResult(ok, "the key is good", detail))
+
+
+def at_once(*tasks: Callable[[], Any]) -> list[Any]:
+    """Run the tasks in threads that start together; their results, or the exceptions they raised, in order."""
+    barrier = threading.Barrier(len(tasks))
+    results: list[Any] = [None] * len(tasks)
+
+    def run(number: int) -> None:
+        try:
+            barrier.wait(30)
+            results[number] = tasks[number]()
+        except BaseException as error:  # noqa: BLE001  (handed to the test)
+            results[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(len(tasks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    return results

@@ -1,0 +1,67 @@
+"""A switch in step with PostgreSQL before each test, without rate limits, and servers that may be broken."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from hypothesis import HealthCheck, settings
+
+from circuitbreakers import policy, probes, rebuild, switch
+from circuitbreakers.services import SERVICES
+from config.embedded import Servers
+
+# Seconds in the suite, minutes under `make chaos`. Not loaded for all: other tests have profiles of their own.
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "chaos"
+PROFILE = settings(
+    max_examples=400 if LONG else 30,
+    stateful_step_count=80 if LONG else 50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+def forget_server() -> None:
+    """Drop what this process remembers of a server: the client, the scripts, whether it answered."""
+    switch.client.cache_clear()
+    switch.script.cache_clear()
+    switch.Availability.trouble = ""
+    policy.forget()
+
+
+@pytest.fixture(autouse=True)
+def fresh_switch(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty database 0 and the hashes that the first comparison makes."""
+    settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
+    monkeypatch.setattr(probes, "_probes", dict(probes._probes))
+    forget_server()
+    switch.client().flushdb()
+    rebuild.compare()
+    yield
+    policy.forget()
+
+
+class OtherServer:
+    """A second Valkey that the test may break; while it is used the switch lives there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.servers = Servers(folder)
+        self.url = self.servers.redis_url
+        self.child = self.servers.valkey
+
+
+@pytest.fixture
+def other_server(tmp_path: Path) -> Iterator[OtherServer]:
+    """The switch on a server of this test's own, in step with PostgreSQL."""
+    other = OtherServer(tmp_path / "other")
+    other.servers.start_valkey()
+    try:
+        with override_settings(REDIS_SWITCH_URL=f"{other.url}/0"):
+            forget_server()
+            rebuild.compare()
+            yield other
+    finally:
+        other.child.kill()
+        forget_server()

@@ -1,0 +1,289 @@
+"""D2: a lost or rolled-back switch is made again from PostgreSQL; pause wins, and nothing is ever read as closed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from circuitbreakers import breaker, gate, pauses, rebuild, switch
+from circuitbreakers.models import Event, Incident
+from circuitbreakers.services import SERVICES
+from tests.circuitbreakers.builders import (
+    ANN,
+    OTHERS,
+    a_call,
+    admit,
+    at_once,
+    compare_until_quiet,
+    fail,
+    in_flight,
+    incidents_of,
+    is_admitted,
+    queue,
+    redis_cli,
+    refusal,
+    reset,
+    resume,
+    stored,
+    trip,
+    trip_and_die,
+)
+
+
+def old_copy() -> Callable[[], None]:
+    """Everything in the switch as it is now; call it to put just that back, as a restore from a backup would."""
+    kept = {key: redis_cli().hgetall(key) for key in redis_cli().scan_iter() if redis_cli().type(key) == "hash"}
+
+    def put_back() -> None:
+        redis_cli().flushdb()
+        for key, fields in kept.items():
+            redis_cli().hset(key, mapping=fields)
+        redis_cli().delete("switch_seal")  # another run of the server
+
+    return put_back
+
+
+def test_D2_a_lost_hash_admits_nothing_and_is_never_made_by_a_result():
+    permit = admit()
+    redis_cli().delete("circuit_breaker:apollo")
+    assert refusal().reason == "lost"
+    permit.settle("auth")
+    assert fail() == "lost"
+    assert gate.record_success("apollo") == "lost"
+    assert switch.run("hold", "apollo", ["x", 1]) == ["lost"]
+    assert switch.run("release", "apollo") == ["lost"]
+    assert switch.run("half_open", "apollo") == ["kept"]
+    assert stored() == {}
+
+
+def test_D2_an_incident_not_yet_reset_means_open_under_that_incident_with_a_new_epoch():
+    epoch = trip()
+    redis_cli().flushdb()
+    compare_until_quiet()
+    state = switch.read("apollo")
+    assert (state.state, state.opening_epoch, state.failure_type) == ("open", epoch, "auth")
+    assert state.epoch > epoch
+    assert state.opened_at == incidents_of()[0].opened_at
+    assert state.open_until is not None
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+    assert len(incidents_of()) == 1
+    assert [switch.read(service).state for service in OTHERS] == ["closed"] * 4
+
+
+def test_D2_flushing_redis_in_health_opens_no_gate_before_the_comparison_and_all_after_it():
+    redis_cli().flushdb()
+    assert {refusal(service).reason for service in SERVICES} == {"lost"}
+    rebuild.compare()
+    assert queue() == dict.fromkeys(SERVICES, "ACTIVE")
+    assert all(is_admitted(service) for service in SERVICES)
+
+
+def test_D2_flushing_redis_forgets_no_pause():
+    pauses.pause("openai", actor=ANN, reason="the bill")
+    trip()
+    reset()
+    redis_cli().flushdb()
+    compare_until_quiet()
+    assert redis_cli().hkeys("queue_pauses") == ["operator:openai", "system"]
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+    resume()
+    assert queue() == {**dict.fromkeys(SERVICES, "ACTIVE"), "openai": "PAUSED"}
+
+
+def test_D2_flushing_redis_forgets_no_hold():
+    breaker.hold("apollo", actor=ANN, reason="maintenance")
+    redis_cli().flushdb()
+    compare_until_quiet()
+    assert (stored()["state"], stored()["held"], stored()["hold_reason"]) == ("open", "1", "maintenance")
+
+
+def test_D2_a_hold_that_reached_neither_switch_nor_incident_admits_nothing_after_a_loss(monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr(breaker, "apply_hold", lambda service, reason: None)
+        breaker.hold("apollo", actor=ANN, reason="maintenance")
+    redis_cli().flushdb()
+    rebuild.compare()
+    assert not any(is_admitted(service) for service in SERVICES)
+    compare_until_quiet()
+    assert stored()["held"] == "1"
+    assert len(incidents_of()) == 1
+
+
+def test_D2_permits_from_before_the_loss_change_nothing():
+    permits = [admit() for _ in range(6)]
+    redis_cli().flushdb()
+    rebuild.compare()
+    for permit in permits:
+        permit.settle("auth")
+    assert stored()["state"] == "closed"
+    assert stored()["failure_count"] == "0"
+    assert in_flight() == 0
+
+
+def test_D2_a_copy_from_before_the_opening_is_opened_again_under_its_incident():
+    put_back = old_copy()
+    epoch = trip()
+    put_back()
+    compare_until_quiet()
+    state = switch.read("apollo")
+    assert (state.state, state.opening_epoch) == ("open", epoch)
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+    assert len(incidents_of()) == 1
+
+
+def test_D2_a_copy_from_before_the_reset_is_a_new_opening_to_be_reset_again():
+    first = trip()
+    put_back = old_copy()
+    reset()
+    resume()
+    put_back()
+    compare_until_quiet()
+    assert stored()["state"] == "open"
+    assert switch.read("apollo").opening_epoch > first
+    assert [incident.reset_at is None for incident in incidents_of()] == [False, True]
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+    reset()
+    assert resume() == list(SERVICES)
+    assert compare_until_quiet() == 0
+
+
+def test_D2_a_copy_of_an_older_opening_is_reset_once_for_the_newer_one():
+    trip()
+    put_back = old_copy()
+    reset()
+    resume()
+    second = trip()
+    put_back()
+    compare_until_quiet()
+    assert switch.read("apollo").opening_epoch == second
+    reset()
+    assert compare_until_quiet() == 0
+    assert stored()["state"] == "closed"
+    assert all(incident.reset_at for incident in incidents_of())
+
+
+def test_D2_a_copy_of_a_reset_breaker_does_not_reset_a_later_opening():
+    trip()
+    reset()
+    resume()
+    put_back = old_copy()  # it says: closed, reset of the first opening
+    second = trip()
+    put_back()
+    compare_until_quiet()
+    assert switch.read("apollo").opening_epoch == second
+    assert incidents_of()[-1].reset_at is None
+
+
+def test_D2_a_copy_of_the_status_alone_lifts_no_pause():
+    active = queue()
+    trip()
+    redis_cli().hset("queue_status", mapping=active)
+    compare_until_quiet()
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+
+
+def test_D2_a_copy_in_which_the_system_pause_stood_pauses_again():
+    trip()
+    reset()
+    put_back = old_copy()
+    resume()
+    put_back()
+    compare_until_quiet()
+    assert [pause.key for pause in pauses.all_standing()] == ["system"]
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+    assert resume() == list(SERVICES)
+
+
+def test_D2_rebuilding_writes_neither_closed_nor_active_over_what_is_there():
+    trip()
+    before, status = stored(), queue()
+    for wanted in ("closed", "open"):
+        args = [wanted, before["opening_epoch"], "", "x", "x", 0, "", 60_000_000]
+        assert switch.run("rebuild", "apollo", args) == ["kept"]
+    assert (stored(), queue()) == (before, status)
+
+
+def test_D2_rebuilding_what_is_there_and_well_changes_nothing():
+    fail(times=3)
+    before = stored()
+    assert rebuild.compare() == 0
+    assert stored() == before
+
+
+def test_D2_every_rebuilding_is_an_event():
+    trip()
+    redis_cli().flushdb()
+    compare_until_quiet()
+    (event,) = Event.objects.filter(subject_id="apollo", verb="created", incident__isnull=False)
+    assert (event.actor, event.after, event.incident) == ("supervisor", {"state": "open"}, Incident.objects.get())
+
+
+def test_D2_an_opening_whose_process_died_is_announced_by_the_comparison(monkeypatch, caplog):
+    epoch = trip_and_die(monkeypatch)
+    assert incidents_of() == []
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")  # the switch did not wait for anybody
+    compare_until_quiet()
+    (incident,) = incidents_of()
+    assert (incident.epoch, incident.failure_type, incident.failures) == (epoch, "auth", 1)
+    assert incident.evidence[0]["error"] == "HTTP 503"
+    assert "Finishing the announcement of apollo" in caplog.messages
+
+
+@pytest.mark.django_db(transaction=True)
+def test_D2_two_supervisors_that_compare_at_once_make_one_incident(monkeypatch):
+    trip_and_die(monkeypatch)
+    results = at_once(*([rebuild.compare] * 6))
+    assert all(isinstance(result, int) for result in results)
+    assert len(incidents_of()) == 1
+    assert Event.objects.filter(verb="opened").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_D2_two_supervisors_that_rebuild_at_once_make_one_of_everything():
+    trip()
+    pauses.pause("all", actor=ANN, reason="lunch")
+    redis_cli().flushdb()
+    results = at_once(*([rebuild.compare] * 6))
+    assert all(isinstance(result, int) for result in results)
+    assert compare_until_quiet() == 0
+    assert len(incidents_of()) == 1
+    assert len(pauses.all_standing()) == 2
+    assert stored()["state"] == "open"
+
+
+# --- the seal --------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_restarted_admits_nothing_until_it_was_compared(other_server):
+    assert is_admitted()
+    other_server.child.restart()
+    assert {refusal(service).reason for service in SERVICES} == {"lost"}
+    assert not gate.should_allow_request("apollo")
+    assert switch.read("apollo").state == "closed"  # its contents are there, but who knows what is missing
+    rebuild.compare()
+    assert all(is_admitted(service) for service in SERVICES)
+
+
+def test_an_opening_survives_the_restart_of_the_server(other_server):
+    epoch = trip()
+    other_server.child.restart()
+    compare_until_quiet()
+    assert (stored()["state"], switch.read("apollo").opening_epoch) == ("open", epoch)
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+    assert len(incidents_of()) == 1
+
+
+def test_only_the_server_that_was_compared_is_sealed():
+    redis_cli().delete("switch_seal")
+    assert switch.run("seal", "apollo", ["another run"]) == ["restarted"]
+    assert refusal().reason == "lost"
+    assert switch.run("seal", "apollo", [switch.read_all().run_id]) == ["sealed"]
+    assert is_admitted()
+
+
+def test_since_when_redis_remembers_is_told():
+    assert switch.sealed_at() is not None
+    permit_before = a_call()
+    redis_cli().flushdb()
+    assert switch.sealed_at() is None
+    rebuild.compare()
+    assert gate.call_state("apollo", permit_before) == "absent"

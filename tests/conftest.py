@@ -1,0 +1,43 @@
+"""What all tests share: which browser the browser tests drive."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NO_BROWSER = "no browser: install one (Debian: apt install chromium) or set CHROMIUM to its path"
+
+
+def find_chromium() -> str | None:
+    """`$CHROMIUM`, else the first browser on PATH."""
+    candidates = [os.environ["CHROMIUM"]] if os.environ.get("CHROMIUM") else BROWSERS
+    return next(filter(None, map(shutil.which, candidates)), None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") and not find_chromium():
+        # A pipeline that skips them silently would say nothing about the pages.
+        under_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+        (pytest.fail if under_ci else pytest.skip)(NO_BROWSER)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path, for playwright's `executable_path`."""
+    path = find_chromium()
+    if not path:
+        pytest.skip(NO_BROWSER)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def each_test_leaves_the_registered_probes_as_they_were() -> Iterator[None]:
+    """Tests let a vendor's health call find what they need; the next test meets the real one again."""
+    from circuitbreakers import probes
+
+    registered = dict(probes._probes)
+    yield
+    probes._probes.clear()
+    probes._probes.update(registered)

@@ -1,0 +1,58 @@
+"""A switch in step with PostgreSQL, and a browser-like client per role."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.cache import cache
+from django.test import Client
+
+from circuitbreakers import probes
+from circuitbreakers.services import SERVICES
+from config.console import plan, shared
+from config.roles import ADMIN, OPERATOR, VIEWER
+from tests.stores import in_step
+
+__all__ = ["in_step"]
+
+
+@pytest.fixture(autouse=True)
+def console(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing remembered from another test; probes that succeed; each page reads afresh."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    answer = probes.ProbeResult(True, "the key is good", "The key is accepted")
+    monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
+    monkeypatch.setattr(shared, "FRESH", 0.0)
+    monkeypatch.setattr(shared, "STALE", 0.0)
+    monkeypatch.setattr(plan, "FRESH", 0.0)
+    cache.clear()
+    shared.forget()
+    yield
+    shared.forget()
+
+
+def client_of(role: str | None, name: str = "") -> Client:
+    """A client that is signed in with that role."""
+    client = Client()
+    if role:
+        user = User.objects.create_user(name or role.lower(), password="correct horse", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return client_of(VIEWER)
+
+
+@pytest.fixture
+def operator() -> Client:
+    return client_of(OPERATOR)
+
+
+@pytest.fixture
+def boss() -> Client:
+    """The Admin role: users, policies, deletions."""
+    return client_of(ADMIN, "boss")

@@ -1,0 +1,108 @@
+"""Every page of the console opens for every role, in few queries whatever the number of rows."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from campaigns.align import align_jobs
+from campaigns.models import Campaign, Job, Lead, VendorCall
+from circuitbreakers.models import Breaker, Event, Incident, QueuePause
+from tests.builders import make_call, make_campaign, make_fleet, make_job, make_lead
+from tests.circuitbreakers.builders import trip
+
+MODELS = list(admin.site._registry)
+SEEN_BY_ALL = [m for m in MODELS if m._meta.app_label in ("campaigns", "circuitbreakers")]
+
+
+def url_of(model: Any, page: str = "changelist", *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def a_busy_house(jobs: int = 3) -> None:
+    make_fleet()
+    campaign = make_campaign()
+    for _ in range(jobs):
+        job = make_job(campaign, "verify", "COMPLETED", fence=1)
+        make_call(job, cost_usd="0.0037")
+    make_job(campaign, "verify", "FAILED", error="HTTP 503")
+    trip()
+    align_jobs()
+
+
+@pytest.mark.parametrize("model", SEEN_BY_ALL, ids=lambda m: m.__name__)
+def test_a_viewer_sees_every_list(viewer: Client, model: Any) -> None:
+    a_busy_house()
+    assert viewer.get(url_of(model)).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
+def test_an_admin_sees_every_list(boss: Client, model: Any) -> None:
+    a_busy_house()
+    assert boss.get(url_of(model)).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Campaign, Lead, Job, VendorCall, Breaker, Incident, QueuePause, Event])
+def test_every_row_has_a_page(viewer: Client, boss: Client, model: Any) -> None:
+    a_busy_house()
+    row = model.objects.first()
+    assert viewer.get(url_of(model, "change", row.pk)).status_code == 200
+    assert boss.get(url_of(model, "change", row.pk)).status_code == 200
+
+
+def test_a_users_page_opens_for_an_admin_and_is_refused_to_an_operator(boss: Client, operator: Client) -> None:
+    pk = User.objects.get(username="operator").pk
+    assert boss.get(reverse("admin:auth_user_change", args=[pk])).status_code == 200
+    assert boss.get(reverse("admin:auth_user_add")).status_code == 200
+    assert operator.get(reverse("admin:auth_user_change", args=[pk])).status_code == 403
+
+
+@pytest.mark.parametrize("model", SEEN_BY_ALL, ids=lambda m: m.__name__)
+def test_a_list_of_more_rows_takes_no_more_queries(viewer: Client, model: Any) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
+            viewer.get(url_of(model))
+        return len(seen)
+
+    a_busy_house(jobs=2)
+    viewer.get(url_of(model))  # what Django keeps for the whole process
+    few = queries()
+    for _ in range(20):
+        job = make_job(make_campaign("PAUSED"), "verify", "COMPLETED", fence=1)
+        make_call(job)
+    assert queries() <= few
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/recovery/", "/admin/live/?page=dashboard"])
+def test_the_dashboard_of_more_campaigns_takes_no_more_queries(viewer: Client, address: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert viewer.get(address).status_code == 200
+        return len(seen)
+
+    a_busy_house()
+    viewer.get(address)
+    few = queries()
+    for _ in range(20):
+        make_lead(make_campaign("PAUSED"))
+    assert queries() <= few
+
+
+def test_the_root_leads_to_the_dashboard(viewer: Client) -> None:
+    assert viewer.get("/")["Location"] == "/admin/"
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/recovery/"])
+def test_nobody_sees_the_console_without_signing_in(address: str) -> None:
+    assert Client().get(address).status_code == 302
+
+
+def test_a_polled_page_without_a_login_is_told_so() -> None:
+    assert Client().get("/admin/live/?page=dashboard").status_code == 401

@@ -1,0 +1,85 @@
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from integrations import ratelimits
+from integrations.results import RateLimits, RateWindow
+
+NOW = 1_795_400_000.0  # 2026-11-23 02:13:20 UTC
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "30"}, 30.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"retry-after-ms": "1500", "Retry-After": "2"}, 1.5),
+        ({"retry-after-ms": "soon", "Retry-After": "2"}, 2.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 02:14:20 GMT"}, 60.0),
+        # The vendor's clock is wrong, and so is ours; what counts is the difference between its own two.
+        ({"Retry-After": "Tue, 01 Jan 2030 00:00:45 GMT", "Date": "Tue, 01 Jan 2030 00:00:00 GMT"}, 45.0),
+        ({"Retry-After": "Mon, 23 Nov 2020 00:00:00 GMT"}, 0.0),
+        ({"Retry-After": "99999999"}, 86_400.0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}, 360.0),
+        ({"x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "6m0s"}, None),
+        ({"x-ratelimit-remaining": "0"}, None),
+        *[({"Retry-After": bad}, None) for bad in ("-5", "nan", "inf", "1e9", "soon", "", "Mon, 99 Foo 2026", "٣")],
+    ],
+)
+def test_how_long_the_vendor_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert ratelimits.retry_after(CaseInsensitiveDict(headers), NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        *[("1s", 1.0), ("6m0s", 360.0), ("120ms", 0.12), ("1h2m3.5s", 3723.5), ("1d", 86_400.0), ("12.5", 12.5)],
+        *[(str(NOW + 7), 7.0), ("", None), ("s", None), ("1 s", None), ("5x", None), ("-1s", None)],
+    ],
+)
+def test_durations(value: str, seconds: float | None) -> None:
+    assert ratelimits.duration(value, NOW) == pytest.approx(seconds)
+
+
+def test_openai_tells_requests_and_tokens() -> None:
+    headers = {
+        "x-ratelimit-limit-requests": "500",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "120ms",
+        "x-ratelimit-limit-tokens": "200000",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-tokens": "6m0s",
+    }
+    limits = ratelimits.openai(headers, NOW)
+    assert limits == RateLimits(
+        (RateWindow("requests", 60.0, 500, 0, 0.12), RateWindow("tokens", 60.0, 200_000, 0, 360.0))
+    )
+    assert limits.wait == 360.0
+
+
+def test_a_window_that_perplexity_does_not_name_stays_unknown() -> None:
+    limits = ratelimits.openai({"x-ratelimit-limit": "1", "x-ratelimit-remaining": "1"}, NOW)
+    assert limits == RateLimits((RateWindow("requests", None, 1, 1, None),))
+
+
+def test_apollo_tells_three_windows_under_old_and_new_names() -> None:
+    headers = {
+        "x-rate-limit-minute": "200",
+        "x-minute-requests-left": "0",
+        "x-rate-limit-hourly": "",
+        "x-hourly-requests-left": "",
+        "x-rate-limit-daily": "600",
+        "x-daily-requests-left": "599",
+    }
+    limits = ratelimits.apollo(headers)
+    assert limits == RateLimits(
+        (RateWindow("requests", 60.0, 200, 0, None), RateWindow("requests", 86_400.0, 600, 599, None))
+    )
+    assert limits.wait == 60.0
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-rate-limit-minute": "many", "x-ratelimit-limit-requests": "-1"}])
+def test_headers_that_say_nothing(headers: dict[str, str]) -> None:
+    assert ratelimits.apollo(headers) is None
+    assert ratelimits.openai(headers, NOW) is None

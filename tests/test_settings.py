@@ -1,0 +1,74 @@
+"""The environment is documented, and a wrong value stops the process with a message that names it."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from config.stack import ROOT
+
+READS = re.compile(r'(?:env(?:\.\w+)?|number|throttle|exposure)\(\s*"([A-Z_]+)"')
+PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
+
+
+def test_every_variable_that_the_settings_read_is_in_the_example():
+    source = (ROOT / "config" / "settings.py").read_text()
+    listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    read = set(READS.findall(source))
+    for service in ("APOLLO", "MILLIONVERIFIER", "PERPLEXITY", "OPENAI", "INSTANTLY"):
+        read |= {f"{service}_{suffix}" for suffix in PER_SERVICE.findall(source)}
+    assert len(read) > 40
+    assert read - listed == set()
+    assert listed - read == set()
+
+
+def manage(**environment):
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODE", "production"),
+        ("DATABASE_URL", "sqlite:///db.sqlite3"),
+        ("REDIS_URL", "redis://127.0.0.1:6379/3"),
+        ("OPENAI_DEADLINE", "soon"),
+        ("APOLLO_READ_TIMEOUT", "-1"),
+        ("PERPLEXITY_RATE_LIMITS", "many"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_wrong_value_stops_the_process_and_is_named(name, value):
+    done = manage(**{name: value})
+    assert done.returncode != 0
+    assert "ImproperlyConfigured" in done.stderr
+    assert name in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"MODE": "live"}, "APOLLO_API_KEY is not set."),
+        (
+            {"MODE": "live", "APOLLO_API_KEY": "k", "APOLLO_BASE_URL": "http://127.0.0.1:1"},
+            "APOLLO_BASE_URL points at this",
+        ),
+        ({"OPENAI_BASE_URL": "https://api.openai.com/v1"}, "OPENAI_BASE_URL does not point at this machine."),
+        ({"INSTANTLY_DEADLINE": "1"}, "INSTANTLY_DEADLINE is shorter than INSTANTLY_CONNECT_TIMEOUT."),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_with_a_hint(environment, told):
+    done = manage(**environment)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "HINT:" in done.stderr

@@ -1,0 +1,76 @@
+"""Hand out due jobs: fair between campaigns, bounded per queue, paced by each service's rate."""
+
+import logging
+import math
+from functools import partial
+
+from django.db import connection
+
+from circuitbreakers import broker, gate, switch
+from circuitbreakers.services import SERVICES
+from workers.actors import ACTORS
+
+logger = logging.getLogger(__name__)
+
+# Messages that may wait or run per queue, however many jobs wait: enough for a fleet of threads between two looks,
+# few enough that a pause finds little to refuse.
+WINDOW = 256
+# A slow service's queue holds no more than this many seconds' worth of its rate.
+PACE_SECONDS = 3
+# A job whose message was sent is not sent again for this long: longer than a message waits in a full window.
+SENT_LEASE = "30 seconds"
+
+# Each running campaign offers its oldest due jobs; the first of each go before the second of any.
+DUE = f"""
+WITH due AS (
+    SELECT j.id FROM campaigns c
+    JOIN LATERAL (
+        SELECT id, row_number() OVER (ORDER BY id) AS turn FROM (
+            SELECT id FROM jobs
+            WHERE campaign_id = c.id AND service = %(service)s AND status = 'PENDING'
+                AND run_at <= statement_timestamp()
+                AND (sent_at IS NULL OR sent_at < statement_timestamp() - interval '{SENT_LEASE}')
+            ORDER BY id LIMIT %(room)s
+        ) oldest
+    ) j ON true
+    WHERE c.status = 'RUNNING'
+    ORDER BY j.turn, random() LIMIT %(room)s
+)
+UPDATE jobs SET sent_at = statement_timestamp()
+WHERE id IN (SELECT id FROM due) AND status = 'PENDING'
+    AND (sent_at IS NULL OR sent_at < statement_timestamp() - interval '{SENT_LEASE}')
+RETURNING id
+"""  # noqa: S608 (constants only)
+
+
+def window(service: str) -> int:
+    """How many messages of `service` may be under way: its rate for a few seconds, at most WINDOW."""
+    rates = [limit.count / limit.period for limit in gate.limits_of(service) if limit.name != "tokens"]
+    return min(WINDOW, max(8, math.ceil(min(rates) * PACE_SECONDS))) if rates else WINDOW
+
+
+def dispatch() -> int:
+    """Send messages for due jobs of RUNNING campaigns and ACTIVE queues; how many. Raises RedisUnavailable."""
+    snapshot = switch.read_all()
+    depths = broker.depths()
+    sent = 0
+    for service in SERVICES:
+        if snapshot.queue.get(service) != "ACTIVE" or snapshot.breakers[service].state != "closed":
+            continue
+        blocked = snapshot.gates[service].blocked_until
+        if blocked and blocked > snapshot.now:
+            continue
+        room = window(service) - depths[service]
+        if room > 0:
+            sent += _send(service, room)
+    return sent
+
+
+def _send(service: str, room: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(DUE, {"service": service, "room": room})
+        ids = sorted(row[0] for row in cursor.fetchall())
+    for pk in ids:
+        # Should this fail half-way, the rest is sent again when its lease of 30 s is over.
+        switch.ask(partial(ACTORS[service].send, pk))
+    return len(ids)

@@ -1,0 +1,35 @@
+"""Signs of life of this process, in PostgreSQL, where recovery and the reclaiming of leases read them."""
+
+from datetime import timedelta
+
+from django.db.models.functions import Now
+
+from campaigns.models import Process
+from circuitbreakers.gate import process_name
+
+# Seconds between two signs.
+INTERVAL = 2.0
+
+
+def register(role: str, *, queues: list[str] | None = None, leading: bool = False) -> None:
+    """A process begins: a new row, even if an earlier process of that name left one."""
+    Process.objects.update_or_create(
+        name=process_name(),
+        defaults={"role": role, "queues": queues or [], "leading": leading, "started_at": Now(), "seen_at": Now()},
+    )
+
+
+def sign(role: str, *, queues: list[str] | None = None, leading: bool = False) -> None:
+    """Say that this process is alive, by the database's clock."""
+    if not Process.objects.filter(name=process_name(), role=role).update(seen_at=Now(), leading=leading):
+        register(role, queues=queues, leading=leading)
+
+
+def sign_off() -> None:
+    """This process ends in good order."""
+    Process.objects.filter(name=process_name()).delete()
+
+
+def forget_dead() -> int:
+    """Drop the rows of processes that have been silent for a day; how many."""
+    return Process.objects.filter(seen_at__lt=Now() - timedelta(days=1)).delete()[0]

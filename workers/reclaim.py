@@ -1,0 +1,54 @@
+"""Dead leases: a worker died, froze, or could not reach PostgreSQL. What it may have bought is booked as `unknown`."""
+
+import logging
+from datetime import timedelta
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from campaigns import jobs
+from campaigns.models import Job, Process
+from circuitbreakers import gate, switch
+
+logger = logging.getLogger(__name__)
+
+# Redis forgets settled calls after 15 minutes (record.lua); with a minute to spare.
+MEMORY = timedelta(minutes=14)
+# The claim's instant is PostgreSQL's, the seal's is Redis's.
+CLOCK_SKEW = timedelta(seconds=30)
+
+
+def reclaim(limit: int = 200) -> int:
+    """Hand back the jobs of dead leases; how many. Raises RedisUnavailable: only Redis knows what was admitted."""
+    dead = Job.objects.filter(status=Job.Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
+    return sum(_reclaim(job) for job in dead[:limit])
+
+
+def _reclaim(job: Job) -> bool:
+    crashed = not _outlived(job)
+    call = None
+    if may_have_been_admitted(job):
+        call = jobs.Call(job.claimed_at or timezone.now(), "unknown", error="The answer was lost")
+        gate.record(job.service, "unknown", call=job.call)
+    message = f"Worker {job.worker} {'died' if crashed else 'lost the answer'}"
+    # Never admitted means that it never began: that counts against nobody.
+    changed = jobs.lost(job, call=call, crashed=crashed and call is not None, message=message)
+    if changed:
+        logger.warning("Job %s reclaimed: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id})
+    return changed
+
+
+def may_have_been_admitted(job: Job) -> bool:
+    """False only if Redis remembers that far back and knows nothing of the call."""
+    state = gate.call_state(job.service, job.call)
+    if state != "absent":
+        return True
+    claimed, since = job.claimed_at or timezone.now(), switch.sealed_at()
+    return since is None or timezone.now() - claimed > MEMORY or claimed < since + CLOCK_SKEW
+
+
+def _outlived(job: Job) -> bool:
+    """Whether the process that held the job was still alive after the lease: then it did not crash."""
+    return Process.objects.filter(
+        name=job.worker, seen_at__gte=job.lease_until, started_at__lte=job.claimed_at
+    ).exists()
