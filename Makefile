@@ -34,6 +34,7 @@ bench: $(STAMP) ## the measurements
 	@exec $(PYTHON) -m bench
 
 chaos: $(STAMP) ## the long tests that break things while they run
+	@HYPOTHESIS_PROFILE=chaos $(PYTHON) -m pytest tests/circuitbreakers/test_machine.py $(ARGS)
 	@exec $(PYTHON) -m pytest -m chaos $(ARGS)
 
 audit: $(STAMP) ## known vulnerabilities of the pinned dependencies, and Django's own deployment checks

@@ -30,10 +30,15 @@ end
 if outcome == 'ignored' then return {'ignored'} end
 
 if outcome == 'rate_limit' then
-  -- Without a Retry-After: 2, 4, 8 ... at most 60 seconds. The later of two instants wins.
-  local throttles = redis.call('HINCRBY', GATE, 'throttles', 1)
+  local before = tonumber(redis.call('HGET', GATE, 'blocked_until') or '0')
+  -- A minute in which it could have been asked and did not complain is no throttling without a break.
+  if before > 0 and now - before > 60000000 then redis.call('HDEL', GATE, 'throttled_since', 'throttles') end
+  -- Without a Retry-After: 2, 4, 8 ... at most 60 seconds, a step for each block and not for each call that was out
+  -- when it began. The later of two instants wins.
+  local throttles = tonumber(redis.call('HGET', GATE, 'throttles') or '0')
+  if throttles == 0 or now >= before then throttles = redis.call('HINCRBY', GATE, 'throttles', 1) end
   if retry_after == 0 then retry_after = math.min(1000000 * 2 ^ throttles, 60000000) end
-  local blocked = math.max(tonumber(redis.call('HGET', GATE, 'blocked_until') or '0'), now + retry_after)
+  local blocked = math.max(before, now + retry_after)
   redis.call('HSETNX', GATE, 'throttled_since', digits(now))
   redis.call('HSET', GATE, 'blocked_until', digits(blocked))
   if now - tonumber(redis.call('HGET', GATE, 'throttled_since')) < tonumber(ARGV[15]) then

@@ -237,7 +237,11 @@ class Switch(RuleBasedStateMachine):
         gate_before = switch.read_all().gates[service]
         move_gate_back(service, 1000)
         model.blocked = False
-        model.throttled = model.throttled or gate_before.throttled_since is not None
+        if gate_before.throttled_since is not None:
+            # The vendor complained all the while: without that, the clock would start anew.
+            just_now = int(switch.read_all().now.timestamp() * 1_000_000) - 1_000_000
+            redis_cli().hset(f"circuit_gate:{service}", "blocked_until", str(just_now))
+            model.throttled = True
         redis_cli().delete(f"circuit_probe:{service}")  # a lease ends by itself
         self.probing.discard(service)
 

@@ -198,26 +198,40 @@ def test_the_failure_rate_starts_anew_after_a_reset():
     assert fail() == "counted"
 
 
+def complain_for_fifteen_minutes() -> None:
+    for _ in range(18):
+        assert fail(failure_type="rate_limit") == "counted"
+        move_gate_back("apollo", 50)
+
+
 def test_fifteen_minutes_of_throttling_without_one_success_open_it():
-    assert fail(failure_type="rate_limit") == "counted"
-    move_gate_back("apollo", 895)
-    assert fail(failure_type="rate_limit") == "counted"
-    move_gate_back("apollo", 10)
+    complain_for_fifteen_minutes()
     assert fail(failure_type="rate_limit") == "opened"
     assert stored()["reason"] == "throttled without one success"
     assert stored()["last_failure_type"] == "rate_limit"
 
 
-def test_one_success_starts_the_fifteen_minutes_again():
+def test_a_quiet_quarter_of_an_hour_between_two_429s_is_no_throttling():
     fail(failure_type="rate_limit")
     move_gate_back("apollo", 1000)
+    assert fail(failure_type="rate_limit") == "counted"
+
+
+def test_calls_that_were_out_together_count_as_one_step_of_the_backoff():
+    for _ in range(8):
+        fail(failure_type="rate_limit")
+    wait = switch.read_all().gates["apollo"].blocked_until - switch.read_all().now
+    assert wait.total_seconds() <= 2
+
+
+def test_one_success_starts_the_fifteen_minutes_again():
+    complain_for_fifteen_minutes()
     gate.record_success("apollo")
     assert fail(failure_type="rate_limit") == "counted"
 
 
 def test_a_reset_starts_the_fifteen_minutes_again():
-    fail(failure_type="rate_limit")
-    move_gate_back("apollo", 1000)
+    complain_for_fifteen_minutes()
     assert fail(failure_type="rate_limit") == "opened"
     reset()
     resume()
