@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -96,8 +96,13 @@ def claim(pk: int, service: str, worker: str) -> Job | None:
     return Job.objects.select_related("campaign", "lead").get(pk=pk)
 
 
-def _ours(job: Job):  # type: ignore[no-untyped-def]
+def _ours(job: Job) -> QuerySet[Job]:
     return Job.objects.filter(pk=job.pk, fence=job.fence, status=Job.Status.PROCESSING)
+
+
+def is_ours(job: Job) -> bool:
+    """Whether this claim still holds: nobody has taken the job for a dead worker's."""
+    return _ours(job).exists()
 
 
 def hand_back(job: Job, *, until: datetime | None = None) -> bool:

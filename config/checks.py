@@ -13,7 +13,8 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
     """Live needs every key and real addresses; the sandbox needs loopback ones, or invented data reaches a vendor."""
     found: list[CheckMessage] = []
-    for number, (service, vendor) in enumerate(settings.VENDORS.items()):
+    vendors: dict[str, dict[str, Any]] = settings.VENDORS
+    for number, (service, vendor) in enumerate(vendors.items()):
         name, local = service.upper(), urlsplit(vendor["base_url"]).hostname in LOOPBACK
         live = settings.MODE == "live"
         checks = (

@@ -159,6 +159,8 @@ def stop_campaign(job: Job, call: jobs.Call | None, why: str) -> bool:
     and none is lost while somebody mends it. False when the job was no longer ours."""
     if call:
         jobs.book(job, call)
+    if not jobs.is_ours(job):
+        return False
     # Before the job is handed back, so that it is not handed out again; one that is paused or has ended stays so.
     with contextlib.suppress(lifecycle.MoveRefused):
         lifecycle.pause(job.campaign_id, actor=events.WORKER, reason=why)

@@ -72,7 +72,9 @@ def test_without_a_wish_each_429_waits_twice_as_long(service: str, sandbox: Sand
         # It is not handed out again before the gate opens: nothing spins.
         assert dispatch() == 0
         seen.append(blocked_for(service))
-        switch.client().hset(f"circuit_gate:{service}", "blocked_until", "1")
+        # As if the wait had just ended: after a quiet minute it would begin anew.
+        just_now = int(switch.read_all().now.timestamp() * 1_000_000) - 1000
+        switch.client().hset(f"circuit_gate:{service}", "blocked_until", str(just_now))
         Job.objects.update(run_at=timezone.now() + timedelta(hours=1))
     # OpenAI and Perplexity name the reset of a used-up window in their headers instead.
     steady = {"openai": [60.0] * 7, "perplexity": [60.0] * 7}
