@@ -79,8 +79,8 @@ def cancel(row: Job, order: Order) -> None:
 
 @admin.register(Job)
 class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
-    list_display = ("pk", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "error", "due")
-    list_display_links = ("pk", "kind")
+    list_display = ("id", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "error", "due")
+    list_display_links = ("id", "kind")
     list_filter = ("status", "service")
     search_fields = ("=id",)
     search_help_text = "A job's number."
@@ -121,7 +121,7 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 @admin.register(VendorCall)
 class VendorCallAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
+    list_display = ("id", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
                     "live_outcome", "cost", "error")  # fmt: skip
     list_filter = ("service", "outcome")
     list_select_related = ("campaign",)

@@ -96,8 +96,8 @@ class CampaignForm(forms.ModelForm):
 @admin.register(Campaign)
 class CampaignAdmin(VerbsAdmin, ListAdmin):
     form = CampaignForm
-    list_display = ("pk", "name", "live_state", "status_message", "leads", "pushed", "made_by", "made")
-    list_display_links = ("pk", "name")
+    list_display = ("id", "name", "live_state", "status_message", "leads", "pushed", "made_by", "made")
+    list_display_links = ("id", "name")
     list_filter = ("status",)
     search_fields = ("name",)
     verbs = VERBS
@@ -144,7 +144,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
             "extra_template": "console/campaign_page.html",
             "campaign": row,
             "numbers": finish.count(row),
-            "spend": list(spend.annotate(n=Count("pk"), usd=Sum("cost_usd"))),
+            "spend": list(spend.annotate(n=Count("id"), usd=Sum("cost_usd"))),
             "history": Event.objects.filter(subject_type="campaign", subject_id=str(row.pk))[:100],
             "export_url": reverse("admin:campaigns_campaign_export", args=[row.pk]),
         }

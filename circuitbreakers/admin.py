@@ -6,14 +6,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from circuitbreakers import breaker, events, notes, pauses, policy, postmortem, probes
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from config.console import shared
+from config.console.export import events_csv
 from config.console.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
 from config.console.verbs import AdminVerb, Order, VerbsAdmin
 from config.console.words import service_name
@@ -132,9 +135,9 @@ def add_note(row: Incident, order: Order) -> None:
 @admin.register(Incident)
 class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     list_display = (
-        "pk", "name", "opened", "reason", "failure_type", "campaigns_paused", "jobs_paused", "reset", "acknowledged_by",
+        "id", "name", "opened", "reason", "failure_type", "campaigns_paused", "jobs_paused", "reset", "acknowledged_by",
     )  # fmt: skip
-    list_display_links = ("pk", "name")
+    list_display_links = ("id", "name")
     list_filter = ("service", ("reset_at", admin.EmptyFieldListFilter))
     fields = fields_of(Incident, without=("id", "evidence"))
     readonly_fields = fields
@@ -196,7 +199,7 @@ def lift(row: QueuePause, order: Order) -> str:
 
 @admin.register(QueuePause)
 class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
-    list_display = ("pk", "key", "standing", "reason", "actor", "started", "ended", "ended_by", "end_reason")
+    list_display = ("id", "key", "standing", "reason", "actor", "started", "ended", "ended_by", "end_reason")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "key")
     fields = fields_of(QueuePause, without=("id",))
     readonly_fields = fields
@@ -229,6 +232,20 @@ class EventAdmin(ReadOnlyAdmin):
     search_help_text = "The subject's id, e.g. apollo or a campaign's number."
     fields = fields_of(Event, without=("id",))
     readonly_fields = fields
+    list_before_template = "console/events_export.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(self.export)
+        return [path("export/", export, name="circuitbreakers_event_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """The events of the list, its filters and search applied, as CSV, streamed."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        events = self.get_changelist_instance(request).get_queryset(request)
+        answer = StreamingHttpResponse(events_csv(events), content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = 'attachment; filename="events.csv"'
+        return answer
 
     @admin.display(description="when", ordering="id")
     def when(self, row: Event) -> SafeString | str:

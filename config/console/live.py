@@ -18,7 +18,7 @@ PAGES = {"dashboard": "console/dashboard_live.html", "recovery": "console/recove
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's DASHBOARD_CALLBACK: the admin's index is the dashboard."""
-    return {**context, "title": "Dashboard", "is_fullwidth": True, **context_of("dashboard")}
+    return {**context, "title": "Dashboard", "is_fullwidth": 1, **context_of("dashboard")}
 
 
 def environment(request: HttpRequest) -> list[str]:

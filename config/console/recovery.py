@@ -113,7 +113,6 @@ def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
         **admin.site.each_context(request),
         **live.context_of("recovery"),
         "title": "Recovery",
-        "is_fullwidth": True,
         "services": SERVICES,
         "evidence": evidence,
         "may_operate_breaker": user.has_perm(OPERATE_BREAKER),

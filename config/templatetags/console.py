@@ -92,5 +92,21 @@ def many(number: int, words_: str) -> str:
 
 
 @register.filter
+def spaced(name: str) -> str:
+    """`leads_imported` as people write it."""
+    return name.replace("_", " ")
+
+
+@register.filter
+def facts(values: object) -> str:
+    """What an event says of before and after: `status: PAUSED, jobs: 12`."""
+    if isinstance(values, dict):
+        return ", ".join(f"{str(name).replace('_', ' ')}: {facts(value)}" for name, value in values.items())
+    if isinstance(values, list):
+        return ", ".join(facts(value) for value in values)
+    return "" if values is None else f"{values:,}" if type(values) is int else str(values)
+
+
+@register.filter
 def failure(name: str) -> str:
     return words.FAILURES.get(name, name)

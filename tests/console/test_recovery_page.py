@@ -1,0 +1,152 @@
+"""The recovery page and its verbs: permissions, reasons, refusals in place, the numbers repeated before a resume."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from campaigns.align import align_jobs
+from campaigns.models import Campaign
+from circuitbreakers import breaker, switch
+from circuitbreakers.models import Event, QueuePause
+from tests.builders import make_campaign, make_fleet, make_job
+from tests.circuitbreakers.builders import ANN, reset, trip
+from tests.stores import away
+
+PAGE = "/admin/recovery/"
+RESUME = "/admin/recovery/resume/"
+
+
+def a_system_pause(jobs: int = 3) -> Campaign:
+    make_fleet()
+    campaign = make_campaign()
+    for _ in range(jobs):
+        make_job(campaign)
+    trip()
+    align_jobs()
+    return campaign
+
+
+def act(client: Client, verb: str, service: str = "apollo", **data: Any) -> Any:
+    return client.post(f"{PAGE}{verb}/{service}/", data, follow=True)
+
+
+def test_a_reset_closes_the_breaker_and_says_what_is_next(operator: Client) -> None:
+    a_system_pause()
+    answer = act(operator, "reset", reason="mended")
+    assert switch.read("apollo").state == "closed"
+    assert "resume it when all are closed" in answer.content.decode()
+    assert Event.objects.get(subject_type="breaker", verb="reset").door == "admin"
+
+
+def test_hold_needs_a_reason_and_release_leaves_it_open(operator: Client) -> None:
+    make_campaign()
+    assert "A reason is needed" in act(operator, "hold").content.decode()
+    assert switch.read("apollo").state == "closed"
+    act(operator, "hold", reason="a migration")
+    assert switch.read("apollo").held
+    act(operator, "release")
+    state = switch.read("apollo")
+    assert (state.state, state.held) == ("open", False)
+
+
+def test_a_held_breaker_cannot_be_reset(operator: Client) -> None:
+    breaker.hold("apollo", actor=ANN, reason="a migration")
+    assert "is held: a migration" in act(operator, "reset", reason="now").content.decode()
+
+
+def test_an_operators_pause_is_set_and_lifted(operator: Client) -> None:
+    act(operator, "pause", "openai", reason="prompt under review")
+    assert QueuePause.objects.get(ended_at=None).key == "operator:openai"
+    act(operator, "lift", "openai")
+    assert not QueuePause.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.parametrize("verb", ["probe", "reset", "hold", "release", "pause", "lift"])
+def test_a_viewer_is_refused_every_verb(viewer: Client, verb: str) -> None:
+    assert act(viewer, verb, reason="let me").status_code == 403
+
+
+@pytest.mark.parametrize("address", [f"{PAGE}reset/apollo/", RESUME])
+def test_a_link_changes_nothing(operator: Client, address: str) -> None:
+    trip()
+    assert operator.get(address).status_code == 405
+    assert switch.read("apollo").state == "open"
+
+
+def test_another_site_cannot_press_the_buttons() -> None:
+    from tests.console.conftest import client_of
+
+    client = client_of("Operator", "olga")
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = client.cookies
+    trip()
+    assert strict.post(f"{PAGE}reset/apollo/", {"reason": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["reset/foo/", "explode/apollo/", "reset/all/"])
+def test_an_unknown_verb_or_service_is_not_found(operator: Client, path: str) -> None:
+    assert operator.post(f"{PAGE}{path}", {"reason": "x"}).status_code == 404
+
+
+def test_a_resume_that_is_refused_says_in_place_what_is_missing(operator: Client) -> None:
+    a_system_pause()
+    answer = operator.post(RESUME, {"reason": "too early"})
+    assert answer.status_code == 409
+    text = answer.content.decode()
+    assert "Refused: Cannot resume queue: Circuit breakers still open for: apollo (open)" in text
+    assert 'id="live-plan"' in text
+
+
+def test_a_resume_asks_first_and_repeats_the_numbers(operator: Client) -> None:
+    campaign = a_system_pause(jobs=3)
+    reset()
+    text = operator.post(RESUME, {"reason": "all well"}).content.decode()
+    assert "1 campaign and 3 jobs" in text
+    campaign.refresh_from_db()
+    assert campaign.status == "PAUSED"
+
+
+def test_a_confirmed_resume_brings_campaigns_back(operator: Client) -> None:
+    campaign = a_system_pause(jobs=3)
+    reset()
+    answer = operator.post(RESUME, {"reason": "all well", "confirmed": "1"}, follow=True)
+    assert "Queue resumed successfully: 3 jobs and 1 campaigns resumed" in answer.content.decode()
+    campaign.refresh_from_db()
+    assert campaign.status == "RUNNING"
+    assert Event.objects.get(subject_type="queue", verb="resumed").actor == "operator"
+
+
+def test_a_resume_without_a_reason_is_refused(operator: Client) -> None:
+    campaign = a_system_pause()
+    reset()
+    answer = operator.post(RESUME, {"confirmed": "1"}, follow=True)
+    assert "A reason is needed" in answer.content.decode()
+    campaign.refresh_from_db()
+    assert campaign.status == "PAUSED"
+
+
+def test_a_viewer_cannot_resume_and_sees_no_form(viewer: Client) -> None:
+    a_system_pause()
+    reset()
+    assert viewer.post(RESUME, {"reason": "x", "confirmed": "1"}).status_code == 403
+    assert "Resume queue &amp; all campaigns" not in viewer.get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize("page", ["dashboard", "recovery", ""])
+def test_what_is_polled_holds_no_form(operator: Client, page: str) -> None:
+    a_system_pause()
+    text = operator.get(f"/admin/live/?page={page}").content.decode()
+    assert "Paused since" in text
+    assert "<form" not in text
+    assert "<input" not in text
+
+
+def test_without_redis_the_pages_open_and_say_so(viewer: Client, operator: Client) -> None:
+    trip()
+    with away("REDIS_SWITCH_URL"):
+        for address in ("/admin/", PAGE):
+            answer = viewer.get(address)
+            assert answer.status_code == 200
+            assert "Redis does not answer" in answer.content.decode()
+        assert "Refused: Redis connection failed" in act(operator, "reset", reason="now").content.decode()
