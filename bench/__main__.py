@@ -8,7 +8,7 @@ from pathlib import Path
 
 from config.embedded import Servers
 
-ALL = ("gate", "pause")
+ALL = ("gate", "pause", "console")
 
 
 def main(names: list[str]) -> int:

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, finish, lifecycle
+from campaigns import apollo_url, finish, import_admin, lifecycle
 from campaigns.duplicate import duplicate as make_duplicate
 from campaigns.exporting import export_csv
 from campaigns.models import Campaign, VendorCall
@@ -116,7 +116,11 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         export = self.admin_site.admin_view(self.export)
-        return [path("<int:pk>/export/", export, name="campaigns_campaign_export"), *super().get_urls()]
+        return [
+            path("<int:pk>/export/", export, name="campaigns_campaign_export"),
+            *import_admin.urls(),
+            *super().get_urls(),
+        ]
 
     @admin.display(description="state", ordering="status")
     def live_state(self, row: Campaign) -> SafeString:

@@ -139,7 +139,7 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     )  # fmt: skip
     list_display_links = ("id", "name")
     list_filter = ("service", ("reset_at", admin.EmptyFieldListFilter))
-    fields = fields_of(Incident, without=("id", "evidence"))
+    fields = fields_of(Incident, without=("id", "epoch", "evidence"))
     readonly_fields = fields
     verbs = {
         "acknowledge": AdminVerb(

@@ -54,9 +54,19 @@ def _kind(row: Event) -> tuple[str, ...]:
 
 def _entry(run: list[Event]) -> Entry:
     first = run[0]
-    subject = f"{first.subject_type} {first.subject_id}" if len(run) == 1 else f"{len(run):,} {first.subject_type}s"
-    what = f"{subject} {first.verb.replace('_', ' ')}"
+    one = first.subject_type if first.subject_type == "queue" else f"{first.subject_type} {first.subject_id}"
+    subject = one if len(run) == 1 else f"{len(run):,} {first.subject_type}s"
+    what = f"{subject} {first.verb.replace('_', ' ')}{_numbers(run)}"
     return Entry(first.at, what, first.actor, first.door, first.reason, len(run), run[-1].at)
+
+
+def _numbers(run: list[Event]) -> str:
+    """The counts that a single event carries: ` (jobs: 60)`."""
+    after = run[0].after
+    if len(run) > 1 or not isinstance(after, dict):
+        return ""
+    counts = [f"{name}: {value:,}" for name, value in after.items() if type(value) is int]
+    return f" ({', '.join(counts)})" if counts else ""
 
 
 def plain(text: str) -> str:

@@ -72,6 +72,9 @@ PAGES: dict[str, dict[str, str]] = {
     "recovery": {"GET": VIEWER},
     "resume": {"POST": OPERATOR},
     "act": {"POST": OPERATOR},
+    "campaigns_campaign_import": {"GET": OPERATOR},
+    "campaigns_campaign_preview": {"POST": OPERATOR},
+    "campaigns_campaign_import_run": {"POST": OPERATOR},
 }
 
 RIGHTS = ("view", "add", "change", "delete")

@@ -1,0 +1,72 @@
+"""The console's pages at 1,000 campaigns, 1,000,000 jobs and calls: at most 300 ms of server time each."""
+
+import time
+
+from django.db import connection, reset_queries
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from bench.pause import seed
+from circuitbreakers import rebuild, switch
+from config.console import plan, shared
+
+ROWS = 1_000_000
+LIMIT = 0.3
+RUNS = 5
+SEED_CALLS = """
+INSERT INTO vendor_calls (job_id, campaign_id, service, kind, fence, admitted_at, duration_ms, outcome, error,
+    request_id, credits, tokens_in, tokens_out, cost_usd, worker)
+SELECT id, campaign_id, service, kind, 1, now() - (id %% 1440) * interval '1 minute', 200,
+    CASE WHEN id %% 50 = 0 THEN 'timeout' ELSE 'success' END, '', '', 1, 0, 0, 0.0037, 'bench:1' FROM jobs
+"""
+PAGES = {
+    "dashboard": "/admin/",
+    "dashboard, polled": "/admin/live/?page=dashboard",
+    "recovery": "/admin/recovery/",
+    "campaigns": "/admin/campaigns/campaign/",
+    "campaigns, running": "/admin/campaigns/campaign/?status__exact=RUNNING",
+    "leads": "/admin/campaigns/lead/",
+    "leads, by address": "/admin/campaigns/lead/?q=ida7@acme.example",
+    "leads, by company": "/admin/campaigns/lead/?q=acm",
+    "jobs": "/admin/campaigns/job/",
+    "jobs, completed": "/admin/campaigns/job/?status__exact=COMPLETED",
+    "jobs, failed (none)": "/admin/campaigns/job/?status__exact=FAILED",
+    "jobs, last page": "/admin/campaigns/job/?p=200",
+    "vendor calls": "/admin/campaigns/vendorcall/",
+    "vendor calls, timeouts": "/admin/campaigns/vendorcall/?outcome__exact=timeout",
+    "incidents": "/admin/circuitbreakers/incident/",
+    "events": "/admin/circuitbreakers/event/",
+    "queue pauses": "/admin/circuitbreakers/queuepause/",
+    "breakers": "/admin/circuitbreakers/breaker/",
+    "suppression list": "/admin/campaigns/suppression/",
+}
+
+
+def run() -> bool:
+    from django.contrib.auth.models import User
+
+    switch.client().flushdb()
+    seed(ROWS)
+    rebuild.compare()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jobs SET status = 'COMPLETED', completed_at = now(), fence = 1 WHERE id %% 10 <> 0", [])
+        cursor.execute(SEED_CALLS, [])
+        cursor.execute("VACUUM ANALYZE jobs, vendor_calls, leads")
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(User.objects.create_superuser("bench", password=None))
+    kept = True
+    for name, address in PAGES.items():
+        times, queries = [], 0
+        for _ in range(RUNS + 1):  # the first one compiles the templates
+            shared.forget()
+            plan.forget()
+            reset_queries()
+            began = time.perf_counter()
+            with CaptureQueriesContext(connection) as seen:
+                assert client.get(address).status_code == 200, address
+            times.append(time.perf_counter() - began)
+            queries = len(seen)
+        median = sorted(times[1:])[RUNS // 2]
+        kept &= median < LIMIT
+        print(f"{name:24} {median * 1000:7.0f} ms {queries:4} queries{'' if median < LIMIT else '   TOO SLOW'}")
+    return kept

@@ -1,0 +1,65 @@
+"""Importing in the browser: the preview maps columns, the import streams its progress and hands back skipped rows."""
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from campaigns.models import Campaign, Lead
+from tests.builders import make_campaign
+
+PEOPLE = "Vorname;Kontakt\nJürgen;juergen@acme.example\nNobody;\n=1+1;second@acme.example\n"
+
+
+def upload(client: Client, page: str, campaign: Campaign, content: bytes, **data: Any) -> Any:
+    address = reverse(f"admin:campaigns_campaign_{page}", args=[campaign.pk])
+    return client.post(address, {"file": SimpleUploadedFile("people.csv", content), **data})
+
+
+def steps_of(answer: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in b"".join(answer.streaming_content).decode().splitlines()]
+
+
+def test_the_preview_recognises_columns_and_guesses_latin_1(operator: Client) -> None:
+    text = upload(operator, "preview", make_campaign("CREATED"), PEOPLE.encode("latin-1")).content.decode()
+    assert "Jürgen" in text
+    assert "a guess" in text
+    assert '<option value="first_name" selected>' in text
+
+
+def test_the_preview_shows_a_hostile_cell_as_text(operator: Client) -> None:
+    text = upload(operator, "preview", make_campaign("CREATED"), b"Email,Name\na@b.example,<script>x</script>\n")
+    assert b"<script>x" not in text.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_with_a_mapping_reports_and_hands_back_what_it_skipped(operator: Client) -> None:
+    campaign = make_campaign("CREATED")
+    mapping = json.dumps({"Vorname": "first_name", "Kontakt": "email"})
+    steps = steps_of(
+        upload(operator, "import_run", campaign, PEOPLE.encode("latin-1"), mapping=mapping, encoding="latin-1")
+    )
+    assert steps[-1]["report"]["taken"] == 2
+    assert steps[-1]["report"]["skipped"] == {"no address": 1}
+    assert "Nobody" in "".join(step.get("skipped", "") for step in steps)
+    assert {"rows": 3}.items() <= next(step for step in steps if "rows" in step).items()
+    assert set(Lead.objects.values_list("first_name", flat=True)) == {"Jürgen", "=1+1"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_without_addresses_is_refused_in_words(operator: Client) -> None:
+    steps = steps_of(upload(operator, "import_run", make_campaign("CREATED"), b"A,B\n1,2\n"))
+    assert "No column holds e-mail addresses" in steps[-1]["refused"]
+
+
+@pytest.mark.parametrize("page", ["preview", "import_run"])
+def test_a_viewer_may_not_import(viewer: Client, page: str) -> None:
+    assert upload(viewer, page, make_campaign("CREATED"), b"Email\na@b.example\n").status_code == 403
+
+
+def test_a_mapping_that_is_no_mapping_is_refused(operator: Client) -> None:
+    answer = upload(operator, "import_run", make_campaign("CREATED"), b"Email\na@b.example\n", mapping="[1]")
+    assert answer.status_code == 400
