@@ -24,7 +24,7 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return len(rows.order_by().values_list("pk", flat=True)[: self.MOST])
+        return int(rows.order_by()[: self.MOST].count())
 
 
 class ListAdmin(ModelAdmin):
