@@ -62,7 +62,9 @@ def again(job: Job) -> str:
     """Run it as if all that it waits for had passed: its backoff and the gate's."""
     gate = f"circuit_gate:{job.service}"
     if switch.client().hexists(gate, "blocked_until"):
-        switch.client().hset(gate, "blocked_until", "1")
+        # Just now, and not long ago: after a quiet minute throttling would begin anew.
+        just_now = int(switch.read_all().now.timestamp() * 1_000_000) - 1000
+        switch.client().hset(gate, "blocked_until", str(just_now))
     Job.objects.filter(pk=job.pk, status="PENDING").update(run_at=ago(1))
     return run(job.pk, job.service)
 
