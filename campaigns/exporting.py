@@ -66,11 +66,11 @@ def export_csv(campaign: Campaign) -> Iterator[bytes]:
     Memory is constant and no transaction stays open while the reader is slow; a lead that changes meanwhile is there
     once, with its old or its new state.
     """
-    yield b"\xef\xbb\xbf" + _csv([list(COLUMNS)])
+    yield b"\xef\xbb\xbf" + csv_block([list(COLUMNS)])
     leads = Lead.objects.filter(campaign=campaign).order_by("pk")
     last = 0
     while batch := list(leads.filter(pk__gt=last).values(*READ, "data")[:BATCH]):
-        yield _csv([[defuse(cell(lead, name)) for name in COLUMNS.values()] for lead in batch])
+        yield csv_block([[defuse(cell(lead, name)) for name in COLUMNS.values()] for lead in batch])
         last = batch[-1]["id"]
 
 
@@ -88,7 +88,8 @@ def cell(lead: dict[str, object], name: str) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _csv(rows: list[list[str]]) -> bytes:
+def csv_block(rows: list[list[str]]) -> bytes:
+    """Rows as CSV in UTF-8, for a stream of blocks."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()

@@ -1,13 +1,11 @@
 """The record of what changed, as CSV: streamed by key, formula cells defused."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
-from campaigns.exporting import defuse
+from campaigns.exporting import csv_block, defuse
 from circuitbreakers.models import Event
 
 COLUMNS = (
@@ -18,10 +16,10 @@ BATCH = 2000
 
 def events_csv(events: QuerySet[Event]) -> Iterator[bytes]:
     """UTF-8 with a byte order mark (Excel needs it), oldest first, a piece per 2,000 events; memory is constant."""
-    yield b"\xef\xbb\xbf" + _csv([list(COLUMNS)])
+    yield b"\xef\xbb\xbf" + csv_block([list(COLUMNS)])
     last = 0
     while batch := list(events.filter(pk__gt=last).order_by("pk").values(*COLUMNS)[:BATCH]):
-        yield _csv([[defuse(_cell(event[name])) for name in COLUMNS] for event in batch])
+        yield csv_block([[defuse(_cell(event[name])) for name in COLUMNS] for event in batch])
         last = batch[-1]["id"]
 
 
@@ -31,9 +29,3 @@ def _cell(value: object) -> str:
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _csv(rows: list[list[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
