@@ -6,6 +6,9 @@ STAMP := .venv/.installed
 OFFLINE := DEBUG=true MODE=sandbox SECRET_KEY=for-checks-only READ_DOTENV=false \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/nothing REDIS_URL=redis://127.0.0.1:1
 
+# A process per core, each with servers of its own; a file stays in one process, for its fixtures' sake.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help setup up drill test check bench chaos audit clean
 
@@ -21,7 +24,7 @@ drill: $(STAMP) ## the whole story by itself: a campaign, a failing vendor, the 
 	@exec $(PYTHON) -m config.drill
 
 test: check ## every check and test, on servers of its own (ARGS="-k pause" picks some)
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest $(SPREAD) $(ARGS)
 
 check: $(STAMP) ## format, lint, types, system checks, missing migrations
 	@$(PYTHON) -m ruff format --check --quiet . || { echo "Format first: $(PYTHON) -m ruff format ."; exit 1; }

@@ -1,4 +1,4 @@
-"""What all tests share: which browser the browser tests drive."""
+"""What all tests share: their order, and which browser the browser tests drive."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LONG = ("processes", "browser", "fuzz")
 NO_BROWSER = "no browser: install one (Debian: apt install chromium) or set CHROMIUM to its path"
 
 
@@ -14,6 +15,12 @@ def find_chromium() -> str | None:
     """`$CHROMIUM`, else the first browser on PATH."""
     candidates = [os.environ["CHROMIUM"]] if os.environ.get("CHROMIUM") else BROWSERS
     return next(filter(None, map(shutil.which, candidates)), None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first: with two processes the short ones then fill the gaps."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -69,7 +69,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """A wrapper, so that it runs before pytest-django's own hook, which reads the settings."""
     isolate()
     options = early_config.known_args_namespace
-    if not any(getattr(options, name, False) for name in NOTHING_RUNS):
+    # With pytest-xdist each worker has servers of its own, and the one that hands out the tests needs none.
+    hands_out = getattr(options, "numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ
+    if not hands_out and not any(getattr(options, name, False) for name in NOTHING_RUNS):
         try:
             start()
         except StartError as error:
