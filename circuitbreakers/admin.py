@@ -32,7 +32,7 @@ def reset(row: Breaker, order: Order) -> str:
 
 
 def probe(row: Breaker, order: Order) -> str:
-    result = probes.probe(row.service)
+    result = probes.probe(row.service, actor=order.actor)
     return f"The probe of {service_name(row.service)} {'succeeded' if result.ok else 'failed'}: {result.detail}"
 
 

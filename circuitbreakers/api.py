@@ -75,7 +75,7 @@ class Probe(Door):
     @extend_schema(tags=["circuit breakers"], operation_id="probe_service", request=None, responses={200: Probed})
     def post(self, request: Request, service: str) -> Response:
         validate(service)
-        result = probes.probe(service)
+        result = probes.probe(service, actor=self.actor)
         return Response(
             {
                 "service": service,

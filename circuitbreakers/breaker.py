@@ -10,7 +10,7 @@ from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker
 from circuitbreakers.policy import policy_of
 from circuitbreakers.services import validate
-from circuitbreakers.signals import breaker_half_opened, breaker_opened, breaker_reset
+from circuitbreakers.signals import breaker_opened
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def reset(service: str, *, actor: events.Actor, reason: str = "", force: bool = 
     if state.held:
         raise Refused(f"The {service} breaker is held: {state.hold_reason}. Release it first.")
     if state.state != "closed":
-        _require_probe(service, reason, force)
+        _require_probe(service, actor, reason, force)
         finish_announcement(state)
         if incidents.of_opening(state) is None:
             raise Refused(f"The opening of {service} is not on record yet. Try again in a few seconds.")
@@ -82,16 +82,15 @@ def reset(service: str, *, actor: events.Actor, reason: str = "", force: bool = 
         else:
             events.record("breaker", service, "failures_cleared", actor=actor, reason=reason)
     logger.info("Circuit breaker manually reset for %s", service, extra={"service": service, "actor": actor.name})
-    breaker_reset.send_robust(sender=None, service=service, actor=actor)
     return verdict == "reset"
 
 
-def _require_probe(service: str, reason: str, force: bool) -> None:
+def _require_probe(service: str, actor: events.Actor, reason: str, force: bool) -> None:
     if force:
         require_reason(reason)
         return
     try:
-        result = probes.probe(service, wait=PROBE_WAIT)
+        result = probes.probe(service, actor=actor, wait=PROBE_WAIT)
     except probes.ProbeRunning as error:
         raise Refused(str(error)) from None
     if not result.ok:
@@ -145,5 +144,8 @@ def half_open(service: str) -> bool:
     if switch.run("half_open", service)[0] != "half_opened":
         return False
     logger.info("Circuit breaker half-open for %s: probing", service, extra={"service": service})
-    breaker_half_opened.send_robust(sender=None, service=service)
+    events.record(
+        "breaker", service, "half_opened", actor=events.SUPERVISOR, before={"state": "open"},
+        after={"state": "half_open"}, incident=incidents.unreset().get(service),
+    )  # fmt: skip
     return True

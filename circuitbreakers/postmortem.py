@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from circuitbreakers.models import Event, Incident
+from circuitbreakers.probes import PROBED
 from circuitbreakers.switch import instant
 
 MOST = 20_000
@@ -26,7 +27,8 @@ class Entry:
 
 
 def timeline(incident: Incident) -> list[Entry]:
-    """From the first failure on, oldest first; what happened to a thousand campaigns at once is one entry."""
+    """From the first failure on, oldest first; what happened to a thousand campaigns at once, or a probe that found the
+    same again and again, is one entry."""
     entries = [
         Entry(instant(row.get("at")), f"call failed: {row.get('failure_type', '')}", row.get("worker", ""), "worker",
               row.get("error", ""))
@@ -47,16 +49,18 @@ def _grouped(rows: Iterator[Event]) -> Iterator[Entry]:
 
 
 def _kind(row: Event) -> tuple[str, ...]:
-    # Notes and people's single acts stay what they are: only campaigns come in thousands.
-    single = "" if row.subject_type == "campaign" else str(row.pk)
+    # Notes and people's single acts stay what they are: only campaigns come in thousands, and probes once a minute.
+    many = {"campaign": "", PROBED: row.subject_id}
+    single = many.get(row.verb, many.get(row.subject_type, str(row.pk)))
     return row.subject_type, row.verb, row.actor, row.reason, single
 
 
 def _entry(run: list[Event]) -> Entry:
     first = run[0]
     one = first.subject_type if first.subject_type == "queue" else f"{first.subject_type} {first.subject_id}"
-    subject = one if len(run) == 1 else f"{len(run):,} {first.subject_type}s"
-    what = f"{subject} {first.verb.replace('_', ' ')}{_numbers(run)}"
+    subject = f"{len(run):,} {first.subject_type}s" if first.subject_type == "campaign" and len(run) > 1 else one
+    times = f" {len(run):,} times" if first.verb == PROBED and len(run) > 1 else ""
+    what = f"{subject} {first.verb.replace('_', ' ')}{times}{_numbers(run)}"
     return Entry(first.at, what, first.actor, first.door, first.reason, len(run), run[-1].at)
 
 

@@ -1,21 +1,22 @@
-"""Health calls: free, one at a time per service in the whole fleet, registered by whoever can make them."""
+"""Health calls: free, on record, one at a time per service in the whole fleet; registered by whoever can make them."""
 
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from circuitbreakers import switch
+from circuitbreakers import events, incidents, switch
+from circuitbreakers.models import Event
 from circuitbreakers.policy import policy_of
 from circuitbreakers.services import validate
-from circuitbreakers.signals import breaker_probed
 
 logger = logging.getLogger(__name__)
 
 # Longer than any vendor's total deadline on a health call, so a live probe never loses its lease (seconds).
 LEASE = 60
+PROBED = "probed"  # the verb of its event
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def register_probe(service: str, probe: Callable[[], ProbeResult]) -> None:
     _probes[validate(service)] = probe
 
 
-def probe(service: str, *, wait: float = 0) -> ProbeResult:
-    """Make the health call now, under the fleet-wide lease, and tell the breaker.
+def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, wait: float = 0) -> ProbeResult:
+    """Make the health call now, under the fleet-wide lease, and tell the breaker; an event says what it found.
 
     While another process probes, waits up to `wait` seconds for that probe's result and returns it instead.
     Raises ProbeRunning when it did not end, RedisUnavailable when the lease cannot be asked for.
@@ -70,8 +71,30 @@ def probe(service: str, *, wait: float = 0) -> ProbeResult:
         )
     if outcome[0] == "reopened":
         logger.warning("Probe failed for %s: %s", service, result.detail, extra={"service": service})
-    breaker_probed.send_robust(sender=None, service=service, result=result, outcome=outcome[0])
+    _record(service, result, outcome[0], actor)
     return result
+
+
+def _record(service: str, result: ProbeResult, outcome: str, actor: events.Actor) -> None:
+    """On the incident that it belongs to, if one is open: a failed probe is no new opening."""
+    events.record(
+        "breaker",
+        service,
+        PROBED,
+        actor=actor,
+        reason=f"{'succeeded' if result.ok else 'failed'}: {result.detail}",
+        after={"ok": result.ok, "outcome": outcome},
+        incident=incidents.unreset().get(service),
+    )
+
+
+def recent(services: Sequence[str], *, since: datetime, most: int) -> list[Event]:
+    """The latest probes since then, at most so many of each service, newest first. One statement."""
+    first, *others = [
+        Event.objects.filter(subject_type="breaker", subject_id=name, verb=PROBED, at__gte=since).order_by("-id")[:most]
+        for name in services
+    ]
+    return sorted(first.union(*others, all=True), key=lambda row: -row.pk)
 
 
 def _result_of_running(service: str, before: datetime | None, wait: float) -> ProbeResult:

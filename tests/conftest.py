@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.missing import missing
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONG = ("processes", "browser", "fuzz")
 NO_BROWSER = "no browser: install one (Debian: apt install chromium) or set CHROMIUM to its path"
@@ -25,18 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("browser") and not find_chromium():
-        # A pipeline that skips them silently would say nothing about the pages.
-        under_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
-        (pytest.fail if under_ci else pytest.skip)(NO_BROWSER)
+        missing(NO_BROWSER)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's path, for playwright's `executable_path`."""
     path = find_chromium()
-    if not path:
-        pytest.skip(NO_BROWSER)
-    return path
+    return path or missing(NO_BROWSER)
 
 
 @pytest.fixture(autouse=True)

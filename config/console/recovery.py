@@ -42,7 +42,7 @@ def reason_of(request: HttpRequest) -> str:
 
 
 def probe(request: HttpRequest, service: str) -> tuple[bool, str]:
-    result = probes.probe(service)
+    result = probes.probe(service, actor=actor_of(request))
     return result.ok, f"The probe of {service_name(service)} {'succeeded' if result.ok else 'failed'}: {result.detail}"
 
 

@@ -32,6 +32,7 @@ from tests.circuitbreakers.builders import (
     trip,
 )
 from tests.circuitbreakers.conftest import forget_server
+from tests.missing import missing
 
 
 def answers(port: int) -> bool:
@@ -47,7 +48,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
     """The switch on a server of that kind."""
     binary = shutil.which("redis-server") if request.param == "redis-server" else valkey_binary()
     if binary is None:
-        pytest.skip("no redis-server on PATH (Debian: apt install redis-server)")
+        missing("no redis-server on PATH (Debian: apt install redis-server)")
     port = free_port()
     command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(tmp_path), "--save", ""]
     child = Child(

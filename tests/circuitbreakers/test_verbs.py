@@ -2,17 +2,15 @@
 
 import time
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from circuitbreakers import breaker, events, incidents, pauses, probes, rebuild, switch
+from circuitbreakers import breaker, events, incidents, pauses, postmortem, probes, rebuild, switch
 from circuitbreakers.locks import SWITCH_LOCK, switch_lock
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from circuitbreakers.signals import breaker_half_opened, breaker_probed, breaker_reset
 from tests.circuitbreakers.builders import (
     ANN,
     OTHERS,
@@ -137,19 +135,9 @@ def test_a_lost_breaker_is_not_reset():
     assert stored() == {}
 
 
-def test_a_reset_wakes_no_queue_and_tells_its_listeners():
-    told: list[tuple[str, str]] = []
-
-    def listen(service: str, actor: events.Actor, **kwargs: Any) -> None:
-        told.append((service, actor.name))
-
+def test_a_reset_wakes_no_queue():
     trip()
-    breaker_reset.connect(listen)
-    try:
-        reset()
-    finally:
-        breaker_reset.disconnect(listen)
-    assert told == [("apollo", "ann")]
+    reset()
     assert queue() == dict.fromkeys(SERVICES, "PAUSED")
     assert [pause.key for pause in pauses.all_standing()] == ["system"]
 
@@ -336,17 +324,8 @@ def test_a_release_and_a_comparison_at_once_leave_both_stores_of_one_mind():
 def test_half_open_admits_nothing():
     trip()
     let_the_wait_pass()
-    told: list[str] = []
-
-    def listen(service: str, **kwargs: Any) -> None:
-        told.append(service)
-
-    breaker_half_opened.connect(listen)
-    try:
-        assert breaker.half_open("apollo")
-    finally:
-        breaker_half_opened.disconnect(listen)
-    assert told == ["apollo"]
+    assert breaker.half_open("apollo")
+    assert Event.objects.filter(verb="half_opened", incident=Incident.objects.get()).count() == 1
     assert stored()["state"] == "half_open"
     assert refusal().reason == "open"
     assert fail() == "stale"
@@ -388,17 +367,8 @@ def test_a_failed_probe_is_no_new_opening(caplog):
     breaker.half_open("apollo")
     answer_probes(ok=False)
     caplog.clear()
-    outcomes: list[str] = []
-
-    def listen(outcome: str, **kwargs: Any) -> None:
-        outcomes.append(outcome)
-
-    breaker_probed.connect(listen)
-    try:
-        probes.probe("apollo")
-    finally:
-        breaker_probed.disconnect(listen)
-    assert outcomes == ["reopened"]
+    probes.probe("apollo")
+    assert Event.objects.get(verb="probed").after == {"ok": False, "outcome": "reopened"}
     assert len(incidents_of()) == 1
     assert not [text for text in caplog.messages if "opened for service" in text]
 
@@ -426,6 +396,33 @@ def test_a_probe_that_ended_while_ours_asked_for_the_lease_is_taken_for_the_one_
 
     monkeypatch.setattr(switch, "take_probe_lease", just_missed)
     assert probes.probe("apollo", wait=5).ok
+
+
+def test_every_probe_is_on_record_and_on_its_incident():
+    answer_probes(ok=True)
+    probes.probe("apollo", actor=ANN)
+    trip()
+    answer_probes(ok=False)
+    for _ in range(3):
+        probes.probe("apollo")
+    incident = Incident.objects.get()
+    events = list(Event.objects.filter(verb="probed").order_by("id"))
+    assert [(e.actor, (e.after or {})["ok"], e.incident_id) for e in events] == [
+        (ANN.name, True, None),
+        *[("supervisor", False, incident.pk)] * 3,
+    ]
+    told = [(entry.what, entry.count) for entry in postmortem.timeline(incident) if "probed" in entry.what]
+    assert told == [("breaker apollo probed 3 times", 3)]
+
+
+def test_the_latest_probes_of_each_service_are_few_and_newest_first():
+    now = timezone.now()
+    for _ in range(5):
+        probes.probe("apollo")
+    probes.probe("openai")
+    found = probes.recent(SERVICES, since=now, most=3)
+    assert [row.subject_id for row in found] == ["openai", "apollo", "apollo", "apollo"]
+    assert probes.recent(SERVICES, since=timezone.now(), most=3) == []
 
 
 def test_who_cannot_wait_for_a_running_probe_is_told_so():
