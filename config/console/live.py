@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from config.console import plan, shared
+from config.console.steps import steps
 
 # What may change every second without being news: the script keeps relative times true by itself.
 TIMES = re.compile(r"<time[^>]*data-relative[^>]*>[^<]*</time>")
@@ -33,6 +34,7 @@ def context_of(page: str) -> dict[str, Any]:
     context: dict[str, Any] = {"snapshot": shared.current(), "live_page": page}
     if page == "recovery":
         context["plan"] = plan.current()
+        context["steps"] = steps(context["snapshot"], context["plan"])
     return context
 
 

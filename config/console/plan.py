@@ -2,17 +2,20 @@
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.cache import cache
 
 from campaigns import recovery
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Job
+from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from config.console import figures
 
 KEY = "console:plan"
 FRESH = 1.0
+NAMED = 10  # campaigns that stay paused, named with their reason
 
 
 @dataclass
@@ -26,11 +29,28 @@ class Row:
 
 
 @dataclass
+class Progress:
+    """How far the last queue resume is: its own count of jobs, and those that the supervisor has yet to bring back."""
+
+    at: datetime
+    by: str
+    campaigns: int
+    jobs: int
+    to_come: int
+
+    @property
+    def back(self) -> int:
+        return max(0, self.jobs - self.to_come)
+
+
+@dataclass
 class Plan:
     """What a resume needs and would do. Calls and cost are at most: a lead that is dropped early needs fewer."""
 
     seen: recovery.Plan
     rows: list[Row] = field(default_factory=list)
+    still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
+    progress: Progress | None = None
 
     @property
     def jobs(self) -> int:
@@ -43,6 +63,11 @@ class Plan:
     @property
     def cost(self) -> Decimal:
         return sum((row.cost for row in self.rows if row.cost), Decimal(0))
+
+    @property
+    def unnamed(self) -> int:
+        """Campaigns that stay paused, besides those in `still_paused`."""
+        return self.seen.campaigns_still_paused - len(self.still_paused)
 
     @property
     def unpriced(self) -> list[str]:
@@ -61,7 +86,18 @@ def make() -> Plan:
         price = prices[name]
         cost = None if price is None else calls[name] * price
         rows.append(Row(name, seen.jobs.get(name, 0), calls[name], cost))
-    return Plan(seen, rows)
+    still = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(operator_paused_at=None)
+    return Plan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _progress())
+
+
+def _progress() -> Progress | None:
+    """Of the last resume; None when there was none."""
+    last = Event.objects.filter(subject_type="queue", subject_id="all", verb="resumed").first()
+    if last is None:
+        return None
+    to_come = Job.objects.filter(status=Job.Status.PAUSED, campaign__status=Campaign.Status.RUNNING).count()
+    numbers = last.after or {}
+    return Progress(last.at, last.actor, numbers.get("campaigns", 0), max(numbers.get("jobs", 0), to_come), to_come)
 
 
 def current() -> Plan:

@@ -109,11 +109,13 @@ def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
     """What the page is drawn from."""
     user = request.user
     evidence = list(Incident.objects.filter(reset_at=None).order_by("-id"))
+    seen = live.context_of("recovery")
     return {
         **admin.site.each_context(request),
-        **live.context_of("recovery"),
+        **seen,
         "title": "Recovery",
-        "services": SERVICES,
+        # What is to be reset first. Decided once: nothing may move under the pointer while the page is open.
+        "services": sorted(SERVICES, key=lambda name: seen["snapshot"].state_of(name) == "closed"),
         "evidence": evidence,
         "may_operate_breaker": user.has_perm(OPERATE_BREAKER),
         "may_operate_queue": user.has_perm(OPERATE_QUEUE),
@@ -153,7 +155,8 @@ def resume(request: HttpRequest) -> HttpResponse:
         made = plan.make()
         if not made.seen.ready:
             return _refused(request, f"Cannot resume queue: {made.seen.missing}")
-        details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made, "reason": reason}
+        details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made, "reason": reason,
+                   "snapshot": shared.current()}  # fmt: skip
         return TemplateResponse(request, "console/confirm_resume.html", details)
     try:
         result = recovery.resume(actor=actor_of(request), reason=reason)

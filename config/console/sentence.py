@@ -23,8 +23,8 @@ class Sentence:
 
 
 def clock(at: datetime, now: datetime) -> str:
-    """`03:12`, with its date when that is another day. UTC."""
-    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+    """`03:12 UTC`, with its date when that is another day."""
+    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def cause(incident: Incident) -> str:
@@ -90,7 +90,7 @@ def compose(
         return Sentence("warn", f"Running, but {'; '.join(parts)}.", "", "")
     running = campaigns.get("RUNNING", 0)
     if slowed and running:
-        parts = [f"{service_name(name)} until {at:%H:%M:%S}" for name, at in slowed.items()]
+        parts = [f"{service_name(name)} until {at:%H:%M:%S} UTC" for name, at in slowed.items()]
         return Sentence("warn", f"Running, slowed by 429 from {' and '.join(parts)}.")
     if running:
         return Sentence("good", f"Running: {plural(running, 'campaign')}, {plural(jobs_open, 'job')} to do.")

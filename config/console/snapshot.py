@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from campaigns.models import Process
-from circuitbreakers import switch
+from circuitbreakers import probes, switch
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from config.console import figures
@@ -19,6 +19,19 @@ from config.console.sentence import Sentence, compose
 
 ALIVE = timedelta(seconds=10)
 INCIDENTS = 6
+# Probes that a card shows, and for how long they are worth showing.
+PROBES = 3
+PROBES_SINCE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One health call, as it is on record: `text` says whether it succeeded and what it found."""
+
+    at: datetime
+    ok: bool
+    text: str
+    by: str
 
 
 @dataclass
@@ -37,9 +50,7 @@ class Card:
     hold_reason: str = ""
     held_by: str = ""
     probe_due: datetime | None = None
-    probe_at: datetime | None = None
-    probe_ok: bool = False
-    probe_detail: str = ""
+    probes: list[Probe] = field(default_factory=list)
     slowed_until: datetime | None = None
     in_flight: int = 0
     pending: int = 0
@@ -108,9 +119,14 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
     unreset = list(Incident.objects.filter(reset_at=None).defer("evidence").select_related("pause").order_by("-id"))
     cards = [_card(name, seen, unreset) for name in SERVICES]
     by_name = {card.service: card for card in cards}
+    for event in probes.recent(SERVICES, since=now - PROBES_SINCE, most=PROBES):
+        ok = bool((event.after or {}).get("ok"))
+        by_name[event.subject_id].probes.append(Probe(event.at, ok, event.reason, event.actor))
     for row in Breaker.objects.all():
-        by_name[row.service].threshold = row.failure_threshold
-        by_name[row.service].held_by = row.held_by
+        card = by_name[row.service]
+        card.threshold, card.held_by = row.failure_threshold, row.held_by
+        if card.state == "half_open" and card.probes:
+            card.probe_due = card.probes[0].at + timedelta(seconds=row.reset_timeout)
     for service, status, count in figures.jobs_by_service():
         setattr(by_name[service], status.lower(), count)
     for service, calls, spent in figures.spend_since(now.replace(hour=0, minute=0, second=0, microsecond=0)):
@@ -177,9 +193,6 @@ def _card(service: str, seen: switch.Snapshot | None, unreset: list[Incident]) -
         reason=state.reason if shut else "",
         hold_reason=state.hold_reason if state.held else "",
         probe_due=state.open_until if shut and not state.held else None,
-        probe_at=state.last_probe_at,
-        probe_ok=state.last_probe_ok,
-        probe_detail=state.last_probe_detail,
         slowed_until=blocked,
         in_flight=gate.in_flight,
     )

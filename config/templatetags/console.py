@@ -18,14 +18,16 @@ SIGNS = {"good": "●", "bad": "■", "warn": "▲", "busy": "◐", "idle": "○
 
 @register.simple_tag
 def state(name: str) -> SafeString:
-    """A state as its one word, with its colour and a sign: never colour alone."""
+    """A state as its one word, with its colour and a sign."""
     word, tone = words.STATES.get(name, (str(name).replace("_", " ").capitalize(), "idle"))
+    return chip(tone, word)
+
+
+@register.simple_tag
+def chip(tone: str, text: str) -> SafeString:
+    """A word in the colour of its tone, with that tone's sign: never colour alone."""
     return format_html(
-        '<span class="hf-state hf-{}" data-state="{}"><span aria-hidden="true">{}</span> {}</span>',
-        tone,
-        name,
-        SIGNS[tone],
-        word,
+        '<span class="hf-state hf-{}"><span aria-hidden="true">{}</span> {}</span>', tone, SIGNS[tone], text
     )
 
 
@@ -44,6 +46,13 @@ def when(at: datetime | None, now: datetime | None = None, empty: str = "—") -
     return format_html(
         '<time datetime="{}" title="{}" data-relative>{}</time>', exact, f"{at:%Y-%m-%d %H:%M:%S} UTC", words_
     )
+
+
+@register.simple_tag
+def clock(at: datetime, now: datetime) -> SafeString:
+    """`03:12:07 UTC`, with its date when that is another day."""
+    day = "" if at.date() == now.date() else "%Y-%m-%d "
+    return format_html('<time datetime="{}">{} UTC</time>', at.isoformat(), at.strftime(f"{day}%H:%M:%S"))
 
 
 @register.simple_tag

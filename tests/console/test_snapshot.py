@@ -2,11 +2,12 @@
 
 import re
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -14,9 +15,10 @@ from django.utils import timezone
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.services import SERVICES
-from config.console import shared, snapshot
+from config.console import figures, shared, snapshot
 from tests.builders import make_call, make_campaign, make_fleet, make_job, make_lead, make_process
-from tests.circuitbreakers.builders import fail, trip
+from tests.circuitbreakers.builders import admit, fail, redis_cli, trip
+from tests.stores import another_session
 
 
 def a_house() -> None:
@@ -35,25 +37,95 @@ def a_house() -> None:
 
 
 def numbers_of(page: str, service: str) -> dict[str, str]:
+    """Every number that the dashboard shows of a service: on its card, and in the spend of today."""
     card = page[page.index(f'data-service="{service}"') :]
-    card = card[: card.index("</article>")]
-    return dict(re.findall(r'data-number="(\w+)">([^<]*)<', card))
+    spend = page[page.index(f'data-spend="{service}"') :]
+    parts = card[: card.index("</article>")] + spend[: spend.index("</li>")]
+    return dict(re.findall(r'data-number="(\w+)">([^<]*)<', parts))
 
 
-def test_the_dashboards_numbers_are_the_databases(viewer: Client) -> None:
+def numbers_in_the_stores(service: str, at: datetime) -> dict[str, str]:
+    """The same, asked of PostgreSQL and Redis one by one."""
+    jobs, calls = Job.objects.filter(service=service), VendorCall.objects.filter(service=service)
+    minute, today = calls.filter(admitted_at__gt=at - timedelta(seconds=60)), calls.filter(admitted_at__date=at.date())
+    failed = sum(call.outcome not in ("success", "invalid_request", "unknown") for call in minute)
+    counts = {
+        "pending": jobs.filter(status="PENDING").count(),
+        "paused": jobs.filter(status="PAUSED").count(),
+        "in_flight": redis_cli().zcard(f"circuit_permits:{service}"),
+        "failures": int(redis_cli().hget(f"circuit_breaker:{service}", "failure_count") or 0),
+        "per_minute": minute.count(),
+        "calls_today": today.count(),
+        **({"failed_per_minute": failed} if failed else {}),
+    }
+    spent = sum(call.cost_usd for call in today)
+    return {**{name: f"{count:,}" for name, count in counts.items()}, "spent_today": f"${spent:,.2f}"}
+
+
+def as_of(page: str) -> datetime:
+    found = re.search(r'data-at="([^"]+)"', page)
+    assert found
+    return datetime.fromisoformat(found[1])
+
+
+def test_every_number_of_the_dashboard_is_the_stores(viewer: Client) -> None:
     a_house()
+    admit("openai")
+    fail("perplexity", "timeout", times=2)
     page = viewer.get("/admin/").content.decode()
+    at = as_of(page)
+    assert timedelta(0) <= timezone.now() - at < timedelta(seconds=2)
     for service in SERVICES:
-        shown = numbers_of(page, service)
-        jobs = Job.objects.filter(service=service)
-        calls = VendorCall.objects.filter(service=service, admitted_at__date=timezone.now().date())
-        assert shown["pending"] == f"{jobs.filter(status='PENDING').count():,}"
-        assert shown["paused"] == f"{jobs.filter(status='PAUSED').count():,}"
-        assert shown["calls_today"] == f"{calls.count():,}"
-        assert shown["spent_today"] == f"${sum(call.cost_usd for call in calls):,.2f}"
+        assert numbers_of(page, service) == numbers_in_the_stores(service, at)
+    spent = sum(call.cost_usd for call in VendorCall.objects.filter(admitted_at__date=at.date()))
+    assert f'data-number="spent">${spent:,.2f}<' in page
     campaign = Campaign.objects.get()
-    assert re.search(r'data-number="campaigns-RUNNING">1<', page)
-    assert f"1,200 of {campaign.leads.count():,} leads" in page
+    assert 'data-number="campaigns-RUNNING">1<' in page
+    leads = campaign.leads
+    assert f"1,200 of {leads.count():,} leads" in page
+    for stage in ("verify", "research", "write"):
+        assert f'title="{leads.filter(stage=stage, state="OPEN").count():,} {stage}"' in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_comes_while_it_is_read_is_in_none_of_its_numbers(monkeypatch: Any) -> None:
+    job = make_job(status="COMPLETED")
+    count = figures.jobs_by_service
+
+    def and_somebody_works() -> Any:
+        with another_session() as session:
+            session.execute("UPDATE jobs SET status = 'PENDING', completed_at = NULL")
+            session.execute(
+                "INSERT INTO vendor_calls (job_id, campaign_id, service, kind, fence, admitted_at, outcome, error, "
+                "request_id, credits, tokens_in, tokens_out, cost_usd, worker) "
+                "VALUES (%s, %s, %s, 'verify', 1, now(), 'success', '', '', 0, 0, 0, 1, '')",
+                [job.pk, job.campaign_id, job.service],
+            )
+        return count()
+
+    monkeypatch.setattr(figures, "jobs_by_service", and_somebody_works)
+    card = next(card for card in snapshot.read().cards if card.service == job.service)
+    assert (card.pending, card.calls_today, card.per_minute, card.spent_today) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("age", [0.0, 0.9, 1.5, 2.1, 60.0])
+@pytest.mark.parametrize("somebody_is_making_one", [False, True])
+def test_nobody_is_shown_numbers_older_than_two_seconds(
+    monkeypatch: Any, age: float, somebody_is_making_one: bool
+) -> None:
+    monkeypatch.setattr(shared, "FRESH", 1.0)
+    monkeypatch.setattr(shared, "STALE", 2.0)
+    made: list[float] = []
+    read = snapshot.read
+    monkeypatch.setattr(snapshot, "read", lambda: (made.append(time.time()), read())[1])
+    shared.current()
+    if somebody_is_making_one:
+        cache.set(f"{shared.KEY}:making", 1)
+    began = time.time()
+    monkeypatch.setattr(time, "time", lambda: began + age)
+    shared.current()
+    old_enough = age < 1 or (age < 2 and somebody_is_making_one)
+    assert len(made) == (1 if old_enough else 2)
 
 
 def test_after_a_trip_the_numbers_follow_and_the_sentence_says_why(viewer: Client) -> None:
