@@ -16,7 +16,7 @@ from campaigns.models import Job, Lead, Process, Suppression, VendorCall
 from campaigns.suppression import normalise_value
 from circuitbreakers import events
 from config.console import shared
-from config.console.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
+from config.console.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
 from config.console.verbs import AdminVerb, Order, VerbsAdmin
 from config.console.words import service_name
 from config.templatetags.console import usd
@@ -43,7 +43,7 @@ class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
         if "@" in term:
             return queryset.filter(email=term), False
         if term.isdecimal():
-            return queryset.filter(pk=min(int(term), 2**63 - 1)), False
+            return queryset.filter(pk=int(term[:18])), False  # no id is longer
         return queryset.alias(low=Lower("company")).filter(low__startswith=term), False
 
     @admin.display(description="lead", ordering="id")
@@ -79,8 +79,8 @@ def cancel(row: Job, order: Order) -> None:
 
 @admin.register(Job)
 class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
-    list_display = ("id", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "error", "due")
-    list_display_links = ("id", "kind")
+    list_display = ("number", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "why", "due")
+    list_display_links = ("number", "kind")
     list_filter = ("status", "service")
     search_fields = ("=id",)
     search_help_text = "A job's number."
@@ -114,6 +114,10 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
     def of_lead(self, row: Job) -> SafeString | str:
         return link("campaigns_lead", row.lead_id, row.lead)
 
+    @admin.display(description="error")
+    def why(self, row: Job) -> SafeString | str:
+        return clip(row.error)
+
     @admin.display(description="ended, or due")
     def due(self, row: Job) -> SafeString | str:
         return time(row.completed_at or row.run_at)
@@ -121,8 +125,8 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 @admin.register(VendorCall)
 class VendorCallAdmin(ReadOnlyAdmin):
-    list_display = ("id", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
-                    "live_outcome", "cost", "error")  # fmt: skip
+    list_display = ("number", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
+                    "live_outcome", "cost", "why")  # fmt: skip
     list_filter = ("service", "outcome")
     list_select_related = ("campaign",)
     fields = fields_of(VendorCall, without=("id",))
@@ -147,6 +151,10 @@ class VendorCallAdmin(ReadOnlyAdmin):
     @admin.display(description="outcome")
     def live_outcome(self, row: VendorCall) -> SafeString:
         return state(row.outcome)
+
+    @admin.display(description="error")
+    def why(self, row: VendorCall) -> SafeString | str:
+        return clip(row.error)
 
     @admin.display(description="cost")
     def cost(self, row: VendorCall) -> str:
@@ -177,6 +185,10 @@ class SuppressionAdmin(ListAdmin):
     def created(self, row: Suppression) -> SafeString | str:
         return time(row.created_at)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Another value would be the deletion of this one, which is not everybody's."""
+        return ["value"] if obj else []
+
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
         actor = events.Actor(request.user.get_username(), "admin")
         if not change:
@@ -184,7 +196,9 @@ class SuppressionAdmin(ListAdmin):
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             verb = "changed" if change else "suppressed"
-            events.record("suppression", obj.pk, verb, actor=actor, reason=obj.reason, after={"value": obj.value})
+            before = {"reason": form.initial["reason"]} if change else None
+            after = {"value": obj.value, "reason": obj.reason}
+            events.record("suppression", obj.pk, verb, actor=actor, before=before, after=after)
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
         actor = events.Actor(request.user.get_username(), "admin")

@@ -18,7 +18,7 @@ from campaigns.exporting import export_csv
 from campaigns.models import Campaign, VendorCall
 from circuitbreakers import events
 from circuitbreakers.models import Event
-from config.console.lists import ListAdmin, state, time
+from config.console.lists import ListAdmin, clip, state, time
 from config.console.verbs import AdminVerb, Order, VerbsAdmin
 
 OPERATE = "campaigns.operate_campaign"
@@ -96,8 +96,8 @@ class CampaignForm(forms.ModelForm):
 @admin.register(Campaign)
 class CampaignAdmin(VerbsAdmin, ListAdmin):
     form = CampaignForm
-    list_display = ("id", "name", "live_state", "status_message", "leads", "pushed", "made_by", "made")
-    list_display_links = ("id", "name")
+    list_display = ("number", "name", "live_state", "message", "leads", "pushed", "made_by", "made")
+    list_display_links = ("number", "name")
     list_filter = ("status",)
     search_fields = ("name",)
     verbs = VERBS
@@ -125,6 +125,10 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
     @admin.display(description="state", ordering="status")
     def live_state(self, row: Campaign) -> SafeString:
         return state(row.status)
+
+    @admin.display(description="message")
+    def message(self, row: Campaign) -> SafeString | str:
+        return clip(row.status_message)
 
     @admin.display(description="leads")
     def leads(self, row: Campaign) -> str:
@@ -157,7 +161,8 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         actor = events.Actor(request.user.get_username(), "admin")
         if change:
             before = {name: form.initial.get(name) for name in form.changed_data}
-            super().save_model(request, obj, form, change)
+            # Only what was edited: somebody may have paused or cancelled it since the row was read.
+            obj.save(update_fields=[*before, *(["search"] if "search_url" in before else [])])
             if before:
                 after = {name: getattr(obj, name) for name in before}
                 events.record("campaign", obj.pk, "edited", actor=actor, before=before, after=after)

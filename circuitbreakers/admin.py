@@ -6,10 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
@@ -111,7 +113,8 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
     def save_model(self, request: HttpRequest, obj: Breaker, form: Any, change: bool) -> None:
         """A policy edit is one event; this process judges by it at once, the others within two seconds."""
         before = asdict(Breaker.objects.get(pk=obj.pk).policy)
-        super().save_model(request, obj, form, change)
+        # Only what was edited: it may have been held or released since the row was read.
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
         after = asdict(obj.policy)
         changed = [name for name in after if after[name] != before[name]]
         if changed:
@@ -135,9 +138,10 @@ def add_note(row: Incident, order: Order) -> None:
 @admin.register(Incident)
 class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     list_display = (
-        "id", "name", "opened", "reason", "failure_type", "campaigns_paused", "jobs_paused", "reset", "acknowledged_by",
+        "number", "name", "opened", "reason", "failure_type", "campaigns_paused", "jobs_paused", "reset",
+        "acknowledged_by",
     )  # fmt: skip
-    list_display_links = ("id", "name")
+    list_display_links = ("number", "name")
     list_filter = ("service", ("reset_at", admin.EmptyFieldListFilter))
     fields = fields_of(Incident, without=("id", "epoch", "evidence"))
     readonly_fields = fields
@@ -199,7 +203,7 @@ def lift(row: QueuePause, order: Order) -> str:
 
 @admin.register(QueuePause)
 class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
-    list_display = ("id", "key", "standing", "reason", "actor", "started", "ended", "ended_by", "end_reason")
+    list_display = ("number", "key", "standing", "reason", "actor", "started", "ended", "ended_by", "end_reason")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "key")
     fields = fields_of(QueuePause, without=("id",))
     readonly_fields = fields
@@ -242,7 +246,10 @@ class EventAdmin(ReadOnlyAdmin):
         """The events of the list, its filters and search applied, as CSV, streamed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        events = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            events = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return redirect(reverse("admin:circuitbreakers_event_changelist"))
         answer = StreamingHttpResponse(events_csv(events), content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = 'attachment; filename="events.csv"'
         return answer

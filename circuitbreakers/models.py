@@ -73,7 +73,7 @@ class Breaker(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.service
+        return f"breaker of {self.service}"
 
     @property
     def policy(self) -> Policy:
@@ -146,7 +146,7 @@ class Incident(models.Model):
         indexes = [models.Index("service", condition=Q(reset_at=None), name="incident_open")]
 
     def __str__(self) -> str:
-        return f"{self.service} {self.opened_at:%Y-%m-%d %H:%M}"
+        return f"incident {self.pk}, {self.service} {self.opened_at:%Y-%m-%d %H:%M}"
 
     def get_absolute_url(self) -> str:
         return reverse("admin:circuitbreakers_incident_change", args=[self.pk])

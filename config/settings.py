@@ -316,6 +316,7 @@ UNFOLD = {
     "SITE_SYMBOL": "anchor",
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": False,  # Django's own; ours are the events, on the rows' pages
     "ENVIRONMENT": "config.console.live.environment",
     "DASHBOARD_CALLBACK": "config.console.live.dashboard",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.console.navigation.icon"}],

@@ -1,10 +1,12 @@
 """What the admin's lists have in common: no full counts, nothing to add or change by hand, links to what belongs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
+from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import BooleanField, DateTimeField, Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -12,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from config.console.words import service_name
 from config.templatetags.console import state as state_tag
 from config.templatetags.console import when
 
@@ -21,10 +24,17 @@ class CappedPaginator(Paginator):
 
     MOST = 10_000
 
+    template_name = "console/pagination.html"
+
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[: self.MOST].count())
+
+    @property
+    def capped(self) -> bool:
+        """Whether there are more than it says."""
+        return self.count == self.MOST
 
 
 class ListAdmin(ModelAdmin):
@@ -43,6 +53,11 @@ class ListAdmin(ModelAdmin):
         found: Any = super().get_changelist_instance(request)
         found.full_result_count = found.result_count
         return found
+
+    @admin.display(description="id", ordering="id")
+    def number(self, row: Model) -> str:
+        """An id is copied into a shell, so its thousands stay together."""
+        return str(row.pk)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Deleting many at once has no confirmation that a million related rows would survive."""
@@ -79,6 +94,36 @@ def time(at: Any) -> SafeString | str:
     return when(at)
 
 
-def fields_of(model: type[Model], without: Sequence[str] = ()) -> list[str]:
-    """Every field of a model, in order, for a read-only page."""
-    return [field.name for field in model._meta.concrete_fields if field.name not in without]
+def clip(text: str | None) -> SafeString | str:
+    """One line of a long text, the whole of it on hover."""
+    return format_html('<span class="hf-one" title="{}">{}</span>', text, text) if text else "—"
+
+
+def exact(at: datetime | None) -> SafeString | str:
+    """An instant to the second, and how long ago that was."""
+    return format_html("{:%Y-%m-%d %H:%M:%S} UTC ({})", at, when(at)) if at else "—"
+
+
+def fields_of(model: type[Model], without: Sequence[str] = ()) -> list[Any]:
+    """Every field of a model, in order, for a read-only page: states, services and times as everywhere else."""
+    return [_shown(field) for field in model._meta.concrete_fields if field.name not in without]
+
+
+def _shown(field: Any) -> Any:
+    if field.name in ("status", "state", "outcome"):
+        write: Callable[[Any], Any] = state
+    elif field.name == "service":
+        write = service_name
+    elif isinstance(field, DateTimeField):
+        write = exact
+    elif isinstance(field, BooleanField):
+        write = {True: "yes", False: "no"}.__getitem__
+    else:
+        return field.name
+
+    @admin.display(description=field.verbose_name)
+    def shown(row: Model) -> Any:
+        return write(getattr(row, field.name))
+
+    shown.__name__ = field.name  # by which Django finds its help text
+    return shown

@@ -14,12 +14,19 @@ from config.console.steps import steps
 
 # What may change every second without being news: the script keeps relative times true by itself.
 TIMES = re.compile(r"<time[^>]*data-relative[^>]*>[^<]*</time>")
+LOOK = "circuitbreakers.view_breaker"
 PAGES = {"dashboard": "console/dashboard_live.html", "recovery": "console/recovery_live.html"}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's DASHBOARD_CALLBACK: the admin's index is the dashboard."""
-    return {**context, "title": "Dashboard", "is_fullwidth": 1, **context_of("dashboard")}
+    live_parts = context_of("dashboard") if may_look(request) else {}
+    return {**context, "title": "Dashboard", "is_fullwidth": 1, **live_parts}
+
+
+def may_look(request: HttpRequest) -> bool:
+    """Whoever has a role. Whoever had one and lost it is still staff, and sees nothing."""
+    return request.user.has_perm(LOOK)
 
 
 def environment(request: HttpRequest) -> list[str]:
@@ -46,6 +53,8 @@ def live(request: HttpRequest) -> HttpResponse:
     """
     if not admin.site.has_permission(request):
         return HttpResponse(status=401)
+    if not may_look(request):
+        return HttpResponse(status=403)
     page = request.GET.get("page", "")
     context = context_of(page)
     parts = [render_to_string(PAGES[page], {**context, "oob": True}, request)] if page in PAGES else []

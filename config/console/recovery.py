@@ -102,6 +102,8 @@ VERBS = {
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     """The steps in order, each with its state."""
+    if not live.may_look(request):
+        raise PermissionDenied
     return TemplateResponse(request, "console/recovery.html", context(request))
 
 

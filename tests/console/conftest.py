@@ -33,12 +33,11 @@ def console(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def client_of(role: str | None, name: str = "") -> Client:
-    """A client that is signed in with that role."""
+    """A client that is signed in with that role, or as staff without any."""
     client = Client()
-    if role:
-        user = User.objects.create_user(name or role.lower(), password="correct horse", is_staff=True)
-        user.groups.add(Group.objects.get(name=role))
-        client.force_login(user)
+    user = User.objects.create_user(name or (role or "nobody").lower(), password="correct horse", is_staff=True)
+    user.groups.set(Group.objects.filter(name=role))
+    client.force_login(user)
     return client
 
 

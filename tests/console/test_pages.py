@@ -13,8 +13,10 @@ from django.urls import reverse
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
+from config.console.lists import CappedPaginator
 from tests.builders import make_call, make_campaign, make_fleet, make_job, make_lead
 from tests.circuitbreakers.builders import trip
+from tests.console.conftest import client_of
 
 MODELS = list(admin.site._registry)
 SEEN_BY_ALL = [m for m in MODELS if m._meta.app_label in ("campaigns", "circuitbreakers")]
@@ -106,3 +108,35 @@ def test_nobody_sees_the_console_without_signing_in(address: str) -> None:
 
 def test_a_polled_page_without_a_login_is_told_so() -> None:
     assert Client().get("/admin/live/?page=dashboard").status_code == 401
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/recovery/", "/admin/live/?page=dashboard"])
+def test_who_has_lost_their_role_sees_nothing(address: str) -> None:
+    campaign = make_campaign(name="A secret plan")
+    answer = client_of(None, "left").get(address)
+    assert answer.status_code in (200, 403)
+    text = answer.content.decode()
+    assert campaign.name not in text
+    assert "hf-banner" not in text
+
+
+@pytest.mark.parametrize(
+    "address", ["lead/?q=" + "1" * 5000, "lead/?q=" + "x" * 5000, "job/?status__exact=nonsense", "job/?nonsense=1"]
+)
+def test_a_list_survives_what_is_typed_into_its_address(viewer: Client, address: str) -> None:
+    assert viewer.get(f"/admin/campaigns/{address}").status_code in (200, 302)
+
+
+@pytest.mark.parametrize("query", ["nonsense=1", "incident__id__exact=abc"])
+def test_an_export_of_a_filter_that_is_none_leads_back_to_the_list(viewer: Client, query: str) -> None:
+    assert viewer.get(f"/admin/circuitbreakers/event/export/?{query}").status_code == 302
+
+
+def test_a_list_past_ten_thousand_rows_says_that_there_are_more(viewer: Client, monkeypatch: Any) -> None:
+    monkeypatch.setattr(CappedPaginator, "MOST", 60)
+    campaign = make_campaign()
+    Lead.objects.bulk_create(Lead(campaign=campaign, email=f"l{n}@acme.example") for n in range(61))
+    assert "60\n" in viewer.get(url_of(Lead)).content.decode()
+    assert "or more: narrow the list" in viewer.get(url_of(Lead)).content.decode()
+    Lead.objects.filter(pk__in=Lead.objects.values("pk")[:2]).delete()
+    assert "or more" not in viewer.get(url_of(Lead)).content.decode()

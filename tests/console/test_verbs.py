@@ -7,10 +7,11 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import job_verbs
+import circuitbreakers.admin
+from campaigns import campaign_admin, job_verbs, lifecycle
 from campaigns.lifecycle import MoveRefused
 from campaigns.models import Campaign, Job, Suppression
-from circuitbreakers import policy
+from circuitbreakers import breaker, policy
 from circuitbreakers.models import Breaker, Event, Incident
 from tests.builders import make_campaign, make_fleet, make_job
 from tests.circuitbreakers.builders import ANN, trip
@@ -176,6 +177,44 @@ def test_an_operator_suppresses_a_domain_and_only_an_admin_takes_it_off(operator
     assert operator.post(address, {"post": "yes"}).status_code == 403
     boss.post(address, {"post": "yes"})
     assert not Suppression.objects.exists()
+
+
+def test_an_address_cannot_be_taken_off_the_list_by_overwriting_it(operator: Client) -> None:
+    row = Suppression.objects.create(value="optout@acme.example", reason="asked us")
+    address = reverse("admin:campaigns_suppression_change", args=[row.pk])
+    operator.post(address, {"value": "nobody@nowhere.example", "reason": "asked twice"})
+    row.refresh_from_db()
+    assert (row.value, row.reason) == ("optout@acme.example", "asked twice")
+    event = Event.objects.get(subject_type="suppression")
+    assert (event.before or {})["reason"] == "asked us"
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, form: Any, act: Any) -> None:
+    """Somebody else acts between the reading of the row and its saving."""
+    clean = form.clean
+
+    def and_clean(self: Any) -> Any:
+        act()
+        return clean(self)
+
+    monkeypatch.setattr(form, "clean", and_clean)
+
+
+def test_a_rename_does_not_undo_a_cancel_that_came_meanwhile(operator: Client, monkeypatch: Any) -> None:
+    row = make_campaign("RUNNING")
+    meanwhile(monkeypatch, campaign_admin.CampaignForm, lambda: lifecycle.cancel(row.pk, actor=ANN, reason="stop"))
+    address = reverse("admin:campaigns_campaign_change", args=[row.pk])
+    operator.post(address, {"name": "New", "research_prompt": "", "mail_prompt": ""})
+    row.refresh_from_db()
+    assert (row.name, row.status) == ("New", "CANCELLED")
+
+
+def test_a_policy_edit_does_not_undo_a_release_that_came_meanwhile(boss: Client, monkeypatch: Any) -> None:
+    breaker.hold("apollo", actor=ANN, reason="a migration")
+    meanwhile(monkeypatch, circuitbreakers.admin.PolicyForm, lambda: breaker.release("apollo", actor=ANN))
+    boss.post(reverse("admin:circuitbreakers_breaker_change", args=["apollo"]), policy_data(failure_threshold=9))
+    row = Breaker.objects.get(pk="apollo")
+    assert (row.failure_threshold, row.held_at) == (9, None)
 
 
 def test_an_admin_makes_a_user_with_a_role_who_can_sign_in(boss: Client) -> None:
