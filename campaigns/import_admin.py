@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from campaigns.csvfile import ENCODINGS, ImportRefused
+from campaigns.csvfile import ENCODINGS, HEAD, ImportRefused
 from campaigns.importing import ImportReport, import_csv
 from campaigns.models import Campaign
 from campaigns.preview import sniff
@@ -63,7 +63,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     if upload is None:
         return HttpResponse(status=400)
     try:
-        seen = sniff(io.BytesIO(upload.read()), request.POST.get("encoding") or None)
+        seen = sniff(io.BytesIO(upload.read(HEAD)), request.POST.get("encoding") or None)
     except ImportRefused as error:
         return render(request, "console/import_refused.html", {"why": str(error)})
     columns = [
@@ -81,7 +81,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponseBase:
         return HttpResponse(status=400)
     try:
         mapping = json.loads(request.POST.get("mapping") or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return HttpResponse(status=400)
     if mapping is not None and not (isinstance(mapping, dict) and all(isinstance(v, str) for v in mapping.values())):
         return HttpResponse(status=400)

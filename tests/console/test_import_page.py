@@ -1,5 +1,6 @@
 """Importing in the browser: the preview maps columns, the import streams its progress and hands back skipped rows."""
 
+import io
 import json
 from typing import Any
 
@@ -8,7 +9,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from campaigns.csvfile import HEAD
 from campaigns.models import Campaign, Lead
+from campaigns.preview import Preview, sniff
 from tests.builders import make_campaign
 
 PEOPLE = "Vorname;Kontakt\nJürgen;juergen@acme.example\nNobody;\n=1+1;second@acme.example\n"
@@ -33,6 +36,19 @@ def test_the_preview_recognises_columns_and_guesses_latin_1(operator: Client) ->
 def test_the_preview_shows_a_hostile_cell_as_text(operator: Client) -> None:
     text = upload(operator, "preview", make_campaign("CREATED"), b"Email,Name\na@b.example,<script>x</script>\n")
     assert b"<script>x" not in text.content
+
+
+def test_the_preview_reads_no_more_than_the_head_of_a_file(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_on: list[int] = []
+
+    def counted(stream: io.BytesIO, encoding: str | None) -> Preview:
+        handed_on.append(stream.getbuffer().nbytes)
+        return sniff(stream, encoding)
+
+    monkeypatch.setattr("campaigns.import_admin.sniff", counted)
+    rows = b"Email\n" + b"a@b.example\n" * 80_000
+    assert "a@b.example" in upload(operator, "preview", make_campaign("CREATED"), rows).content.decode()
+    assert handed_on == [HEAD]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -60,6 +76,7 @@ def test_a_viewer_may_not_import(viewer: Client, page: str) -> None:
     assert upload(viewer, page, make_campaign("CREATED"), b"Email\na@b.example\n").status_code == 403
 
 
-def test_a_mapping_that_is_no_mapping_is_refused(operator: Client) -> None:
-    answer = upload(operator, "import_run", make_campaign("CREATED"), b"Email\na@b.example\n", mapping="[1]")
+@pytest.mark.parametrize("mapping", ["[1]", "{", "[" * 100_000])
+def test_a_mapping_that_is_no_mapping_is_refused(operator: Client, mapping: str) -> None:
+    answer = upload(operator, "import_run", make_campaign("CREATED"), b"Email\na@b.example\n", mapping=mapping)
     assert answer.status_code == 400
