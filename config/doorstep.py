@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 PREVIEW = re.compile(r"/admin/campaigns/campaign/\d+/import/preview/")
 IMPORT = re.compile(r"/admin/campaigns/campaign/\d+/import/run/")
 UPLOAD = re.compile(r"/api/v1/campaigns(/\d+/leads)?")
+NUL = re.compile("%00|\0")  # PostgreSQL takes none; the API says so by itself, and names the parameter
 PREVIEW_BYTES = 512 * 1024  # twice what the page sends of a file
 
 
@@ -53,6 +54,8 @@ class Doorstep:
             return refusal(request, 413, f"The request is larger than {most:,} bytes.")
         if not length and "HTTP_TRANSFER_ENCODING" in request.META:
             return refusal(request, 411, "Say in Content-Length how long the request is: it would be read as empty.")
+        if request.path_info.startswith("/admin/") and NUL.search(request.META.get("QUERY_STRING", "")):
+            return refusal(request, 400, "The address holds a NUL character, which nothing here can hold.")
         return self.get_response(request)
 
     def process_view(

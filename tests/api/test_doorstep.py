@@ -82,3 +82,13 @@ def test_an_import_of_nobody_who_is_signed_in_is_sent_to_the_login_unread(spoole
 def test_a_body_without_a_length_is_refused_instead_of_read_as_empty(operator: APIClient) -> None:
     answer = operator.generic("POST", "/api/v1/campaigns", headers={"Transfer-Encoding": "chunked"})
     assert (answer.status_code, answer.json()["status"]) == (411, "error")
+
+
+@pytest.mark.parametrize(
+    "address", ["campaigns/job/?status__exact=%00", "campaigns/lead/?q=a%00b", "circuitbreakers/event/export/?%00=1"]
+)
+def test_a_nul_in_an_address_of_the_console_is_refused_in_words(address: str) -> None:
+    client = signed_in()
+    client.raise_request_exception = False
+    answer = client.get(f"/admin/{address}")
+    assert (answer.status_code, "NUL" in answer.content.decode()) == (400, True)
