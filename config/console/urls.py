@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.urls import path
 
-from config.console import live, recovery
+from config.console import entrance, live, recovery
 
 app_name = "console"
 urlpatterns = [
+    path("login/", entrance.login),  # found before the admin's own
     path("live/", live.live, name="live"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from config.api.address import address_of
@@ -56,6 +56,51 @@ def test_logins_from_one_address_are_limited_whatever_names_they_try(settings: A
     limit(settings, "login", 3)
     codes = [anonymous.post("/api/v1/auth/token", {"username": f"u{n}", "password": "x"}).status_code for n in range(4)]
     assert codes == [401, 401, 401, 429]
+
+
+def test_the_consoles_login_counts_with_the_apis(settings: Any, anonymous: APIClient) -> None:
+    limit(settings, "login", 3)
+    make_user("ann", "viewer")
+    anonymous.post("/api/v1/auth/token", {"username": "u", "password": "x"})
+    page, codes = Client(), []
+    for n in range(4):
+        codes.append(page.post("/admin/login/", {"username": f"u{n}", "password": "x"}).status_code)
+    assert codes == [200, 200, 429, 429]
+    right = {"username": "ann", "password": "correct horse"}
+    refused = page.post("/admin/login/", right)
+    assert (refused.status_code, "sessionid" in page.cookies) == (429, False)
+    assert 0 < int(refused["Retry-After"]) <= 10**8
+    assert page.get("/admin/login/").status_code == 200
+    assert page.post("/admin/login/", right, REMOTE_ADDR="10.0.0.2").status_code == 302
+
+
+def test_while_redis_is_down_people_sign_in_to_the_console(redis_down: None) -> None:
+    make_user("ann", "viewer")
+    right = {"username": "ann", "password": "correct horse"}
+    assert Client().post("/admin/login/", right).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::1", "::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("nonsense", "nonsense"),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_client_is_its_network(sent: str, counted: str) -> None:
+    assert address_of(RequestFactory().get("/", REMOTE_ADDR=sent)) == counted
+
+
+def test_who_moves_on_within_a_network_stays_locked_out() -> None:
+    wrong = {"username": "ann", "password": "x"}
+    codes = [Client().post("/admin/login/", wrong, REMOTE_ADDR=f"2001:db8::{n:x}").status_code for n in range(6)]
+    assert codes[-1] == 429
 
 
 def test_while_redis_is_down_reading_goes_on_uncounted(settings: Any, viewer: APIClient, redis_down: None) -> None:
