@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -24,6 +25,10 @@ from config.models import ApiToken
 # The same words for a wrong user, a wrong password and a user that was switched off.
 WRONG = "Wrong user name or password."
 LOCKED = "Too many wrong passwords. Try again later."
+
+
+class TooManyTokens(Exception):
+    """The user has as many tokens as one may have; the text says what to do."""
 
 
 class TokenRequest(serializers.Serializer):
@@ -59,6 +64,7 @@ class TokenView(Door):
     """POST: an API token for a user's name and password. DELETE: revoke the token that this request came with."""
 
     required = {"POST": EVERYBODY, "DELETE": LOGIN}
+    refusals = {TooManyTokens: 409}
     doing = "logging in"
     serializer_class = TokenRequest
 
@@ -84,6 +90,7 @@ class TokenView(Door):
     def post(self, request: Request) -> Response:
         body = self.body()
         user = self.user_of(request._request, body["username"], body["password"])
+        refuse_too_many(user)
         longest = timedelta(days=settings.TOKEN_DAYS)
         expiry = min(timedelta(days=body["days"]), longest) if "days" in body else longest
         row, token = ApiToken.objects.create(user=user, expiry=expiry, name=body["name"])
@@ -110,6 +117,18 @@ class TokenView(Door):
         return revoke(request.auth, self.actor)
 
 
+def tokens_of(user: Any) -> QuerySet[ApiToken]:
+    """A user's tokens that have not expired: no more than TOKEN_LIMIT_PER_USER, give or take a race."""
+    return ApiToken.objects.filter(user=user, expiry__gt=timezone.now())
+
+
+def refuse_too_many(user: AbstractBaseUser) -> None:
+    """Raise TooManyTokens for a user who may not have another one."""
+    most: Any = settings.REST_KNOX["TOKEN_LIMIT_PER_USER"]
+    if tokens_of(user).count() >= most:
+        raise TooManyTokens(f"You have {most} tokens, and no more are given out: delete one that is not needed.")
+
+
 def revoke(row: ApiToken, actor: events.Actor) -> Response:
     events.record("token", row.token_key, "revoked", actor=actor, before={"name": row.name})
     key = row.token_key
@@ -125,8 +144,7 @@ class Tokens(Door):
 
     @extend_schema(tags=["auth"], operation_id="list_tokens", responses={200: TokenInfo(many=True)})
     def get(self, request: Request) -> Response:
-        rows = ApiToken.objects.filter(user=request.user, expiry__gt=timezone.now())
-        return Response(TokenInfo(rows, many=True).data)
+        return Response(TokenInfo(tokens_of(request.user), many=True).data)
 
 
 class TokenOne(Door):

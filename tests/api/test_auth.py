@@ -1,6 +1,7 @@
 """Ways in: sessions with CSRF; tokens, hashed, named, expiring, revocable; and guessing, which leads nowhere."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -71,6 +72,20 @@ def test_a_token_expires(anonymous: APIClient, user: User) -> None:
 def test_a_token_lives_no_longer_than_the_settings_allow(anonymous: APIClient, user: User) -> None:
     a_token(anonymous, days=3650)
     assert ApiToken.objects.get().expiry < timezone.now() + timedelta(days=91)
+
+
+def test_a_user_has_no_more_tokens_than_the_limit(anonymous: APIClient, user: User, settings: Any) -> None:
+    settings.REST_KNOX = {**settings.REST_KNOX, "TOKEN_LIMIT_PER_USER": 2}
+    body = {"username": "operator", "password": "correct horse"}
+    tokens = [anonymous.post(LOGIN, body).json()["data"]["token"] for _ in range(2)]
+    refused = anonymous.post(LOGIN, body)
+    assert (refused.status_code, set(refused.json())) == (409, {"status", "detail"})
+    assert "delete one" in refused.json()["detail"]
+    assert anonymous.post(LOGIN, {**body, "password": "x"}).status_code == 401
+    anonymous.delete(LOGIN, headers={"Authorization": f"Token {tokens[0]}"})
+    assert anonymous.post(LOGIN, body).status_code == 201
+    ApiToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
+    assert anonymous.post(LOGIN, body).status_code == 201
 
 
 def test_a_revoked_token_is_worth_nothing(anonymous: APIClient, user: User) -> None:
