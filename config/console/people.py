@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from circuitbreakers import events
+from config.console import passwords
 from config.console.lists import ListAdmin, ReadOnlyAdmin
 
 # Importing Django's own admin has registered these two, without Unfold's looks and without our limits.
@@ -65,10 +66,14 @@ class UserAdmin(auth_admin.UserAdmin, ListAdmin):
             self._record(request, obj, "deleted", [])
             super().delete_model(request, obj)
 
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        with transaction.atomic():  # the password, its record and the tokens
+            return super().user_change_password(request, id, form_url)
+
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Django calls this for a changed password too, which passes no form of ours."""
         if "password" in str(message).lower():
-            self._record(request, obj, "password_changed", [])
+            passwords.changed(obj, events.Actor(request.user.get_username(), "admin"))
         return super().log_change(request, obj, message)
 
     @staticmethod

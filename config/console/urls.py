@@ -3,11 +3,13 @@
 from django.contrib import admin
 from django.urls import path
 
-from config.console import entrance, live, recovery
+from config.console import entrance, live, passwords, recovery
 
 app_name = "console"
 urlpatterns = [
-    path("login/", entrance.login),  # found before the admin's own
+    # The first two are found before the admin's own.
+    path("login/", entrance.login),
+    path("password_change/", admin.site.admin_view(passwords.change_own, cacheable=True)),
     path("live/", live.live, name="live"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
