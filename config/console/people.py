@@ -57,13 +57,19 @@ class UserAdmin(auth_admin.UserAdmin, ListAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.is_staff = True
-        with transaction.atomic():
-            super().save_model(request, obj, form, change)
-            self._record(request, obj, "changed" if change else "created", form.changed_data)
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Django calls this after `save_model`, in the same transaction; the roles are still the old ones here."""
+        row = form.instance
+        before = rights(row, form.initial["is_active"]) if change else None
+        super().save_related(request, form, formsets, change)
+        after = {"fields": sorted(form.changed_data), **rights(row, row.is_active)}
+        self._record(request, row, "changed" if change else "created", before, after)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         with transaction.atomic():
-            self._record(request, obj, "deleted", [])
+            self._record(request, obj, "deleted", rights(obj, obj.is_active), None)
             super().delete_model(request, obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
@@ -77,10 +83,15 @@ class UserAdmin(auth_admin.UserAdmin, ListAdmin):
         return super().log_change(request, obj, message)
 
     @staticmethod
-    def _record(request: HttpRequest, row: User, verb: str, fields: list[str]) -> None:
-        """Which fields changed, never what is in them: a password is one of them."""
+    def _record(request: HttpRequest, row: User, verb: str, before: Any, after: Any) -> None:
+        """Of the other fields only which changed, never what is in them: a password is one of them."""
         actor = events.Actor(request.user.get_username(), "admin")
-        events.record("user", row.get_username()[:60], verb, actor=actor, after={"fields": sorted(fields)})
+        events.record("user", row.get_username()[:60], verb, actor=actor, before=before, after=after)
+
+
+def rights(row: User, active: bool) -> dict[str, Any]:
+    """What decides what a user may do: the roles, read now, and whether the login works."""
+    return {"roles": sorted(row.groups.values_list("name", flat=True)), "is_active": active}
 
 
 @admin.register(Group)

@@ -1,13 +1,13 @@
 """Users and their passwords: every change is on record, and none of it says a password."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from rest_framework.test import APIClient
 
 from circuitbreakers.models import Event
 from config.models import ApiToken
-from config.roles import OPERATOR
+from config.roles import OPERATOR, VIEWER
 from tests.console.conftest import client_of
 
 NEW = "battery staple 9"
@@ -61,3 +61,27 @@ def test_a_password_that_an_admin_resets_ends_the_users_tokens(olga: User, boss:
     event = of_user("password_changed")
     assert (event.actor, event.after) == ("boss", {"tokens_revoked": 1})
     assert script.get("/api/v1/auth/tokens").status_code == 401
+
+
+def role(name: str) -> int:
+    return Group.objects.get(name=name).pk
+
+
+def test_a_change_of_role_says_from_what_to_what(olga: User, boss: Client) -> None:
+    page = f"/admin/auth/user/{olga.pk}/change/"
+    assert boss.post(page, {"username": "olga", "groups": [role(VIEWER)], "email": "o@acme.example"}).status_code == 302
+    event = of_user("changed")
+    assert event.before == {"roles": ["Operator"], "is_active": True}
+    assert event.after == {"fields": ["email", "groups", "is_active"], "roles": ["Viewer"], "is_active": False}
+    assert "acme" not in str(event.after)
+
+
+def test_a_new_and_a_deleted_user_are_on_record_with_their_roles(boss: Client) -> None:
+    words = {"username": "olga", "password1": NEW, "password2": NEW, "groups": [role(OPERATOR)]}
+    assert boss.post("/admin/auth/user/add/", {**words, "usable_password": "true"}).status_code == 302
+    created = of_user("created")
+    assert created.before is None
+    assert {"roles": ["Operator"], "is_active": True}.items() <= dict(created.after or {}).items()
+    boss.post(f"/admin/auth/user/{User.objects.get(username='olga').pk}/delete/", {"post": "yes"})
+    assert (of_user("deleted").before, of_user("deleted").after) == ({"roles": ["Operator"], "is_active": True}, None)
+    assert NEW not in str(list(Event.objects.values()))
