@@ -18,4 +18,5 @@ urlpatterns = [
     path("metrics", MetricsView.as_view()),
 ]
 
+handler400 = "config.api.nowhere.unreadable"
 handler500 = "config.api.nowhere.broken"

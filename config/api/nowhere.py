@@ -1,7 +1,7 @@
-"""What the API answers where there is nothing, and when something broke: its own envelope, not a page."""
+"""What the API answers where there is nothing, to what cannot be read, and when something broke: its own envelope."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.defaults import server_error
+from django.views.defaults import bad_request, server_error
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,3 +28,10 @@ def broken(request: HttpRequest) -> HttpResponse:
         detail = "Something went wrong here; it has been logged."
         return JsonResponse({"status": "error", "detail": detail}, status=500)
     return server_error(request)
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 for what no view has seen, such as a foreign Host header; which, the log says."""
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"status": "error", "detail": "The request cannot be read."}, status=400)
+    return bad_request(request, exception)

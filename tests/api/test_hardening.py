@@ -106,5 +106,6 @@ def test_with_tls_plain_http_is_redirected_and_the_browser_told_to_remember(sett
 
 def test_a_foreign_host_header_is_refused_without_a_page_that_tells_anything() -> None:
     answer = client_of(None).get("/api/v1/campaigns", headers={"Host": "evil.example"})
-    assert answer.status_code == 400
+    assert (answer.status_code, answer.json()["status"]) == (400, "error")
     assert b"evil" not in answer.content
+    assert client_of(None).get("/admin/login/", headers={"Host": "evil.example"}).status_code == 400
