@@ -56,6 +56,10 @@ class Doorstep:
             return refusal(request, 411, "Say in Content-Length how long the request is: it would be read as empty.")
         if request.path_info.startswith("/admin/") and NUL.search(request.META.get("QUERY_STRING", "")):
             return refusal(request, 400, "The address holds a NUL character, which nothing here can hold.")
+        kind, semicolon, parameters = str(request.META.get("CONTENT_TYPE", "")).partition(";")
+        if kind != kind.lower():
+            # A media type is the same in any case; Django's parser of forms compares what was sent.
+            request.META["CONTENT_TYPE"] = f"{kind.lower()}{semicolon}{parameters}"
         return self.get_response(request)
 
     def process_view(

@@ -135,6 +135,13 @@ def test_another_kind_of_body_is_refused(operator: APIClient) -> None:
     assert sent_raw(operator, URL, b"nonsense", "multipart/form-data").status_code == 400
 
 
+def test_a_media_type_is_the_same_in_any_case(operator: APIClient) -> None:
+    form = b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nA form\r\n--B--\r\n'
+    assert sent_raw(operator, URL, form, "Multipart/Form-Data; boundary=B").status_code == 201
+    assert sent_raw(operator, URL, b'{"name": "JSON"}', "Application/JSON").status_code == 201
+    assert set(Campaign.objects.values_list("name", flat=True)) == {"A form", "JSON"}
+
+
 def test_too_many_fields_and_files_are_refused(operator: APIClient) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n1\r\n'
     body = b"".join(part % number for number in range(3000)) + b"--x--\r\n"
