@@ -178,7 +178,7 @@ class EventFilter(django_filters.FilterSet):
     verb = django_filters.CharFilter()
     actor = django_filters.CharFilter()
     door = django_filters.CharFilter()
-    incident = django_filters.NumberFilter(min_value=0, max_value=2**63 - 1)
+    incident = django_filters.NumberFilter(min_value=0, max_value=2**63 - 1, decimal_places=0)
     after = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From this instant on.")
     before = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label="Before this instant.")
 

@@ -36,3 +36,8 @@ def test_the_database_refuses_to_change_an_event(statement: str) -> None:
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert Event.objects.count() == before > 0
+
+
+def test_a_number_with_a_fraction_is_no_incident(viewer: APIClient) -> None:
+    answer = viewer.get(f"{URL}?incident=1.5")
+    assert (answer.status_code, set(answer.json()["errors"])) == (400, {"incident"})
