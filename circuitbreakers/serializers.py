@@ -18,6 +18,11 @@ class Reason(serializers.Serializer):
 class ResetRequest(Reason):
     force = serializers.BooleanField(default=False, help_text="Even if the probe fails; needs a reason.")
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["force"] and not attrs["reason"]:
+            raise serializers.ValidationError({"reason": ["A forced reset needs a reason."]})
+        return attrs
+
 
 class HoldRequest(serializers.Serializer):
     reason = serializers.CharField(max_length=500)
