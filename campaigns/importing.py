@@ -52,6 +52,10 @@ OURS = (
 )
 
 
+class CampaignEnded(ImportRefused):
+    """The campaign takes no more leads, whatever the file is like."""
+
+
 @dataclass
 class ImportReport:
     """`rows` == `taken` + the sum of `skipped` (reason -> rows).
@@ -167,11 +171,11 @@ def record(campaign: Campaign, report: ImportReport, actor: Actor, **more: objec
 
 
 def refuse_finished(campaign: Campaign, found: tuple[str] | None) -> None:
-    """Raise ImportRefused for a campaign that takes no more leads; `found` holds its status, None: it is gone."""
+    """Raise CampaignEnded for a campaign that takes no more leads; `found` holds its status, None: it is gone."""
     if found is None:
-        raise ImportRefused(f"Campaign {campaign.pk} does not exist any more. Import into another one.")
+        raise CampaignEnded(f"Campaign {campaign.pk} does not exist any more. Import into another one.")
     if found[0] in FINISHED:
-        raise ImportRefused(f"Campaign {campaign.pk} is {found[0]} and takes no more leads. Import into another one.")
+        raise CampaignEnded(f"Campaign {campaign.pk} is {found[0]} and takes no more leads. Import into another one.")
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -26,7 +26,7 @@ from campaigns.api.serializers import (
     LeadSerializer,
 )
 from campaigns.csvfile import ImportRefused
-from campaigns.importing import ImportReport, import_csv
+from campaigns.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.models import Campaign, Lead
 from circuitbreakers.serializers import Reason
 from config.api.parsing import LimitedMultiPartParser, StrictJSONParser
@@ -143,9 +143,11 @@ def created(campaign: Campaign, messages: list[str], report: ImportReport | None
 
 
 def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, encoding: str | None) -> ImportReport:
-    """Import an upload; what is wrong with the file is an error of the field `csv`."""
+    """Import an upload; what is wrong with the file is an error of the field `csv`. Raises CampaignEnded."""
     try:
         return import_csv(campaign, stream, actor=door.actor, encoding=encoding)
+    except CampaignEnded:
+        raise
     except ImportRefused as error:
         raise ValidationError({"csv": [str(error)]}) from None
 
@@ -252,6 +254,7 @@ class CampaignLeads(Listing):
     """The leads of one campaign, newest first; POST imports a CSV."""
 
     required = {"GET": "campaigns.view_lead", "POST": "campaigns.change_campaign"}
+    refusals = {CampaignEnded: 409}
     doing = "importing leads"
     queryset = Lead.objects.all()
     serializer_class = LeadSerializer
