@@ -17,7 +17,7 @@ def verbs(client: APIClient, query: str) -> list[str]:
 def test_events_are_filtered_and_searched(operator: APIClient) -> None:
     trip("apollo")
     operator.post("/api/v1/queue-management/circuit-breakers/apollo/reset", {"reason": "the key is new"})
-    assert verbs(operator, "subject_type=breaker&subject_id=apollo&door=api") == ["reset"]
+    assert verbs(operator, "subject_type=breaker&subject_id=apollo&door=api") == ["reset", "probed"]
     assert verbs(operator, "search=key is new") == ["reset"]
     assert verbs(operator, f"incident={Event.objects.get(verb='reset').incident_id}&verb=opened") == ["opened"]
     assert verbs(operator, "after=2020-01-01T00:00:00Z&before=2020-01-02T00:00:00Z") == []
