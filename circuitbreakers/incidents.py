@@ -1,5 +1,6 @@
 """Incidents: one row per opening, written by whoever finishes its announcement first."""
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from circuitbreakers import events, pauses
@@ -78,6 +79,6 @@ def current() -> Incident | None:
     return Incident.objects.filter(pause__ended_at=None).order_by("-id").first()
 
 
-def timeline(incident: Incident) -> list[Event]:
+def timeline(incident: Incident) -> QuerySet[Event]:
     """Everything that happened from its opening on, oldest first."""
-    return list(Event.objects.filter(incident=incident).order_by("id"))
+    return Event.objects.filter(incident=incident).order_by("id")

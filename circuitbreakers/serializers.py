@@ -8,6 +8,8 @@ from circuitbreakers import incidents
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
 
+TIMELINE = 1000  # events that come with an incident
+
 
 class Reason(serializers.Serializer):
     """Why; it becomes part of the record."""
@@ -83,11 +85,16 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
 class IncidentDetail(IncidentSerializer):
     evidence = serializers.ListField(child=serializers.JSONField(), read_only=True, help_text="The last failures.")
     timeline = serializers.SerializerMethodField()
+    timeline_truncated = serializers.SerializerMethodField()
 
     class Meta(IncidentSerializer.Meta):
-        fields = (*IncidentSerializer.Meta.fields, "evidence", "timeline")  # type: ignore[assignment]
+        fields = (*IncidentSerializer.Meta.fields, "evidence", "timeline", "timeline_truncated")  # type: ignore[assignment]
         read_only_fields = fields  # type: ignore[assignment]
 
     def get_timeline(self, incident: Incident) -> list[dict[str, Any]]:
-        """Everything that happened from its opening on, oldest first."""
-        return EventSerializer(incidents.timeline(incident)[:1000], many=True).data  # type: ignore[return-value]
+        """The first 1,000 events from its opening on, oldest first."""
+        return EventSerializer(incidents.timeline(incident)[:TIMELINE], many=True).data  # type: ignore[return-value]
+
+    def get_timeline_truncated(self, incident: Incident) -> bool:
+        """Whether there are more: page through `/events?incident=` for all of them."""
+        return incidents.timeline(incident)[TIMELINE : TIMELINE + 1].exists()

@@ -21,8 +21,10 @@ from config.api.views import Door, Listing
 
 OPERATE = "circuitbreakers.operate_queue"
 VIEW = "circuitbreakers.view_breaker"
-# Campaigns named in one answer; the counts are of all.
+# Campaigns named of each status; the counts are of all.
 NAMED = 500
+# What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
+WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
 
 
 class LastProbe(serializers.Serializer):
@@ -109,7 +111,12 @@ class CampaignReason(serializers.Serializer):
 class CampaignStatus(serializers.Serializer):
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="By status, of all campaigns.")
     campaigns = serializers.DictField(
-        child=CampaignReason(many=True), help_text=f"By status, the latest {NAMED} that have not ended, with reasons."
+        child=CampaignReason(many=True),
+        help_text=f"By status, the latest {NAMED} of each, with their reasons; COMPLETED and CANCELLED are left out.",
+    )
+    truncated = serializers.ListField(
+        child=serializers.ChoiceField(choices=Campaign.Status.choices),
+        help_text=f"Statuses of which there are more than {NAMED}: page through `/campaigns?status=` for all of them.",
     )
 
 
@@ -227,10 +234,15 @@ class CampaignStatusView(Door):
 
     @extend_schema(tags=["queue"], operation_id="campaign_status", responses={200: CampaignStatus})
     def get(self, request: Request) -> Response:
-        unfinished = Campaign.objects.filter(
-            status__in=(Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
+        named: dict[str, list[Any]] = {}
+        for status in WITH_REASONS:
+            rows = Campaign.objects.filter(status=status).order_by("-id")
+            if found := list(rows.values("id", "name", "status", "status_message")[: NAMED + 1]):
+                named[status] = found
+        return Response(
+            {
+                "counts": reading.counts(Campaign.objects.all(), "status"),
+                "campaigns": {status: found[:NAMED] for status, found in named.items()},
+                "truncated": [status for status, found in named.items() if len(found) > NAMED],
+            }
         )
-        by_status: dict[str, list[Any]] = {}
-        for row in unfinished.order_by("-id").values("id", "name", "status", "status_message")[:NAMED]:
-            by_status.setdefault(row["status"], []).append(row)
-        return Response({"counts": reading.counts(Campaign.objects.all(), "status"), "campaigns": by_status})

@@ -3,8 +3,8 @@
 import pytest
 from rest_framework.test import APIClient
 
-from circuitbreakers import probes, switch
-from circuitbreakers.models import Event
+from circuitbreakers import events, incidents, probes, switch
+from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
 from tests.circuitbreakers.builders import answer_probes, stored, trip
 
@@ -154,6 +154,19 @@ def test_an_incident_comes_with_its_evidence_and_timeline(operator: APIClient) -
     assert incident["timeline"][0]["verb"] == "opened"
     assert incident["timeline"][-1]["verb"] == "reset"
     assert incident["evidence"]
+    assert incident["timeline_truncated"] is False
+
+
+def test_an_incident_says_that_its_timeline_goes_on(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    trip("apollo")
+    row = Incident.objects.get()
+    for n in range(3):
+        events.record("incident", row.pk, f"noted_{n}", actor=events.WORKER, incident=row)
+    most = incidents.timeline(row).count()
+    for limit, truncated in ((most, False), (most - 1, True)):
+        monkeypatch.setattr("circuitbreakers.serializers.TIMELINE", limit)
+        answer = viewer.get(f"/api/v1/incidents/{row.pk}").json()["data"]
+        assert (len(answer["timeline"]), answer["timeline_truncated"]) == (limit, truncated)
 
 
 def test_an_operators_pause_of_one_service_is_lifted_on_its_own(operator: APIClient) -> None:

@@ -158,3 +158,24 @@ def test_campaigns_are_shown_by_status_with_their_reasons(viewer: APIClient) -> 
     row = data["campaigns"]["PAUSED"][0]
     assert row["id"] == paused.pk
     assert row["status_message"] == "System pause: apollo circuit breaker opened"
+    assert data["truncated"] == []
+
+
+def test_a_failed_campaign_is_shown_with_its_reason(viewer: APIClient) -> None:
+    make_campaign("FAILED", status_message="Apollo refused the search")
+    data = viewer.get(f"{URL}/campaign-status").json()["data"]
+    assert [row["status_message"] for row in data["campaigns"]["FAILED"]] == ["Apollo refused the search"]
+
+
+def test_of_too_many_campaigns_the_latest_are_shown_and_it_says_so(
+    viewer: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.api.queue.NAMED", 2)
+    failed = [make_campaign("FAILED").pk for _ in range(2)]
+    created = [make_campaign("CREATED").pk for _ in range(3)]
+    data = viewer.get(f"{URL}/campaign-status").json()["data"]
+    assert {status: [row["id"] for row in rows] for status, rows in data["campaigns"].items()} == {
+        "CREATED": created[:0:-1],
+        "FAILED": failed[::-1],
+    }
+    assert (data["counts"], data["truncated"]) == ({"CREATED": 3, "FAILED": 2}, ["CREATED"])
