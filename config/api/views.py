@@ -4,13 +4,14 @@ from typing import Any, ClassVar
 
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import Throttled
-from rest_framework.filters import SearchFilter
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from circuitbreakers.events import Actor
 from config.api.pages import Ordering, Pages
 from config.api.parsing import require_storable
+from config.api.searching import Search, limited_time
 from config.api.throttling import PerAddress
 
 
@@ -51,7 +52,11 @@ class Door(GenericAPIView):
 class Listing(ListAPIView, Door):
     """A list with filters, search, ordering and pages by cursor."""
 
-    filter_backends = (DjangoFilterBackend, SearchFilter, Ordering)
+    filter_backends = (DjangoFilterBackend, Search, Ordering)
     pagination_class = Pages
     ordering = ("-id",)
     ordering_fields: Any = ("id",)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with limited_time():
+            return super().list(request, *args, **kwargs)
