@@ -8,7 +8,7 @@ from pathlib import Path
 
 from config.embedded import Servers
 
-ALL = ("gate", "pause", "console")
+ALL = ("gate", "pause", "visible", "console")
 
 
 def main(names: list[str]) -> int:

@@ -13,6 +13,7 @@ from typing import BinaryIO, TextIO
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
+from campaigns import finish
 from campaigns.columns import Columns, list_of, match
 from campaigns.csvfile import CsvFile, ImportRefused, name_of, seekable
 from campaigns.exporting import defuse
@@ -118,6 +119,7 @@ def import_csv(
                 record(campaign, report, actor, interrupted=True)
             raise
     record(campaign, report, actor)
+    finish.refresh(campaign)  # one that has not been started is counted by nobody else
     return report
 
 

@@ -290,6 +290,9 @@ class VendorCall(models.Model):
             models.Index(fields=["service", "-admitted_at"], name="call_service"),  # rates, charts, totals by day
             models.Index(fields=["campaign", "service"], name="call_campaign"),  # spend
             models.Index(fields=["-admitted_at"], name="call_time"),
+            models.Index(
+                fields=["outcome", "-id"], condition=~Q(outcome="success"), name="call_outcome"
+            ),  # the console
         ]
 
     def __str__(self) -> str:

@@ -101,7 +101,7 @@ def clip(text: str | None) -> SafeString | str:
 
 def exact(at: datetime | None) -> SafeString | str:
     """An instant to the second, and how long ago that was."""
-    return format_html("{:%Y-%m-%d %H:%M:%S} UTC ({})", at, when(at)) if at else "—"
+    return format_html("{} UTC ({})", f"{at:%Y-%m-%d %H:%M:%S}", when(at)) if at else "—"
 
 
 def fields_of(model: type[Model], without: Sequence[str] = ()) -> list[Any]:

@@ -57,6 +57,14 @@ def test_every_row_has_a_page(viewer: Client, boss: Client, model: Any) -> None:
     assert boss.get(url_of(model, "change", row.pk)).status_code == 200
 
 
+def test_a_rows_page_writes_states_services_and_times_as_the_lists_do(viewer: Client) -> None:
+    job = make_job(status="COMPLETED")
+    page = viewer.get(url_of(Job, "change", job.pk)).content.decode()
+    assert f"{job.completed_at:%Y-%m-%d %H:%M:%S} UTC" in page
+    for shown in ("MillionVerifier", "</span> Completed", "Done without a vendor call: nothing was paid."):
+        assert shown in page
+
+
 def test_a_users_page_opens_for_an_admin_and_is_refused_to_an_operator(boss: Client, operator: Client) -> None:
     pk = User.objects.get(username="operator").pk
     assert boss.get(reverse("admin:auth_user_change", args=[pk])).status_code == 200

@@ -99,6 +99,9 @@
     function tick() { showTimes(); showTitle(); showStale(); }
 
     document.addEventListener("DOMContentLoaded", function () {
+        // Unfold marks no main landmark: without one a screen reader has to pass the whole sidebar.
+        var content = document.getElementById("content");
+        if (content) { content.setAttribute("role", "main"); }
         // The poll must neither pile up behind a dead server nor wait for ever for one that hangs.
         if (window.htmx) { window.htmx.config.timeout = 3000; }
         tick();

@@ -1,0 +1,66 @@
+"""Each list and search finds its rows by an index: at 10,000 rows no statement reads hundreds to throw them away."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from bench.console import PAGES
+from bench.pause import SEED_LEADS
+from tests.builders import make_campaign, make_fleet
+
+ROWS = 10_000
+BIG = ("jobs", "leads", "vendor_calls")
+SEED = (
+    """INSERT INTO jobs (lead_id, campaign_id, kind, service, part, payload, status, failure_type, without_call,
+    attempts, crashes, fence, worker, run_at, created_at, completed_at)
+    SELECT id, campaign_id, 'verify', 'millionverifier', 0, '{}',
+    CASE id %% 1000 WHEN 0 THEN 'FAILED' ELSE 'COMPLETED' END,
+    '', false, 0, 0, 1, '', now(), now(), now() FROM leads""",
+    """INSERT INTO vendor_calls (job_id, campaign_id, service, kind, fence, admitted_at, duration_ms, outcome, error,
+    request_id, credits, tokens_in, tokens_out, cost_usd, worker)
+    SELECT id, campaign_id, service, kind, 1, now() - (id %% 10000) * interval '5 minutes', 200,
+    CASE id %% 1000 WHEN 0 THEN 'timeout' ELSE 'success' END, '', '', 1, 0, 0, 0.0037, 'bench:1' FROM jobs""",
+    "UPDATE leads SET company = 'Company ' || id, state = 'PUSHED', ended_at = now() WHERE id %% 100 <> 0",
+    "ANALYZE jobs, leads, vendor_calls",
+)
+
+
+def thrown_away(plan: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """(rows read and thrown away, where) of each scan of a big table."""
+    if plan.get("Relation Name") in BIG:
+        rows = plan.get("Rows Removed by Filter", 0) * plan.get("Actual Loops", 1)
+        yield rows, f"{plan['Node Type']} on {plan['Relation Name']}: {plan.get('Filter', '')}"
+    for child in plan.get("Plans", ()):
+        yield from thrown_away(child)
+
+
+@pytest.fixture
+def ten_thousand(db: None) -> None:
+    make_fleet()
+    make_campaign()
+    with connection.cursor() as cursor:
+        cursor.execute(SEED_LEADS, [ROWS])
+        for statement in SEED:
+            cursor.execute(statement, [])
+
+
+def test_no_page_reads_rows_to_throw_them_away(viewer: Client, ten_thousand: None) -> None:
+    wasteful: list[str] = []
+    for name, address in PAGES.items():
+        with CaptureQueriesContext(connection) as seen:
+            assert viewer.get(address).status_code == 200
+        for query in seen.captured_queries:
+            sql = query["sql"]
+            if not sql.lstrip().startswith("SELECT") or not any(f"{table}" in sql for table in BIG):
+                continue
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+                (answer,) = cursor.fetchone()
+            plans = json.loads(answer) if isinstance(answer, str) else answer
+            wasteful += [f"{name}: {rows} rows, {where}" for rows, where in thrown_away(plans[0]["Plan"]) if rows > 500]
+    assert wasteful == []
