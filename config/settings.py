@@ -5,34 +5,16 @@ A wrong value stops the process with a message that names it; contradictions are
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from circuitbreakers.rates import RateLimit
-from circuitbreakers.rates import parse as parse_rates
+from config.environment import choice, env, number, rate_limits, read_files, throttle, vendor
 from config.hardening import weakness
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-for dotenv in (BASE_DIR / ".env", BASE_DIR / ".local" / "env"):
-    if env.bool("READ_DOTENV", True) and dotenv.is_file():
-        env.read_env(dotenv)
-
-
-def number(name: str, default: float, minimum: float = 0) -> float:
-    """A number from the environment, at least `minimum`; anything else stops the process."""
-    try:
-        value = env.float(name, default)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a number, not {env.str(name)!r}.") from error
-    if value < minimum:
-        raise ImproperlyConfigured(f"{name} must be at least {minimum:g}, not {value:g}.")
-    return value
-
+read_files(BASE_DIR / ".env", BASE_DIR / ".local" / "env")
 
 DEBUG = env.bool("DEBUG", False)
 MODE = env.str("MODE", "sandbox" if DEBUG else "")
@@ -181,23 +163,10 @@ VENDOR_DEFAULTS: dict[str, tuple[str, str, float, float, float]] = {
     "openai": ("/openai/v1", "https://api.openai.com/v1", 5, 120, 125),
     "instantly": ("/instantly", "https://api.instantly.ai", 5, 60, 70),
 }
-
-
-def vendor(service: str) -> dict[str, Any]:
-    """One vendor's key, base URL (no trailing slash) and timeouts in seconds."""
-    sandbox_path, live_url, connect, read, deadline = VENDOR_DEFAULTS[service]
-    name = service.upper()
-    default_url = live_url if MODE == "live" else f"{SANDBOX_URL}{sandbox_path}"
-    return {
-        "api_key": env.str(f"{name}_API_KEY", "" if MODE == "live" else f"sandbox-{service}-key"),
-        "base_url": env.str(f"{name}_BASE_URL", default_url).rstrip("/"),
-        "connect_timeout": number(f"{name}_CONNECT_TIMEOUT", connect, 0.01),
-        "read_timeout": number(f"{name}_READ_TIMEOUT", read, 0.01),
-        "deadline": number(f"{name}_DEADLINE", deadline, 0.01),
-    }
-
-
-VENDORS = {service: vendor(service) for service in VENDOR_DEFAULTS}
+VENDORS = {
+    service: vendor(service, defaults, live=MODE == "live", sandbox_url=SANDBOX_URL)
+    for service, defaults in VENDOR_DEFAULTS.items()
+}
 
 OPENAI_MODEL = env.str("OPENAI_MODEL", "gpt-5-mini")
 OPENAI_MAX_OUTPUT_TOKENS = int(number("OPENAI_MAX_OUTPUT_TOKENS", 2000, 16))
@@ -229,18 +198,7 @@ RATE_LIMIT_DEFAULTS = {
     "openai": "500/60,tokens=200000/60",
     "instantly": "100/1,6000/60",
 }
-
-
-def rate_limits(service: str) -> tuple[RateLimit, ...]:
-    """The limits in {SERVICE}_RATE_LIMITS, e.g. `200/60,6000/3600,tokens=30000/60`."""
-    name = f"{service.upper()}_RATE_LIMITS"
-    try:
-        return parse_rates(env.str(name, RATE_LIMIT_DEFAULTS[service]))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must look like 200/60,tokens=30000/60: {error}.") from error
-
-
-RATE_LIMITS = {service: rate_limits(service) for service in VENDOR_DEFAULTS}
+RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 
 # --- web --------------------------------------------------------------------------------------------------------------
 
@@ -355,16 +313,6 @@ REST_KNOX = {
     "TOKEN_PREFIX": "hf_",  # so that a leaked one is recognised
 }
 
-
-def throttle(name: str, default: str) -> tuple[int, int]:
-    """A limit such as `600/60`: so many requests in so many seconds."""
-    text = env.str(name, default)
-    count, _, seconds = text.partition("/")
-    if not (count.isdecimal() and seconds.isdecimal() and int(count) and int(seconds)):
-        raise ImproperlyConfigured(f"{name} must look like 600/60 (requests/seconds), not {text!r}.")
-    return int(count), int(seconds)
-
-
 THROTTLES = {
     "address": throttle("THROTTLE_ADDRESS", "1200/60"),
     "user": throttle("THROTTLE_USER", "600/60"),
@@ -372,18 +320,13 @@ THROTTLES = {
     "login": throttle("THROTTLE_LOGIN", "20/60"),
 }
 
-
-def exposure(name: str, default: str) -> str:
-    """Who may see it: `nobody`, `login` (whoever may see the breakers) or `everybody`."""
-    value = env.str(name, default)
-    if value not in ("nobody", "login", "everybody"):
-        raise ImproperlyConfigured(f"{name} must be nobody, login or everybody, not {value!r}.")
-    return value
-
-
-EXPOSE_METRICS = exposure("EXPOSE_METRICS", "login")
-EXPOSE_DOCS = exposure("EXPOSE_DOCS", "login")
-EXPOSE_HEALTH = exposure("EXPOSE_HEALTH", "everybody")  # what is wrong; that something is wrong, everybody may know
+# Who may see it; `login` is whoever may see the breakers.
+AUDIENCES = ("nobody", "login", "everybody")
+EXPOSE_METRICS = choice("EXPOSE_METRICS", "login", *AUDIENCES)
+EXPOSE_DOCS = choice("EXPOSE_DOCS", "login", *AUDIENCES)
+EXPOSE_HEALTH = choice(
+    "EXPOSE_HEALTH", "everybody", *AUDIENCES
+)  # what is wrong; that something is wrong, everybody may know
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -435,9 +378,7 @@ SPECTACULAR_SETTINGS = {
 # --- logs -------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
-LOG_FORMAT = env.str("LOG_FORMAT", "text")
-if LOG_FORMAT not in ("text", "json"):
-    raise ImproperlyConfigured(f"LOG_FORMAT must be 'text' or 'json', not {LOG_FORMAT!r}.")
+LOG_FORMAT = choice("LOG_FORMAT", "text", "text", "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -9,12 +9,12 @@ import pytest
 
 from config.stack import ROOT
 
-READS = re.compile(r'(?:env(?:\.\w+)?|number|throttle|exposure)\(\s*"([A-Z_]+)"')
+READS = re.compile(r'(?:env(?:\.\w+)?|number|throttle|choice)\(\s*"([A-Z_]+)"')
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
 
 def test_every_variable_that_the_settings_read_is_in_the_example():
-    source = (ROOT / "config" / "settings.py").read_text()
+    source = "".join((ROOT / "config" / name).read_text() for name in ("environment.py", "settings.py"))
     listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     read = set(READS.findall(source))
     for service in ("APOLLO", "MILLIONVERIFIER", "PERPLEXITY", "OPENAI", "INSTANTLY"):
