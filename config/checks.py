@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -45,3 +45,16 @@ def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
         )
         found += [Error(text, hint=hint, id=f"holdfast.{code}{number}") for wrong, code, text, hint in checks if wrong]
     return found
+
+
+@register()
+def live_is_served_over_tls(**kwargs: Any) -> list[CheckMessage]:
+    """Only a warning: whoever ends TLS elsewhere and sees to the cookies there may start."""
+    if settings.MODE != "live" or settings.SECURE_SSL_REDIRECT:
+        return []
+    hint = "Set HTTPS=true, and BEHIND_PROXY=true if a proxy of yours speaks TLS."
+    return [
+        Warning(
+            "MODE=live with HTTPS off: passwords and sessions cross the network in clear.", hint=hint, id="holdfast.W01"
+        )
+    ]

@@ -14,11 +14,28 @@ from circuitbreakers.rates import parse as parse_rates
 
 env = environ.Env()
 
+FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def text(name: str, default: str = "") -> str:
+    """The value without white space around it; an empty one means the default, as a missing one does."""
+    return str(env.str(name, "")).strip() or default
+
+
+def flag(name: str, default: bool) -> bool:
+    """A yes or a no, in one of the usual words; `ture` must not mean no."""
+    word = text(name)
+    if not word:
+        return default
+    if word.lower() not in FLAGS:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {word!r}.")
+    return FLAGS[word.lower()]
+
 
 def read_files(*paths: Path) -> None:
     """Add what these files say to the environment, unless READ_DOTENV is off; what is there already wins."""
     for path in paths:
-        if env.bool("READ_DOTENV", True) and path.is_file():
+        if flag("READ_DOTENV", True) and path.is_file():
             env.read_env(path)
 
 

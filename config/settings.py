@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import choice, env, number, rate_limits, read_files, throttle, vendor
+from config.environment import choice, env, flag, number, rate_limits, read_files, throttle, vendor
 from config.hardening import weakness
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 read_files(BASE_DIR / ".env", BASE_DIR / ".local" / "env")
 
-DEBUG = env.bool("DEBUG", False)
+DEBUG = flag("DEBUG", False)
 MODE = env.str("MODE", "sandbox" if DEBUG else "")
 if MODE not in ("sandbox", "live"):
     raise ImproperlyConfigured(f"MODE must be 'sandbox' or 'live', not {MODE!r}. Set it in the environment or in .env.")
@@ -241,9 +241,9 @@ AXES_VERBOSE = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = int(number("SESSION_HOURS", 12, 1) * 3600)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = env.bool("HTTPS", not DEBUG)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = flag("HTTPS", not DEBUG)
 # One proxy of your own in front, which sets X-Forwarded-Proto and appends to X-Forwarded-For. Without it both lie.
-BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
+BEHIND_PROXY = flag("BEHIND_PROXY", False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/health/"]  # asked from inside, without TLS

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from config.environment import flag
 from config.stack import ROOT
 
-READS = re.compile(r'(?:env(?:\.\w+)?|number|throttle|choice)\(\s*"([A-Z_]+)"')
+READS = re.compile(r'(?:env(?:\.\w+)?|text|flag|number|throttle|choice)\(\s*"([A-Z_]+)"')
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
 
@@ -22,6 +23,27 @@ def test_every_variable_that_the_settings_read_is_in_the_example():
     assert len(read) > 40
     assert read - listed == set()
     assert listed - read == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning"),
+    [
+        (("true", "True", "1", "yes", "on", " ON "), True),
+        (("false", "FALSE", "0", "no", "off"), False),
+    ],
+)
+def test_a_flag_takes_the_usual_words(monkeypatch, words, meaning):
+    for word in words:
+        monkeypatch.setenv("HTTPS", word)
+        assert flag("HTTPS", not meaning) is meaning
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_an_empty_or_missing_flag_is_the_default(monkeypatch, default):
+    monkeypatch.setenv("HTTPS", " ")
+    assert flag("HTTPS", default) is default
+    monkeypatch.delenv("HTTPS")
+    assert flag("HTTPS", default) is default
 
 
 def manage(**environment):
@@ -46,6 +68,10 @@ def manage(**environment):
         ("APOLLO_READ_TIMEOUT", "-1"),
         ("PERPLEXITY_RATE_LIMITS", "many"),
         ("LOG_FORMAT", "xml"),
+        ("HTTPS", "true # behind a proxy"),
+        ("DEBUG", "2"),
+        ("BEHIND_PROXY", "ture"),
+        ("READ_DOTENV", "never"),
     ],
 )
 def test_a_wrong_value_stops_the_process_and_is_named(name, value):

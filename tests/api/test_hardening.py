@@ -7,8 +7,10 @@ import sys
 from typing import Any
 
 import pytest
+from django.core.checks import WARNING
 from rest_framework.test import APIClient
 
+from config.checks import live_is_served_over_tls
 from config.hardening import weakness
 from config.stack import ROOT
 from tests.api.conftest import client_of
@@ -44,7 +46,17 @@ def test_the_deployment_checks_are_clean_in_production() -> None:
 
 
 def test_without_tls_the_deployment_checks_complain() -> None:
-    assert "security.W008" in check(HTTPS="false").stderr
+    done = check(HTTPS="false")
+    assert "security.W008" in done.stderr
+    assert "holdfast.W01" in done.stderr
+
+
+def test_live_without_tls_is_warned_of_and_may_start(settings: Any) -> None:
+    settings.MODE, settings.SECURE_SSL_REDIRECT = "live", False
+    (found,) = live_is_served_over_tls()
+    assert (found.id, found.level, bool(found.hint)) == ("holdfast.W01", WARNING, True)
+    settings.MODE = "sandbox"
+    assert live_is_served_over_tls() == []
 
 
 @pytest.mark.parametrize(
