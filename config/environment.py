@@ -3,6 +3,7 @@
 The values and their defaults are in config/settings.py.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from circuitbreakers.rates import RateLimit
 from circuitbreakers.rates import parse as parse_rates
 
 env = environ.Env()
+
+LONGEST_CALL = 3600  # seconds; a socket takes no timeout of any size
 
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
@@ -39,15 +42,26 @@ def read_files(*paths: Path) -> None:
             env.read_env(path)
 
 
-def number(name: str, default: float, minimum: float = 0) -> float:
-    """A number from the environment, at least `minimum`."""
+def number(name: str, default: float, minimum: float = 0, maximum: float = 1e12) -> float:
+    """A finite number between `minimum` and `maximum`."""
+    given = text(name)  # not env.float, which skips what is no digit: 500ms would be 500
     try:
-        value = env.float(name, default)
+        value = float(given or default)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a number, not {env.str(name)!r}.") from error
-    if value < minimum:
-        raise ImproperlyConfigured(f"{name} must be at least {minimum:g}, not {value:g}.")
+        raise ImproperlyConfigured(f"{name} must be a number, not {given!r}.") from error
+    if not math.isfinite(value):
+        raise ImproperlyConfigured(f"{name} must be a finite number, not {given!r}.")
+    if not minimum <= value <= maximum:
+        raise ImproperlyConfigured(f"{name} must be between {minimum:g} and {maximum:g}, not {value:g}.")
     return value
+
+
+def count(name: str, default: int, minimum: int = 0) -> int:
+    """A whole number, at least `minimum`."""
+    value = number(name, default, minimum)
+    if not value.is_integer():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value:g}.")
+    return int(value)
 
 
 def choice(name: str, default: str, *allowed: str) -> str:
@@ -68,9 +82,9 @@ def vendor(
     return {
         "api_key": env.str(f"{name}_API_KEY", "" if live else f"sandbox-{service}-key"),
         "base_url": env.str(f"{name}_BASE_URL", live_url if live else f"{sandbox_url}{sandbox_path}").rstrip("/"),
-        "connect_timeout": number(f"{name}_CONNECT_TIMEOUT", connect, 0.01),
-        "read_timeout": number(f"{name}_READ_TIMEOUT", read, 0.01),
-        "deadline": number(f"{name}_DEADLINE", deadline, 0.01),
+        "connect_timeout": number(f"{name}_CONNECT_TIMEOUT", connect, 0.01, LONGEST_CALL),
+        "read_timeout": number(f"{name}_READ_TIMEOUT", read, 0.01, LONGEST_CALL),
+        "deadline": number(f"{name}_DEADLINE", deadline, 0.01, LONGEST_CALL),
     }
 
 

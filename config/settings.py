@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import choice, env, flag, number, rate_limits, read_files, throttle, vendor
+from config.environment import choice, count, env, flag, number, rate_limits, read_files, throttle, vendor
 from config.hardening import weakness
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -122,7 +122,7 @@ if urlsplit(REDIS_URL).scheme not in ("redis", "rediss") or urlsplit(REDIS_URL).
 REDIS_URL = REDIS_URL.removesuffix("/0")
 REDIS_SWITCH_URL = f"{REDIS_URL}/0"
 REDIS_BROKER_URL = f"{REDIS_URL}/1"
-REDIS_TIMEOUT = number("REDIS_TIMEOUT", 0.5, 0.05)
+REDIS_TIMEOUT = number("REDIS_TIMEOUT", 0.5, 0.05, 60)
 
 CACHES = {
     "default": {
@@ -169,10 +169,10 @@ VENDORS = {
 }
 
 OPENAI_MODEL = env.str("OPENAI_MODEL", "gpt-5-mini")
-OPENAI_MAX_OUTPUT_TOKENS = int(number("OPENAI_MAX_OUTPUT_TOKENS", 2000, 16))
+OPENAI_MAX_OUTPUT_TOKENS = count("OPENAI_MAX_OUTPUT_TOKENS", 2000, 16)
 PERPLEXITY_MODEL = env.str("PERPLEXITY_MODEL", "perplexity/sonar")
 PERPLEXITY_PRESET = env.str("PERPLEXITY_PRESET", "fast")
-PERPLEXITY_MAX_OUTPUT_TOKENS = int(number("PERPLEXITY_MAX_OUTPUT_TOKENS", 800, 16))
+PERPLEXITY_MAX_OUTPUT_TOKENS = count("PERPLEXITY_MAX_OUTPUT_TOKENS", 800, 16)
 # Of the vendor's closed list of zones, the one that is UTC all year.
 INSTANTLY_TIMEZONE = env.str("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 
@@ -229,8 +229,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 # The first backend refuses a user and address with too many wrong passwords, before any password is looked at.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-AXES_FAILURE_LIMIT = int(number("LOGIN_FAILURES", 5, 1))
-AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1))
+AXES_FAILURE_LIMIT = count("LOGIN_FAILURES", 5, 1)
+AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1, 525_600))
 # Both together: a stranger cannot lock an operator out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "config.api.address.address_of"
@@ -240,14 +240,14 @@ AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = int(number("SESSION_HOURS", 12, 1) * 3600)
+SESSION_COOKIE_AGE = int(number("SESSION_HOURS", 12, 1, 8760) * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = flag("HTTPS", not DEBUG)
 # One proxy of your own in front, which sets X-Forwarded-Proto and appends to X-Forwarded-For. Without it both lie.
 BEHIND_PROXY = flag("BEHIND_PROXY", False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/health/"]  # asked from inside, without TLS
-SECURE_HSTS_SECONDS = int(number("HSTS_SECONDS", 31_536_000 if SECURE_SSL_REDIRECT else 0))
+SECURE_HSTS_SECONDS = count("HSTS_SECONDS", 31_536_000 if SECURE_SSL_REDIRECT else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -292,20 +292,20 @@ UNFOLD = {
 
 # --- uploads ----------------------------------------------------------------------------------------------------------
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = int(number("MAX_BODY_BYTES", 1_048_576, 1024))  # a body without its files
+DATA_UPLOAD_MAX_MEMORY_SIZE = count("MAX_BODY_BYTES", 1_048_576, 1024)  # a body without its files
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
 FILE_UPLOAD_PERMISSIONS = 0o600
-IMPORT_MAX_BYTES = int(number("IMPORT_MAX_BYTES", 512 * 1024 * 1024, 1024))
-IMPORT_MAX_ROWS = int(number("IMPORT_MAX_ROWS", 1_000_000, 1))
-IMPORT_MAX_COLUMNS = int(number("IMPORT_MAX_COLUMNS", 300, 1))
+IMPORT_MAX_BYTES = count("IMPORT_MAX_BYTES", 536_870_912, 1024)
+IMPORT_MAX_ROWS = count("IMPORT_MAX_ROWS", 1_000_000, 1)
+IMPORT_MAX_COLUMNS = count("IMPORT_MAX_COLUMNS", 300, 1)
 
 # --- API --------------------------------------------------------------------------------------------------------------
 
 # Hashed at rest, named, expiring, revocable. Knox's own table is not made: the model is ours, with a name.
 KNOX_TOKEN_MODEL = "config.ApiToken"  # noqa: S105  (a model, no token)
 MIGRATION_MODULES = {"knox": None}
-TOKEN_DAYS = number("TOKEN_DAYS", 90, 0.01)
+TOKEN_DAYS = number("TOKEN_DAYS", 90, 0.01, 36_500)
 REST_KNOX = {
     "TOKEN_MODEL": KNOX_TOKEN_MODEL,
     "TOKEN_TTL": timedelta(days=TOKEN_DAYS),

@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import flag
+from config.environment import count, flag, number
 from config.stack import ROOT
 
-READS = re.compile(r'(?:env(?:\.\w+)?|text|flag|number|throttle|choice)\(\s*"([A-Z_]+)"')
+READS = re.compile(r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice)\(\s*"([A-Z_]+)"')
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
 
@@ -46,6 +47,27 @@ def test_an_empty_or_missing_flag_is_the_default(monkeypatch, default):
     assert flag("HTTPS", default) is default
 
 
+@pytest.mark.parametrize(("given", "value"), [("0.5", 0.5), (" 3 ", 3), ("1e3", 1000), ("", 7)])
+def test_a_number_is_read_as_it_is_written(monkeypatch, given, value):
+    monkeypatch.setenv("REDIS_TIMEOUT", given)
+    assert number("REDIS_TIMEOUT", 7) == value
+
+
+@pytest.mark.parametrize("given", ["500ms", "1,5", "ten", "nan", "inf", "-inf", "1e999", "-1", "1e13", "0x10"])
+def test_what_is_no_number_in_range_is_refused_by_name(monkeypatch, given):
+    monkeypatch.setenv("REDIS_TIMEOUT", given)
+    with pytest.raises(ImproperlyConfigured, match=r"^REDIS_TIMEOUT must be "):
+        number("REDIS_TIMEOUT", 7)
+
+
+def test_a_count_has_no_fraction(monkeypatch):
+    monkeypatch.setenv("IMPORT_MAX_ROWS", "1e6")
+    assert count("IMPORT_MAX_ROWS", 5) == 1_000_000
+    monkeypatch.setenv("IMPORT_MAX_ROWS", "2.5")
+    with pytest.raises(ImproperlyConfigured, match=r"^IMPORT_MAX_ROWS must be a whole number, not 2\.5\.$"):
+        count("IMPORT_MAX_ROWS", 5)
+
+
 def manage(**environment):
     return subprocess.run(
         [sys.executable, "manage.py", "check"],
@@ -67,6 +89,9 @@ def manage(**environment):
         ("OPENAI_DEADLINE", "soon"),
         ("APOLLO_READ_TIMEOUT", "-1"),
         ("PERPLEXITY_RATE_LIMITS", "many"),
+        ("REDIS_TIMEOUT", "500ms"),
+        ("TOKEN_DAYS", "1e9"),
+        ("APOLLO_DEADLINE", "1e7"),
         ("LOG_FORMAT", "xml"),
         ("HTTPS", "true # behind a proxy"),
         ("DEBUG", "2"),
