@@ -5,12 +5,12 @@ A wrong value stops the process with a message that names it; contradictions are
 
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from config.environment import choice, count, env, flag, number, rate_limits, read_files, throttle, vendor
 from config.hardening import weakness
+from config.stores import database, redis_database, redis_server
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -89,45 +89,19 @@ TEMPLATES = [
 
 # --- stores -----------------------------------------------------------------------------------------------------------
 
-if not env.str("DATABASE_URL", ""):
-    raise ImproperlyConfigured("DATABASE_URL is not set. Run `make up`, or point it at your PostgreSQL.")
-if not env.str("REDIS_URL", ""):
-    raise ImproperlyConfigured("REDIS_URL is not set. Run `make up`, or point it at your Redis or Valkey.")
-
-# A persistent connection with health checks recovers worker threads from a PostgreSQL restart; a pool would need more
-# settings than threads.
-DATABASES = {
-    "default": {
-        **env.db_url("DATABASE_URL"),
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "connect_timeout": 3,
-            "tcp_user_timeout": 10_000,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s",
-        },
-    }
-}
-if "postgresql" not in str(DATABASES["default"]["ENGINE"]):
-    raise ImproperlyConfigured("DATABASE_URL must be a postgres:// URL: Holdfast relies on PostgreSQL's locks.")
+DATABASES = {"default": database("DATABASE_URL")}
 
 # The switch (breakers, queue status) shares its database with nothing that is ever flushed: messages and cache live in
 # the next two. One primary, no cluster.
-REDIS_URL = env.str("REDIS_URL").rstrip("/")
-if urlsplit(REDIS_URL).scheme not in ("redis", "rediss") or urlsplit(REDIS_URL).path.strip("/") not in ("", "0"):
-    raise ImproperlyConfigured("REDIS_URL must be redis://HOST:PORT (or rediss://) without a database number.")
-REDIS_URL = REDIS_URL.removesuffix("/0")
-REDIS_SWITCH_URL = f"{REDIS_URL}/0"
-REDIS_BROKER_URL = f"{REDIS_URL}/1"
+REDIS_URL = redis_server("REDIS_URL")
+REDIS_SWITCH_URL = redis_database(REDIS_URL, 0)
+REDIS_BROKER_URL = redis_database(REDIS_URL, 1)
 REDIS_TIMEOUT = number("REDIS_TIMEOUT", 0.5, 0.05, 60)
 
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"{REDIS_URL}/2",
+        "LOCATION": redis_database(REDIS_URL, 2),
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT,
@@ -138,7 +112,7 @@ CACHES = {
 
 DRAMATIQ_BROKER = {
     "BROKER": "dramatiq.brokers.redis.RedisBroker",
-    "OPTIONS": {"url": f"{REDIS_BROKER_URL}?socket_connect_timeout=3&socket_timeout=10"},
+    "OPTIONS": {"url": redis_database(REDIS_URL, 1, socket_connect_timeout=3, socket_timeout=10)},
     # No Retries (it re-enqueues inside a swallowed hook), no TimeLimit and no Shutdown (both raise asynchronously and
     # can land between a paid answer and its saving): a job's own deadline, lease and backoff live in PostgreSQL.
     "MIDDLEWARE": [

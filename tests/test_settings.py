@@ -11,12 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 from config.environment import count, flag, number
 from config.stack import ROOT
 
-READS = re.compile(r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice)\(\s*"([A-Z_]+)"')
+MODULES = ("environment.py", "settings.py")
+READS = re.compile(r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server)\(\s*"([A-Z_]+)"')
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
 
 def test_every_variable_that_the_settings_read_is_in_the_example():
-    source = "".join((ROOT / "config" / name).read_text() for name in ("environment.py", "settings.py"))
+    source = "".join((ROOT / "config" / name).read_text() for name in MODULES)
     listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     read = set(READS.findall(source))
     for service in ("APOLLO", "MILLIONVERIFIER", "PERPLEXITY", "OPENAI", "INSTANTLY"):
@@ -86,6 +87,9 @@ def manage(**environment):
         ("MODE", "production"),
         ("DATABASE_URL", "sqlite:///db.sqlite3"),
         ("REDIS_URL", "redis://127.0.0.1:6379/3"),
+        ("DATABASE_URL", "junk"),
+        ("DATABASE_URL", "postgres://127.0.0.1/"),
+        ("REDIS_URL", "redis://127.0.0.1:6379?db=3"),
         ("OPENAI_DEADLINE", "soon"),
         ("APOLLO_READ_TIMEOUT", "-1"),
         ("PERPLEXITY_RATE_LIMITS", "many"),

@@ -29,6 +29,8 @@ SESSION_TIMEOUTS = (
     "-c idle_session_timeout=10s -c idle_in_transaction_session_timeout=10s "
     "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10s"
 )
+# What of a connection's parameters is for Django's queries; all else (addresses, TLS) says how to get there.
+DJANGOS_OWN = ("cursor_factory", "row_factory", "context", "prepare_threshold", "autocommit")
 
 
 @dataclass
@@ -160,9 +162,9 @@ class Leadership:
 
 def connect() -> psycopg.Connection:
     """A session for the lock alone, which the server ends when we fall silent."""
-    params = {key: value for key, value in connection.get_connection_params().items()
-              if key in ("host", "port", "user", "password", "dbname", "connect_timeout", "sslmode")}  # fmt: skip
-    return psycopg.connect(**params, options=SESSION_TIMEOUTS, autocommit=True)
+    params = {key: value for key, value in connection.get_connection_params().items() if key not in DJANGOS_OWN}
+    params["options"] = f"{params.get('options', '')} {SESSION_TIMEOUTS}".strip()  # the server takes the last of a name
+    return psycopg.connect(**params, autocommit=True)
 
 
 def supervise(stopping: Callable[[], bool]) -> None:
