@@ -4,17 +4,23 @@ The values and their defaults are in config/settings.py.
 """
 
 import math
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from circuitbreakers.rates import RateLimit
 from circuitbreakers.rates import parse as parse_rates
+from integrations.prices import parse as parse_prices
 
 env = environ.Env()
 
+# Narrow on purpose: what one parser takes for the host (user@, a backslash) another may not.
+ADDRESS = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?(/[a-z0-9._~%+/-]*)?", re.IGNORECASE)
 LONGEST_CALL = 3600  # seconds; a socket takes no timeout of any size
 
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -65,23 +71,61 @@ def count(name: str, default: int, minimum: int = 0) -> int:
 
 
 def choice(name: str, default: str, *allowed: str) -> str:
-    """One of the `allowed` words."""
-    value = env.str(name, default)
-    if value not in allowed:
-        *others, last = allowed
-        raise ImproperlyConfigured(f"{name} must be {', '.join(others)} or {last}, not {value!r}.")
+    """One of the `allowed` words, in their spelling; capitals do not matter."""
+    value = text(name, default)
+    for word in allowed:
+        if word.lower() == value.lower():
+            return word
+    *others, last = allowed
+    raise ImproperlyConfigured(f"{name} must be {', '.join(others)} or {last}, not {value!r}.")
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """A list with commas between its parts; none is empty."""
+    return [part for part in map(str.strip, text(name).split(",")) if part] or default
+
+
+def address(name: str, default: str) -> str:
+    """An http(s):// URL without user, query and closing slash."""
+    value = text(name, default).rstrip("/")
+    try:
+        fits = ADDRESS.fullmatch(value) and urlsplit(value).port != 0
+    except ValueError:  # a port of six digits, brackets around nonsense
+        fits = False
+    if not fits:
+        raise ImproperlyConfigured(f"{name} must look like https://host.example/path, not {value!r}.")
     return value
+
+
+def timezone(name: str, default: str) -> str:
+    """The name of a time zone that this machine knows; the default is taken on trust, as zone files may be missing."""
+    value = text(name, default)
+    try:
+        if value != default:
+            ZoneInfo(value)
+    except (OSError, ValueError, ZoneInfoNotFoundError) as error:
+        raise ImproperlyConfigured(f"{name} must be a time zone such as Europe/Berlin, not {value!r}.") from error
+    return value
+
+
+def prices(name: str, default: dict[str, Any]) -> dict[str, Any]:
+    """A price table as JSON, for services that the default names."""
+    given = text(name)
+    try:
+        return parse_prices(given, default.keys()) if given else default
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a price table as JSON: {error}.") from error
 
 
 def vendor(
     service: str, defaults: tuple[str, str, float, float, float], *, live: bool, sandbox_url: str
 ) -> dict[str, Any]:
-    """One vendor's key, base URL (no trailing slash) and timeouts in seconds; `defaults` as in VENDOR_DEFAULTS."""
+    """One vendor's key ('' when there is none), base URL and timeouts in seconds; `defaults` as in VENDOR_DEFAULTS."""
     sandbox_path, live_url, connect, read, deadline = defaults
     name = service.upper()
     return {
-        "api_key": env.str(f"{name}_API_KEY", "" if live else f"sandbox-{service}-key"),
-        "base_url": env.str(f"{name}_BASE_URL", live_url if live else f"{sandbox_url}{sandbox_path}").rstrip("/"),
+        "api_key": text(f"{name}_API_KEY", "" if live else f"sandbox-{service}-key"),
+        "base_url": address(f"{name}_BASE_URL", live_url if live else f"{sandbox_url}{sandbox_path}"),
         "connect_timeout": number(f"{name}_CONNECT_TIMEOUT", connect, 0.01, LONGEST_CALL),
         "read_timeout": number(f"{name}_READ_TIMEOUT", read, 0.01, LONGEST_CALL),
         "deadline": number(f"{name}_DEADLINE", deadline, 0.01, LONGEST_CALL),
@@ -92,15 +136,15 @@ def rate_limits(service: str, default: str) -> tuple[RateLimit, ...]:
     """The limits in {SERVICE}_RATE_LIMITS, e.g. `200/60,6000/3600,tokens=30000/60`."""
     name = f"{service.upper()}_RATE_LIMITS"
     try:
-        return parse_rates(env.str(name, default))
+        return parse_rates(text(name, default))
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must look like 200/60,tokens=30000/60: {error}.") from error
 
 
 def throttle(name: str, default: str) -> tuple[int, int]:
     """A limit such as `600/60`: so many requests in so many seconds."""
-    text = env.str(name, default)
-    count, _, seconds = text.partition("/")
-    if not (count.isdecimal() and seconds.isdecimal() and int(count) and int(seconds)):
-        raise ImproperlyConfigured(f"{name} must look like 600/60 (requests/seconds), not {text!r}.")
-    return int(count), int(seconds)
+    given = text(name, default)
+    requests, _, seconds = given.partition("/")
+    if not (requests.isdecimal() and seconds.isdecimal() and int(requests) and int(seconds)):
+        raise ImproperlyConfigured(f"{name} must look like 600/60 (requests/seconds), not {given!r}.")
+    return int(requests), int(seconds)

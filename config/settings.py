@@ -3,12 +3,28 @@
 A wrong value stops the process with a message that names it; contradictions are system checks (config/checks.py).
 """
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import choice, count, env, flag, number, rate_limits, read_files, throttle, vendor
+from config.environment import (
+    address,
+    choice,
+    count,
+    env,
+    flag,
+    number,
+    prices,
+    rate_limits,
+    read_files,
+    text,
+    throttle,
+    timezone,
+    vendor,
+    words,
+)
 from config.hardening import weakness
 from config.stores import database, redis_database, redis_server
 
@@ -17,17 +33,15 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 read_files(BASE_DIR / ".env", BASE_DIR / ".local" / "env")
 
 DEBUG = flag("DEBUG", False)
-MODE = env.str("MODE", "sandbox" if DEBUG else "")
-if MODE not in ("sandbox", "live"):
-    raise ImproperlyConfigured(f"MODE must be 'sandbox' or 'live', not {MODE!r}. Set it in the environment or in .env.")
+MODE = choice("MODE", "sandbox" if DEBUG else "", "sandbox", "live")
 
 SECRET_KEY = env.str("SECRET_KEY", "development-only-not-a-secret" if DEBUG else "")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
     raise ImproperlyConfigured(problem)
 
-WEB_URL = env.str("WEB_URL", "http://127.0.0.1:8000")
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+WEB_URL = address("WEB_URL", "http://127.0.0.1:8000")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
@@ -125,7 +139,7 @@ DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 
 # --- vendors ----------------------------------------------------------------------------------------------------------
 
-SANDBOX_URL = env.str("SANDBOX_URL", "http://127.0.0.1:8090").rstrip("/")
+SANDBOX_URL = address("SANDBOX_URL", "http://127.0.0.1:8090")
 USER_AGENT = "Holdfast/1.0 (+outreach)"
 
 # service: (path below the sandbox, live base URL, connect timeout s, read timeout s, total deadline s).
@@ -142,17 +156,17 @@ VENDORS = {
     for service, defaults in VENDOR_DEFAULTS.items()
 }
 
-OPENAI_MODEL = env.str("OPENAI_MODEL", "gpt-5-mini")
+OPENAI_MODEL = text("OPENAI_MODEL", "gpt-5-mini")
 OPENAI_MAX_OUTPUT_TOKENS = count("OPENAI_MAX_OUTPUT_TOKENS", 2000, 16)
-PERPLEXITY_MODEL = env.str("PERPLEXITY_MODEL", "perplexity/sonar")
-PERPLEXITY_PRESET = env.str("PERPLEXITY_PRESET", "fast")
+PERPLEXITY_MODEL = text("PERPLEXITY_MODEL", "perplexity/sonar")
+PERPLEXITY_PRESET = text("PERPLEXITY_PRESET", "fast")
 PERPLEXITY_MAX_OUTPUT_TOKENS = count("PERPLEXITY_MAX_OUTPUT_TOKENS", 800, 16)
 # Of the vendor's closed list of zones, the one that is UTC all year.
-INSTANTLY_TIMEZONE = env.str("INSTANTLY_TIMEZONE", "Africa/Abidjan")
+INSTANTLY_TIMEZONE = timezone("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 
 # USD per credit, and per million tokens in and out by model. A vendor's own cost wins where it sends one. The credit
 # prices depend on the plan: put yours into PRICES_JSON, in the same shape; they change figures only, no behaviour.
-PRICES = env.json(
+PRICES = prices(
     "PRICES_JSON",
     {
         "apollo": {"credit": "0.025"},
@@ -351,7 +365,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- logs -------------------------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = choice("LOG_LEVEL", "INFO", *logging.getLevelNamesMapping())
 LOG_FORMAT = choice("LOG_FORMAT", "text", "text", "json")
 LOGGING = {
     "version": 1,

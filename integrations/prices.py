@@ -5,7 +5,10 @@
 A model is found by its longest prefix in the table: vendors answer with dated names (`gpt-5-mini-2025-08-07`).
 """
 
-from decimal import Decimal
+import json
+from collections.abc import Collection
+from decimal import Decimal, DecimalException
+from typing import Any
 
 from django.conf import settings
 
@@ -29,3 +32,35 @@ def cost(
         per_in, per_out = (Decimal(str(price)) for price in models[known])
         total += (tokens_in * per_in + tokens_out * per_out) / MILLION
     return total
+
+
+def parse(text: str, services: Collection[str]) -> dict[str, Any]:
+    """A price table in the shape above, from JSON, for none but these services. Raises ValueError."""
+    table = json.loads(text)
+    for service, entry in _mapping(table, "the table").items():
+        if service not in services:
+            raise ValueError(f"there is no service {service!r}")
+        if unknown := _mapping(entry, service).keys() - {"credit", "tokens"}:
+            raise ValueError(f"{service} has {sorted(unknown)[0]!r}, which is neither credit nor tokens")
+        _check_price(entry.get("credit", 0), service)
+        for model, pair in _mapping(entry.get("tokens", {}), f"{service}'s tokens").items():
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise ValueError(f"{model} needs two prices: in and out")
+            for price in pair:
+                _check_price(price, model)
+    return dict(table)
+
+
+def _mapping(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no object")
+    return value
+
+
+def _check_price(value: Any, what: str) -> None:
+    try:
+        good = not isinstance(value, bool | list) and 0 <= Decimal(str(value)) < MILLION
+    except DecimalException:
+        good = False
+    if not good:
+        raise ValueError(f"{value!r} is no price for {what}")

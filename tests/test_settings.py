@@ -8,11 +8,13 @@ import sys
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import count, flag, number
+from config.environment import address, choice, count, flag, number, vendor, words
 from config.stack import ROOT
 
 MODULES = ("environment.py", "settings.py")
-READS = re.compile(r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server)\(\s*"([A-Z_]+)"')
+READS = re.compile(
+    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|address|timezone|prices)\(\s*"([A-Z_]+)"'
+)
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
 
@@ -69,6 +71,66 @@ def test_a_count_has_no_fraction(monkeypatch):
         count("IMPORT_MAX_ROWS", 5)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "nonsense",
+        "ftp://holdfast.example",
+        "https://",
+        "https://holdfast.example:99999",
+        "https://holdfast.example:0",
+        "https://[::zz]",
+        "https://[:::::]",
+        "https://ann@holdfast.example",
+        "https://127.0.0.1\\@holdfast.example",
+        "https://holdfast.example?x=1",
+        "https://holdfast.example # the site",
+        "https://holdfäst.example",
+    ],
+)
+def test_what_is_no_plain_address_is_refused_by_name(monkeypatch, given):
+    monkeypatch.setenv("WEB_URL", given)
+    with pytest.raises(ImproperlyConfigured, match=r"^WEB_URL must look like "):
+        address("WEB_URL", "http://127.0.0.1:8000")
+
+
+@pytest.mark.parametrize(
+    "given", ["http://127.0.0.1:8000", "https://holdfast.example/a/", "http://[::1]:80", "http://web_1", " http://x "]
+)
+def test_an_address_loses_its_closing_slash_and_nothing_else(monkeypatch, given):
+    monkeypatch.setenv("WEB_URL", given)
+    assert address("WEB_URL", "") == given.strip().rstrip("/")
+
+
+def test_an_empty_address_is_the_default(monkeypatch):
+    monkeypatch.setenv("WEB_URL", "")
+    assert address("WEB_URL", "http://127.0.0.1:8000") == "http://127.0.0.1:8000"
+
+
+def test_a_vendors_key_is_stripped_and_a_blank_one_is_missing(monkeypatch):
+    defaults = ("/apollo", "https://api.apollo.example", 1, 2, 3)
+    monkeypatch.setenv("APOLLO_BASE_URL", " ")
+    for given, key in ((" a-key ", "a-key"), ("  ", ""), ("", "")):
+        monkeypatch.setenv("APOLLO_API_KEY", given)
+        found = vendor("apollo", defaults, live=True, sandbox_url="http://127.0.0.1")
+        assert (found["api_key"], found["base_url"]) == (key, "https://api.apollo.example")
+
+
+def test_a_choice_is_spelt_as_we_do(monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "info")
+    assert choice("LOG_LEVEL", "DEBUG", "DEBUG", "INFO") == "INFO"
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(ImproperlyConfigured, match=r"^LOG_LEVEL must be DEBUG or INFO, not 'loud'\.$"):
+        choice("LOG_LEVEL", "DEBUG", "DEBUG", "INFO")
+
+
+def test_a_list_has_no_white_space_and_nothing_empty(monkeypatch):
+    monkeypatch.setenv("ALLOWED_HOSTS", " a.example, b.example ,,")
+    assert words("ALLOWED_HOSTS", ["x"]) == ["a.example", "b.example"]
+    monkeypatch.setenv("ALLOWED_HOSTS", " , ")
+    assert words("ALLOWED_HOSTS", ["x"]) == ["x"]
+
+
 def manage(**environment):
     return subprocess.run(
         [sys.executable, "manage.py", "check"],
@@ -97,6 +159,12 @@ def manage(**environment):
         ("TOKEN_DAYS", "1e9"),
         ("APOLLO_DEADLINE", "1e7"),
         ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("PRICES_JSON", "{broken"),
+        ("WEB_URL", "nonsense"),
+        ("SANDBOX_URL", "http://127.0.0.1:port"),
+        ("APOLLO_BASE_URL", "https://api.apollo.io@127.0.0.1"),
+        ("INSTANTLY_TIMEZONE", "Europe/Nowhere"),
         ("HTTPS", "true # behind a proxy"),
         ("DEBUG", "2"),
         ("BEHIND_PROXY", "ture"),

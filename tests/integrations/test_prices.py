@@ -28,3 +28,34 @@ def test_the_price_table_names_every_service_and_its_model(settings: Settings) -
     assert settings.PRICES.keys() == set(SERVICES)
     assert prices.cost("openai", model=settings.OPENAI_MODEL, tokens_in=1, tokens_out=1) > 0
     assert prices.cost("perplexity", model=settings.PERPLEXITY_MODEL, tokens_in=1, tokens_out=1) > 0
+
+
+def test_a_table_in_the_documented_shape_is_taken() -> None:
+    text = '{"apollo": {"credit": "0.02"}, "openai": {"credit": 0, "tokens": {"gpt-5": [1, "2.5"]}}}'
+    assert prices.parse(text, SERVICES)["openai"]["tokens"] == {"gpt-5": [1, "2.5"]}
+    assert prices.parse("{}", SERVICES) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{broken",
+        "[]",
+        "7",
+        '{"apolo": {"credit": 1}}',
+        '{"apollo": 1}',
+        '{"apollo": {"credits": 1}}',
+        '{"apollo": {"credit": "cheap"}}',
+        '{"apollo": {"credit": -1}}',
+        '{"apollo": {"credit": NaN}}',
+        '{"apollo": {"credit": true}}',
+        '{"apollo": {"credit": null}}',
+        '{"openai": {"tokens": ["gpt-5"]}}',
+        '{"openai": {"tokens": {"gpt-5": 1}}}',
+        '{"openai": {"tokens": {"gpt-5": [1]}}}',
+        '{"openai": {"tokens": {"gpt-5": [1, [2]]}}}',
+    ],
+)
+def test_a_table_of_another_shape_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        prices.parse(text, SERVICES)
