@@ -1,10 +1,12 @@
 """The environment is documented, and a wrong value stops the process with a message that names it."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 
+import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -12,21 +14,65 @@ from config.environment import address, choice, count, flag, number, vendor, wor
 from config.stack import ROOT
 
 MODULES = ("environment.py", "settings.py")
+EXAMPLE = (ROOT / ".env.example").read_text()
 READS = re.compile(
     r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|address|timezone|prices)\(\s*"([A-Z_]+)"'
 )
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
 
+# Read by compose.yaml only, which makes DATABASE_URL of it; whoever copies the example for compose needs it listed.
+COMPOSE_ONLY = {"POSTGRES_PASSWORD"}
+
+
 def test_every_variable_that_the_settings_read_is_in_the_example():
     source = "".join((ROOT / "config" / name).read_text() for name in MODULES)
-    listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE))
     read = set(READS.findall(source))
     for service in ("APOLLO", "MILLIONVERIFIER", "PERPLEXITY", "OPENAI", "INSTANTLY"):
         read |= {f"{service}_{suffix}" for suffix in PER_SERVICE.findall(source)}
     assert len(read) > 40
     assert read - listed == set()
-    assert listed - read == set()
+    assert listed - read == COMPOSE_ONLY
+
+
+def test_every_variable_that_compose_wants_is_in_the_example():
+    wanted = set(re.findall(r"\$\{([A-Z_]+):\?", (ROOT / "compose.yaml").read_text()))
+    assert len(wanted) > 3
+    assert wanted <= set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+
+
+def settings_with(**environment):
+    """All settings as a process with these variables has them."""
+    code = (
+        "import json, config.settings as s;"
+        "print(json.dumps({k: v for k, v in vars(s).items() if k.isupper()}, default=repr))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_copy_of_the_example_says_what_holds_without_it(tmp_path, monkeypatch):
+    copy = tmp_path / ".env"
+    copy.write_text(re.sub(r"^#(?=[A-Z_]+=)", "", EXAMPLE, flags=re.MULTILINE))
+    told = {}
+    monkeypatch.setattr(environ.Env, "ENVIRON", told)
+    environ.Env.read_env(copy)
+    assert len(told) > 60
+    needed = {name: os.environ[name] for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS")}
+    for name in told:
+        monkeypatch.delenv(name, raising=False)
+    needed["READ_DOTENV"] = "false"
+    without = settings_with(MODE="live", **needed)
+    assert settings_with(**{**told, **needed}) == without
+    assert without["SECURE_SSL_REDIRECT"] is True
 
 
 @pytest.mark.parametrize(
