@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from circuitbreakers.events import Actor
 from circuitbreakers.services import UnknownService
 from circuitbreakers.switch import RedisUnavailable
+from config.checks import NO_KEY, mode_matches_vendors
 
 REFUSED = 1
 WRONG_USAGE = 2
@@ -24,7 +25,9 @@ class VerbCommand(BaseCommand):
     """A command with verbs. A subclass adds its verbs with `verb`; `refusals` are the errors that mean 'not now'."""
 
     refusals: tuple[type[Exception], ...] = ()
+    # Not all of Django's checks at each verb, but the ones that say whom it may call; see `handle`.
     requires_system_checks: list[str] = []
+    works_without_keys = False
     as_json = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,6 +48,7 @@ class VerbCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.as_json = options["as_json"]
+        self.refuse_wrong_vendors()
         name = options["verb"].replace("-", "_")
         try:
             # `do_import`, `do_check`: where the verb alone is a keyword, or something else of Django's.
@@ -64,6 +68,12 @@ class VerbCommand(BaseCommand):
             ) from None
         except DatabaseError as error:
             raise CommandError(f"PostgreSQL: {str(error).strip()}") from None
+
+    def refuse_wrong_vendors(self) -> None:
+        """With settings that web, workers and supervisor do not start with, no verb runs either."""
+        for found in mode_matches_vendors():
+            if not (self.works_without_keys and str(found.id).startswith(NO_KEY)):
+                raise CommandError(f"{found.msg} {found.hint}", returncode=REFUSED)
 
     def actor(self, options: dict[str, Any]) -> Actor:
         """Who acts: `--actor`, else the user of the shell."""

@@ -19,7 +19,13 @@ from tests.circuitbreakers.builders import ANN, answer_probes, queue, reset, tri
 from tests.stores import away
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
-APP_OF = {"breaker": "circuitbreakers", "queue": "campaigns", "campaign": "campaigns", "reconcile": "campaigns"}
+APP_OF = {
+    "breaker": "circuitbreakers",
+    "queue": "campaigns",
+    "campaign": "campaigns",
+    "reconcile": "campaigns",
+    "vendors": "integrations",
+}
 
 
 class Ran(NamedTuple):
@@ -137,6 +143,62 @@ def test_an_unknown_service_is_named_with_the_five_there_are(manage: Any) -> Non
     )
     for name, verb in (("breaker", "reset"), ("breaker", "probe"), ("queue", "pause"), ("queue", "resume")):
         assert text in manage(name, verb, "foo").err
+
+
+# --- whom it may call -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def live(settings: Any) -> Any:
+    """Live mode in order, but for what a test says of one vendor."""
+    settings.MODE = "live"
+    vendors = {
+        service: {**vendor, "api_key": "a-key", "base_url": f"https://api.{service}.example"}
+        for service, vendor in settings.VENDORS.items()
+    }
+
+    def but(service: str, **details: str) -> None:
+        settings.VENDORS = {**vendors, service: {**vendors[service], **details}}
+
+    return but
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"base_url": "http://127.0.0.1:8090/openai/v1"}, "OPENAI_BASE_URL points at this machine."),
+        ({"base_url": "http://api.openai.example"}, "OPENAI_BASE_URL is not https"),
+        ({"api_key": ""}, "OPENAI_API_KEY is not set."),
+    ],
+)
+def test_no_verb_runs_with_settings_that_live_mode_refuses(manage: Any, live: Any, wrong: Any, named: str) -> None:
+    answer_probes()
+    live("openai", **wrong)
+    for arguments in (
+        ("breaker", "probe", "openai"),
+        ("queue", "resume"),
+        ("campaign", "create", "Autumn"),
+    ):
+        ran = manage(*arguments)
+        assert (ran.status, ran.out, named in ran.err) == (1, "", True), ran
+    assert not Event.objects.exclude(actor="supervisor").exists()
+    assert not Campaign.objects.exists()
+
+
+def test_with_settings_in_order_live_verbs_run(manage: Any, live: Any) -> None:
+    live("openai")
+    assert manage("queue", "status", "--json").data["mode"] == "live"
+
+
+def test_keys_are_checked_where_one_is_missing_but_never_at_a_loopback_address(
+    manage: Any, live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.management.commands.vendors.check_all", list)
+    live("openai", api_key="")
+    assert manage("vendors", "check").status == 0
+    live("openai", base_url="https://localhost./v1")
+    ran = manage("vendors", "check")
+    assert (ran.status, "OPENAI_BASE_URL points at this machine." in ran.err) == (1, True)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

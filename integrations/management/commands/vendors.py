@@ -11,6 +11,7 @@ from integrations.checking import check_all
 
 class Command(VerbCommand):
     help = "Look at the five services. Needs neither database nor Redis, and spends nothing."
+    works_without_keys = True  # a missing one is what it reports
 
     def add_verbs(self) -> None:
         self.verb("check", "is each key there, accepted, and allowed what a campaign needs; exit status 0 or 1")
