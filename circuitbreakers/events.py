@@ -5,13 +5,24 @@ from typing import Any
 
 from circuitbreakers.models import Event, Incident
 
+NAME_LENGTH = 150  # of every column that holds a name, and of Django's user names
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+
 
 @dataclass(frozen=True)
 class Actor:
-    """Who or what acts, and the door: admin | api | command | worker | supervisor | breaker."""
+    """Who or what acts, and the door: admin | api | command | worker | supervisor | breaker.
+
+    Redis keeps any name and PostgreSQL does not, and a change may be in one of them already. So a name is made to fit
+    here: cut to NAME_LENGTH, with a mark for what cannot be printed. Commands refuse such a name before they begin.
+    """
 
     name: str
     door: str
+
+    def __post_init__(self) -> None:
+        fit = "".join(char if char.isprintable() else UNPRINTABLE for char in self.name)[:NAME_LENGTH]
+        object.__setattr__(self, "name", fit)
 
 
 BREAKER = Actor("circuit breaker", "breaker")

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 
-from circuitbreakers.events import Actor
+from circuitbreakers.events import NAME_LENGTH, Actor
 from circuitbreakers.services import UnknownService
 from circuitbreakers.switch import RedisUnavailable
 from config.checks import NO_KEY, mode_matches_vendors
@@ -48,6 +48,7 @@ class VerbCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.as_json = options["as_json"]
+        self.refuse_unwritable(options)
         self.refuse_wrong_vendors()
         name = options["verb"].replace("-", "_")
         try:
@@ -79,6 +80,17 @@ class VerbCommand(BaseCommand):
         """Who acts: `--actor`, else the user of the shell."""
         return Actor(options.get("actor") or _shell_user(), "command")
 
+    def refuse_unwritable(self, options: dict[str, Any]) -> None:
+        """Before anything happens: PostgreSQL would refuse it when Redis has changed already."""
+        for name, value in options.items():
+            if isinstance(value, str) and not _is_utf8(value):
+                raise CommandError(f"The {name} is not UTF-8.", returncode=WRONG_USAGE)
+        who = options.get("actor") or _shell_user()
+        if "actor" in options and not (who.isprintable() and len(who) <= NAME_LENGTH):
+            raise CommandError(
+                f"--actor must be a name of at most {NAME_LENGTH} printable characters.", returncode=WRONG_USAGE
+            )
+
     def show(self, data: Any, *lines: str) -> None:
         """`data` as JSON for programs, else `lines` for people."""
         if self.as_json:
@@ -96,6 +108,15 @@ def as_json(data: Any) -> str:
 def listed(numbers: dict[str, int]) -> str:
     """`3 RUNNING, 1 PAUSED`, or `none`."""
     return ", ".join(f"{number} {name}" for name, number in numbers.items()) or "none"
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether the shell gave text: other bytes arrive as surrogates, which no store takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shell_user() -> str:

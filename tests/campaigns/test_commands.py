@@ -145,6 +145,29 @@ def test_an_unknown_service_is_named_with_the_five_there_are(manage: Any) -> Non
         assert text in manage(name, verb, "foo").err
 
 
+@pytest.mark.parametrize("name", ["x" * 151, "olga\x00", "olga\n", "olga\udcff"])
+def test_an_actor_whom_postgresql_would_refuse_ends_with_2_and_nothing_is_reset(manage: Any, name: str) -> None:
+    trip()
+    answer_probes()
+    before = Event.objects.count()
+    ran = manage("breaker", "reset", "apollo", "--actor", name)
+    assert (ran.status, ran.out, "actor" in ran.err) == (2, "", True)
+    assert switch.read("apollo").state == "open"
+    assert Event.objects.count() == before
+
+
+def test_a_reason_that_is_no_text_ends_with_2(manage: Any) -> None:
+    ran = manage("queue", "pause", "openai", "--reason", "caf\udce9")
+    assert (ran.status, ran.err.strip()) == (2, "CommandError: The reason is not UTF-8.")
+    assert queue()["openai"] == "ACTIVE"
+
+
+def test_an_actor_of_150_characters_is_kept_whole(manage: Any) -> None:
+    name = "ö" * 150
+    assert manage("queue", "pause", "openai", "--actor", name, "--reason", "x").status == 0
+    assert Event.objects.filter(actor=name).exists()
+
+
 # --- whom it may call -------------------------------------------------------------------------------------------------
 
 

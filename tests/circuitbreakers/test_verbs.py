@@ -582,3 +582,12 @@ def test_the_database_refuses_a_second_standing_pause_of_one_key():
     QueuePause.objects.create(key="system", reason="x", actor="x")
     with pytest.raises(DatabaseError, match="queue_pause_stands_once"), transaction.atomic():
         QueuePause.objects.create(key="system", reason="x", actor="x")
+
+
+@pytest.mark.parametrize("name", ["x" * 400, "ann\x00", "ann\udcff", "ann\nbob"])
+def test_an_actor_carries_no_name_that_postgresql_refuses(name: str) -> None:
+    actor = events.Actor(name, "command")
+    event = events.record("breaker", "apollo", "probed", actor=actor)
+    event.refresh_from_db()
+    assert event.actor == actor.name
+    assert event.actor[:3] == name[:3]
