@@ -20,5 +20,7 @@ RUN MODE=sandbox SECRET_KEY=$(python -c "import secrets; print(secrets.token_url
 USER holdfast
 EXPOSE 8000
 # /dev/shm: gunicorn's heartbeat file must not wait for a disk. No control socket: it would be shared under $HOME.
+# The access log has the path without its query, and no referrer: a search puts people's addresses there.
 CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", "--worker-class", "gthread", \
-     "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-"]
+     "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-", \
+     "--access-logformat", "%(h)s %(t)s %(m)s %(U)s %(s)s %(b)s %(L)ss \"%(a)s\""]
