@@ -81,6 +81,7 @@ def import_csv(
     stream: BinaryIO,
     *,
     actor: Actor,
+    reason: str = "",
     mapping: Mapping[str, str] | None = None,
     encoding: str | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -116,9 +117,9 @@ def import_csv(
             # What was taken before an interruption belongs to the campaign's history. Without a database there is
             # nothing to write to, and the first error is the one to show.
             with suppress(Error):
-                record(campaign, report, actor, interrupted=True)
+                record(campaign, report, actor, reason, interrupted=True)
             raise
-    record(campaign, report, actor)
+    record(campaign, report, actor, reason)
     finish.refresh(campaign)  # one that has not been started is counted by nobody else
     return report
 
@@ -166,10 +167,10 @@ def _import(
             progress(file.bytes_read, report.rows)
 
 
-def record(campaign: Campaign, report: ImportReport, actor: Actor, **more: object) -> None:
+def record(campaign: Campaign, report: ImportReport, actor: Actor, reason: str, **more: object) -> None:
     """The import's one event."""
     counts = {"rows": report.rows, "taken": report.taken, "skipped": report.skipped, **more}
-    events.record("campaign", campaign.pk, "leads_imported", actor=actor, after=counts)
+    events.record("campaign", campaign.pk, "leads_imported", actor=actor, reason=reason, after=counts)
 
 
 def refuse_finished(campaign: Campaign, found: tuple[str] | None) -> None:

@@ -26,13 +26,13 @@ class MoveRefused(Exception):
     """The state forbids this move; the text says what to do. Nothing has changed."""
 
 
-def create(*, actor: events.Actor, **fields: Any) -> Campaign:
+def create(*, actor: events.Actor, reason: str = "", **fields: Any) -> Campaign:
     """A new campaign, CREATED. Raises ValidationError for fields that are not fit."""
     campaign = Campaign(created_by=actor.name, **fields)
     with transaction.atomic():
         campaign.full_clean(exclude=["idempotency_key"])
         campaign.save()
-        events.record("campaign", campaign.pk, "created", actor=actor, after={"name": campaign.name})
+        events.record("campaign", campaign.pk, "created", actor=actor, reason=reason, after={"name": campaign.name})
     return campaign
 
 

@@ -120,7 +120,10 @@ def test_the_actor_is_the_shells_user_unless_said_otherwise(manage: Any, monkeyp
         ("breaker", "reset", "foo"),
         ("breaker", "probe", "foo"),
         ("breaker", "hold", "foo", "--reason", "x"),
+        ("breaker", "hold", "apollo"),
+        ("breaker", "hold", "apollo", "--reason", " "),
         ("breaker", "release", "foo"),
+        ("campaign", "export", 1, "--json"),
         ("breaker", "hold", "apollo", "--reason", "x", "--remind-at", "soon"),
         ("campaign", "start", "first"),
         ("campaign", "create"),
@@ -242,7 +245,6 @@ def test_what_the_state_forbids_ends_with_1(manage: Any) -> None:
         (("breaker", "reset", "apollo"), "The probe of apollo failed: HTTP 503"),
         (("breaker", "reset", "apollo", "--force"), "A reason is needed"),
         (("breaker", "probe", "apollo"), "The probe of apollo failed."),
-        (("breaker", "hold", "apollo"), "A reason is needed"),
         (("queue", "plan"), "Cannot resume queue: Circuit breakers still open for: apollo (open)"),
     ):
         ran = manage(*arguments)
@@ -338,6 +340,12 @@ def test_breaker_hold_and_release(manage: Any) -> None:
     assert manage("breaker", "release", "apollo").out == "The apollo breaker was not held.\n"
 
 
+def test_a_probe_is_on_record_with_its_actor(manage: Any) -> None:
+    answer_probes()
+    assert manage("breaker", "probe", "apollo", "--actor", "olga", "--reason", "status page is green").status == 0
+    assert the_event(verb="probed").actor == "olga"
+
+
 # --- campaign ---------------------------------------------------------------------------------------------------------
 
 
@@ -376,6 +384,44 @@ def test_a_campaign_whose_file_is_refused_does_not_linger(manage: Any, tmp_path:
     assert ran.status == 1
     assert "No column holds e-mail addresses" in ran.err
     assert Campaign.objects.get().status == "CANCELLED"
+
+
+def test_the_reason_of_a_creation_and_of_an_import_is_on_record(manage: Any, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("Email\nida@acme.example\n")
+    pk = manage("campaign", "create", "Autumn", "--csv", people, "--reason", "fair", "--json").data["id"]
+    assert manage("campaign", "import", pk, people, "--reason", "second day").status == 0
+    rows = Event.objects.filter(subject_type="campaign", subject_id=str(pk)).order_by("id")
+    assert list(rows.values_list("verb", "reason")) == [
+        ("created", "fair"),
+        ("leads_imported", "fair"),
+        ("leads_imported", "second day"),
+    ]
+
+
+def test_a_file_that_cannot_be_written_or_read_is_a_refusal(manage: Any, tmp_path: Path) -> None:
+    people, folder, nowhere = tmp_path / "people.csv", tmp_path / "folder", tmp_path / "none" / "out.csv"
+    people.write_text("Email\nida@acme.example\nnobody\n")
+    folder.mkdir()
+    pk = make_campaign("CREATED").pk
+    for arguments, said in (
+        (("import", pk, people, "--skipped", nowhere), f"{nowhere}: No such file or directory."),
+        (("import", pk, people, "--skipped", folder), f"{folder}: Is a directory."),
+        (("export", pk, nowhere), f"{nowhere}: No such file or directory."),
+        (("export", pk, folder), f"{folder}: Is a directory."),
+    ):
+        ran = manage("campaign", *arguments)
+        assert (ran.status, ran.out, ran.err.strip()) == (1, "", f"CommandError: {said}")
+    assert not Event.objects.filter(verb="leads_imported").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "people.csv"]
+
+
+def test_the_skipped_rows_are_not_written_over_the_leads(manage: Any, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("Email\nida@acme.example\n")
+    ran = manage("campaign", "import", make_campaign("CREATED").pk, people, "--skipped", people)
+    assert (ran.status, "--skipped" in ran.err) == (2, True)
+    assert people.read_text() == "Email\nida@acme.example\n"
 
 
 def test_the_latest_campaigns_are_listed(manage: Any) -> None:

@@ -2,7 +2,8 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Command(VerbCommand):
         preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
         status = self.verb("status", "one campaign, or the latest ones")
         status.add_argument("id", type=int, nargs="?")
-        export = self.verb("export", "all leads as CSV")
+        export = self.verb("export", "all leads as CSV; --json prints a report and needs a FILE for the leads")
         export.add_argument("id", type=int)
         export.add_argument("file", type=Path, nargs="?", help="default: standard output")
 
@@ -74,7 +75,7 @@ class Command(VerbCommand):
             messages = search.messages
         if options["csv"]:
             _readable(options["csv"])
-        campaign = lifecycle.create(actor=actor, **fields)
+        campaign = lifecycle.create(actor=actor, reason=options["reason"], **fields)
         report = None
         if options["csv"]:
             try:
@@ -99,15 +100,18 @@ class Command(VerbCommand):
 
     def _import(self, campaign: Campaign, path: Path, options: dict[str, Any]) -> ImportReport:
         skipped = options.get("skipped")
-        with path.open("rb") as stream:
+        if skipped is not None and skipped.resolve() == path.resolve():
+            raise CommandError("--skipped must name another file than the leads'.", returncode=WRONG_USAGE)
+        with files_or_refusal(path), path.open("rb") as stream:
             arguments: dict[str, Any] = {
                 "actor": self.actor(options),
+                "reason": options["reason"],
                 "encoding": options.get("encoding"),
                 "progress": self._progress(path.stat().st_size),
             }
             if skipped is None:
                 return import_csv(campaign, stream, **arguments)
-            with skipped.open("w", newline="", encoding="utf-8") as target:
+            with files_or_refusal(skipped), skipped.open("w", newline="", encoding="utf-8") as target:
                 return import_csv(campaign, stream, skipped_to=target, **arguments)
 
     def _progress(self, size: int) -> Callable[[int, int], None] | None:
@@ -196,6 +200,10 @@ class Command(VerbCommand):
         )  # fmt: skip
 
     def export(self, options: dict[str, Any]) -> None:
+        if self.as_json and options["file"] is None:
+            raise CommandError(
+                "The leads are exported as CSV: with --json name a FILE for them.", returncode=WRONG_USAGE
+            )
         campaign = Campaign.objects.get(pk=options["id"])
         if options["file"] is None:
             for block in export_csv(campaign):
@@ -204,17 +212,33 @@ class Command(VerbCommand):
             return
         # A file appears under its name only when it is whole.
         partial = options["file"].with_name(options["file"].name + ".part")
-        with partial.open("wb") as target:
-            for block in export_csv(campaign):
-                target.write(block)
-        partial.replace(options["file"])
+        with files_or_refusal(options["file"]):
+            try:
+                with partial.open("wb") as target:
+                    for block in export_csv(campaign):
+                        target.write(block)
+                partial.replace(options["file"])
+            finally:
+                partial.unlink(missing_ok=True)
         count = campaign.leads.count()
         self.show({"id": campaign.pk, "leads": count}, f"{count} leads written to {options['file']}")
 
 
+@contextmanager
+def files_or_refusal(path: Path) -> Iterator[None]:
+    """What the system says against reading or writing `path` is a refusal: no traceback, exit status 1."""
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror or error}.", returncode=REFUSED) from None
+
+
 def _readable(path: Path) -> None:
+    """Refuse before a campaign is made for it."""
     if not path.is_file():
         raise CommandError(f"There is no file {path}.", returncode=REFUSED)
+    with files_or_refusal(path), path.open("rb"):
+        pass
 
 
 def report_as_dict(report: ImportReport) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from circuitbreakers import breaker, probes, switch
 from circuitbreakers.policy import policy_of
-from config.commands import REFUSED, VerbCommand, table
+from config.commands import REFUSED, WRONG_USAGE, VerbCommand, table
 
 
 class Command(VerbCommand):
@@ -20,7 +20,7 @@ class Command(VerbCommand):
         self.verb("status", "the five breakers")
         reset = self.verb("reset", "close a breaker; resumes nothing", changes=True)
         reset.add_argument("--force", action="store_true", help="even if the probe fails; needs a reason")
-        probe = self.verb("probe", "one free health call now")
+        probe = self.verb("probe", "one free health call now; on record with its actor and what it found", changes=True)
         hold = self.verb("hold", "force a breaker open until it is released", changes=True)
         hold.add_argument("--remind-at", type=_instant, help="ISO 8601: when to ask whether it is still needed")
         release = self.verb("release", "end a hold; the breaker stays open, to be reset", changes=True)
@@ -81,6 +81,8 @@ class Command(VerbCommand):
             raise CommandError(f"The probe of {options['service']} failed.", returncode=REFUSED)
 
     def hold(self, options: dict[str, Any]) -> None:
+        if not options["reason"].strip():
+            raise CommandError("A hold needs a --reason: it becomes part of the incident.", returncode=WRONG_USAGE)
         changed = breaker.hold(
             options["service"], actor=self.actor(options), reason=options["reason"], remind_at=options["remind_at"]
         )
