@@ -195,6 +195,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 USE_THOUSAND_SEPARATOR = True
+# One way to write an instant, everywhere.
+DATETIME_FORMAT = "Y-m-d H:i:s \\U\\T\\C"
+DATE_FORMAT = "Y-m-d"
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
