@@ -15,10 +15,8 @@ def weakness(*, debug: bool, live: bool, secret_key: str, hosts: list[str]) -> s
         return f"SECRET_KEY is not set. {NEW_KEY}"
     if debug:
         return ""
-    if any(character.isspace() or character == "#" for character in secret_key):
-        return (
-            f"SECRET_KEY holds white space or '#': is it a comment? In .env one behind a value is part of it. {NEW_KEY}"
-        )
+    if any(map(str.isspace, secret_key)):
+        return f"SECRET_KEY holds white space: is it a comment? In .env one behind a value is part of it. {NEW_KEY}"
     if len(secret_key) < KEY_LENGTH or len(set(secret_key)) < KEY_VARIETY or secret_key.lower().startswith(KNOWN_KEYS):
         return f"SECRET_KEY is weak: it needs {KEY_LENGTH} random characters. {NEW_KEY}"
     if not hosts:

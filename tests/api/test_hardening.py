@@ -67,7 +67,6 @@ def test_live_without_tls_is_warned_of_and_may_start(settings: Any) -> None:
         ({"SECRET_KEY": "a" * 60}, "SECRET_KEY is weak"),
         ({"SECRET_KEY": "django-insecure-" + STRONG}, "SECRET_KEY is weak"),
         ({"SECRET_KEY": "  # at least 50 random characters, none of them in here"}, "SECRET_KEY holds white space"),
-        ({"SECRET_KEY": STRONG + "#"}, "SECRET_KEY holds white space"),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set"),
         ({"ALLOWED_HOSTS": "holdfast.example,*"}, "ALLOWED_HOSTS must list names"),
         ({"DEBUG": "true"}, "DEBUG must be off"),
