@@ -6,20 +6,27 @@ than what is left of this thread's exchange. No timer thread is needed, and none
 meanwhile serves somebody else. The socket counts bytes too, which bounds headers and chunk sizes that the HTTP library
 reads without a limit of its own.
 
+A permit to send ends too: name lookup, connect and handshake may take seconds, so it is looked at once more when the
+connection is there, before the request's first byte.
+
 Not covered is the system's resolver, which cannot be interrupted: a name that takes longer than the deadline ends late,
 by the resolver's own timeout, and then nothing is sent.
 """
 
+import math
 import os
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import EmptyPoolError, HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
 MAX_BODY = 5_000_000  # bytes, decompressed; the largest honest answer (100 people of a search) is about 100 kB
@@ -35,10 +42,21 @@ class TooLarge(Exception):
     """More bytes came than any honest answer has."""
 
 
+class PermitEnded(EmptyPoolError):
+    """Not a byte of the request was sent: the permit to send it had ended by then.
+
+    urllib3 lets errors of this base pass and leaves the connection alone, which is not to blame.
+    """
+
+    def __init__(self) -> None:
+        HTTPError.__init__(self, "the permit ended before the request was sent")
+
+
 class Exchange(threading.local):
     """The one request that this thread is making."""
 
     ends_at = 0.0
+    not_after = math.inf  # the instant by which its first byte must leave
     connect_timeout = 0.0
     read_timeout = 0.0
     received = 0
@@ -57,8 +75,23 @@ class Exchange(threading.local):
             raise TimeoutError("total deadline")
         return min(left, at_most)
 
+    def check_permit(self) -> None:
+        """Raises PermitEnded when nothing was sent in time."""
+        if not self.sent and time.monotonic() > self.not_after:
+            raise PermitEnded
+
 
 exchange = Exchange()
+
+
+@contextmanager
+def sent_by(instant: float) -> Iterator[None]:
+    """A request whose first byte cannot leave by `instant` (of time.monotonic) raises PermitEnded instead."""
+    exchange.not_after = instant
+    try:
+        yield
+    finally:
+        exchange.not_after = math.inf
 
 
 class DeadlineSocket(socket.socket):
@@ -76,14 +109,21 @@ class DeadlineSocket(socket.socket):
         return count
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(exchange.left(exchange.read_timeout))
-        exchange.sent = True
+        self.before_sending()
         return super().send(*args, **kwargs)
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self.before_sending()
+        super().sendall(*args, **kwargs)
+
+    def before_sending(self) -> None:
+        try:
+            exchange.check_permit()
+        except PermitEnded:
+            self.close()  # its connection is in the middle of a request and of no more use
+            raise
         self.settimeout(exchange.left(exchange.read_timeout))
         exchange.sent = True
-        super().sendall(*args, **kwargs)
 
 
 class DeadlineTLSSocket(DeadlineSocket, ssl.SSLSocket):
@@ -126,8 +166,26 @@ class DeadlineTLSConnection(DeadlineConnection, HTTPSConnection):
 class DeadlinePool(HTTPConnectionPool):
     ConnectionCls = DeadlineConnection
 
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        """An open connection. One that took longer than the permit waits in the pool for the next try: otherwise a
+        vendor whose handshake takes a second could never be called."""
+        conn: Any = super()._get_conn(timeout)
+        if conn.is_closed:
+            try:
+                conn.connect()
+            except BaseException:
+                conn.close()
+                raise
+            conn.sock.last_used = time.monotonic()
+        try:
+            exchange.check_permit()
+        except PermitEnded:
+            self._put_conn(conn)
+            raise
+        return conn
 
-class DeadlineTLSPool(HTTPSConnectionPool):
+
+class DeadlineTLSPool(DeadlinePool, HTTPSConnectionPool):
     ConnectionCls = DeadlineTLSConnection
 
 

@@ -15,7 +15,7 @@ from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from integrations import deadline, ratelimits
 from integrations.answers import Answer
-from integrations.deadline import MAX_BODY, TooLarge, exchange
+from integrations.deadline import MAX_BODY, PermitEnded, TooLarge, exchange
 from integrations.errors import FailureType, VendorError
 from integrations.redaction import RedactingFilter
 from integrations.results import Usage
@@ -78,7 +78,8 @@ def send(
     headers: Mapping[str, str] | None = None,
     longest: float | None = None,
 ) -> Answer:
-    """Whatever the vendor answered, whole and unjudged. Raises VendorError when no whole answer came in time."""
+    """Whatever the vendor answered, whole and unjudged. Raises VendorError when no whole answer came in time, and
+    PermitEnded when the request was not sent at all (see deadline.sent_by)."""
     vendor: Mapping[str, Any] = settings.VENDORS[service]
     key = str(vendor["api_key"])
     if not key or not key.isascii() or not key.isprintable():
@@ -109,6 +110,8 @@ def send(
     else:
         try:
             return _exchange(request, timeouts)
+        except PermitEnded:
+            raise
         except (RequestException, HTTPError, HTTPException, OSError, ValueError, TooLarge) as error:
             failure, message = judge(error)
     raise VendorError(service=service, failure_type=failure, message=message, sent=exchange.sent)

@@ -16,6 +16,7 @@ from campaigns.models import Job
 from campaigns.pipeline import MAX_REJECTED_MAILS
 from circuitbreakers import events, gate, switch
 from circuitbreakers.rates import RateLimit
+from integrations import deadline
 from integrations.errors import VendorError
 from integrations.redaction import redact
 from integrations.results import RateLimits, Usage
@@ -66,21 +67,29 @@ def _admit_and_call(job: Job, ready: calls.Ready, claimed_at: float) -> str:
         return f"refused: {refused.reason}"
     try:
         # Nothing that can block stands between the permit and the call; a thread that was not scheduled asks again.
-        deadline = jobs.deadline(job.service)
-        lease_left = claimed_at + jobs.lease_seconds(job.service) - time.monotonic()
-        if permit.stale() or lease_left < deadline + LEASE_GUARD:
-            permit.settle("unknown", "not sent: the worker was held up")
-            jobs.hand_back(job)
-            return "refused: late"
-        return _call(job, ready, permit, until=claimed_at + jobs.lease_seconds(job.service))
+        lease_end = claimed_at + jobs.lease_seconds(job.service)
+        lease_left = lease_end - time.monotonic()
+        if permit.stale() or lease_left < jobs.deadline(job.service) + LEASE_GUARD:
+            return _too_late(job, permit, lease_end)
+        return _call(job, ready, permit, until=lease_end)
     finally:
         permit.settle("unknown")
+
+
+def _too_late(job: Job, permit: gate.Permit, until: float) -> str:
+    """Nothing was sent, so nothing is booked, spent or counted."""
+    permit.settle("unknown", "not sent: the worker was held up")
+    persist(lambda: jobs.hand_back(job), until)
+    return "refused: late"
 
 
 def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) -> str:
     started = time.monotonic()
     try:
-        answer = ready.send()
+        with deadline.sent_by(permit.asked_at + gate.PERMIT_SECONDS):
+            answer = ready.send()
+    except deadline.PermitEnded:
+        return _too_late(job, permit, until)
     except VendorError as caught:
         failure = caught
         permit.settle(

@@ -233,6 +233,64 @@ def test_a_connection_left_idle_is_not_trusted_with_a_paid_request(
     assert len(server.connections) == 2
 
 
+def slow_to_connect(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """As after a lost packet."""
+    connect = deadline.DeadlineSocket.connect
+
+    def slowly(self: deadline.DeadlineSocket, address: Any) -> None:
+        time.sleep(seconds)
+        connect(self, address)
+
+    monkeypatch.setattr(deadline.DeadlineSocket, "connect", slowly)
+
+
+def ask_within(seconds: float) -> Answer:
+    with deadline.sent_by(time.monotonic() + seconds):
+        return ask()
+
+
+def test_a_request_whose_permit_ends_while_it_connects_is_not_sent_and_the_connection_waits_for_the_next(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve("millionverifier", said(200, {}))
+    slow_to_connect(monkeypatch, 0.2)
+    with pytest.raises(deadline.PermitEnded):
+        ask_within(0.1)
+    assert server.received == []
+    assert ask_within(0.1).body == {}
+    ask()  # and this thread may send again without a permit
+    assert (len(server.received), len(server.connections)) == (2, 1)
+    assert not caplog.records
+
+
+def test_a_thread_that_is_held_up_before_its_first_byte_sends_nothing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve("millionverifier", said(200, {}))
+    ask()
+    request = deadline.DeadlineConnection.request
+
+    def held_up(self: deadline.DeadlineConnection, *args: Any, **kwargs: Any) -> None:
+        time.sleep(0.2)
+        request(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deadline.DeadlineConnection, "request", held_up)
+        with pytest.raises(deadline.PermitEnded):
+            ask_within(0.1)
+    assert len(server.received) == 1
+    ask()
+    assert len(server.received) == 2
+
+
+def test_a_connection_that_fails_under_a_permit_is_the_vendors_fault(
+    vendors: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_to_connect(monkeypatch, 0.2)
+    with deadline.sent_by(time.monotonic() + 0.1):
+        assert refusal().failure_type == FailureType.CONNECTION
+
+
 def test_a_pooled_connection_obeys_the_deadline_of_the_call_that_uses_it(serve: Serve) -> None:
     server = serve("millionverifier", said(200, {}), lambda talk: talk.trickle(b"HTTP/1.1 200 OK\r\n" * 100))
     ask()
@@ -293,10 +351,15 @@ def test_the_deadline_holds_under_tls(vendors: Settings, tmp_path: Path) -> None
         strange = refusal()
         assert (strange.failure_type, strange.sent) == (FailureType.CONNECTION, False)
         deadline.adapter.poolmanager.connection_pool_kw["ssl_context"].load_verify_locations(tmp_path / "cert.pem")
-        assert ask().body == {}
+        with pytest.raises(deadline.PermitEnded):
+            ask_within(-1.0)
+        assert server.received == []
+        assert ask_within(1.0).body == {}
         begun = time.monotonic()
         assert refusal(longest=0.5).failure_type == FailureType.TIMEOUT
         assert 0.4 < time.monotonic() - begun < 2.5
+        # The strange one, and one that serves what was asked under a permit that had ended, and what came after.
+        assert len(server.connections) == 2
 
 
 ADDRESS = "ida.locke+x@acme.test"

@@ -19,7 +19,7 @@ from campaigns.reconcile import reconcile
 from circuitbreakers import breaker, gate, pauses, policy, switch
 from circuitbreakers.rates import parse
 from circuitbreakers.services import SERVICES
-from integrations import millionverifier
+from integrations import deadline, millionverifier
 from integrations.sandbox import Sandbox, people
 from integrations.sandbox.workspace import STANDING_CAMPAIGNS, campaign_id
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead
@@ -286,6 +286,25 @@ def test_a_permit_that_grew_old_is_not_used(sandbox: Sandbox, monkeypatch: pytes
     monkeypatch.setattr(gate, "PERMIT_SECONDS", -1.0)
     refused(verify_job(), "late", sandbox)
     assert switch.read_all().gates["millionverifier"].in_flight == 0
+
+
+@races
+def test_a_call_that_takes_long_to_connect_does_not_arrive_after_an_opening(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadline.adapter.poolmanager.clear()
+    monkeypatch.setattr(gate, "PERMIT_SECONDS", 0.3)
+    connect = deadline.DeadlineSocket.connect
+
+    def slowly(self: deadline.DeadlineSocket, address: Any) -> None:
+        trip("openai")
+        time.sleep(0.4)
+        connect(self, address)
+
+    monkeypatch.setattr(deadline.DeadlineSocket, "connect", slowly)
+    refused(verify_job(), "late", sandbox)
+    assert switch.read_all().gates["millionverifier"].in_flight == 0
+    assert stored("millionverifier")["failure_count"] == "0"
 
 
 def test_a_lease_too_short_for_the_call_is_not_used(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
