@@ -43,7 +43,7 @@ def finish_campaigns() -> int:
 def _finish(campaign: Campaign) -> bool:
     """End it; False while a worker holds the job of its target, who might hand it back to nobody."""
     # Its target at Instantly is not needed any more if no lead got that far.
-    target = campaign.jobs.filter(kind="prepare")
+    target = campaign.jobs.filter(lead=None, kind="prepare")
     target.filter(status__in=(Job.Status.PENDING, Job.Status.PAUSED)).update(
         status=Job.Status.CANCELLED, completed_at=Now(), error="Campaign ended"
     )

@@ -74,6 +74,8 @@ class Done:
     end_reason: str = ""
     effects: Callable[[], object] | None = None
     without_call: bool = False
+    # The job is not done: its next claim makes another call, with this payload. Nothing else of this is saved.
+    again: dict[str, Any] | None = None
 
 
 def lease_seconds(service: str) -> float:
@@ -132,6 +134,8 @@ def complete(job: Job, done: Done, call: Call | None) -> bool:
     with transaction.atomic():
         if call:
             book(job, call)
+        if done.again is not None:
+            return _once_more(job, done.again)
         if not _ours(job).update(
             status=Job.Status.COMPLETED,
             completed_at=Now(),
@@ -148,6 +152,15 @@ def complete(job: Job, done: Done, call: Call | None) -> bool:
             _move_lead(job, job.lead_id, done)
         wake_supervisor()
     return True
+
+
+def _once_more(job: Job, payload: dict[str, Any]) -> bool:
+    """PROCESSING -> PENDING at once; False when the job was no longer ours."""
+    changed = _ours(job).update(
+        status=Job.Status.PENDING, lease_until=None, sent_at=None, error=None, failure_type="", payload=payload
+    )
+    wake_supervisor()
+    return bool(changed)
 
 
 def _move_lead(job: Job, lead: int, done: Done) -> None:

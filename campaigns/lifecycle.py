@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import feed
@@ -20,6 +21,18 @@ from circuitbreakers.models import Incident, QueuePause
 logger = logging.getLogger(__name__)
 
 Status = Campaign.Status
+
+# A job that is put back, as if nothing had been tried.
+AFRESH: dict[str, Any] = {
+    "status": Job.Status.PENDING,
+    "completed_at": None,
+    "attempts": 0,
+    "crashes": 0,
+    "error": None,
+    "failure_type": "",
+    "sent_at": None,
+    "run_at": Now(),
+}
 
 
 class MoveRefused(Exception):
@@ -146,9 +159,13 @@ def retarget(pk: int, *, target: str, actor: events.Actor, reason: str = "") -> 
         )
         if not campaign.instantly_campaign_id:
             # One that was made before, or could not be made, is made anew.
-            campaign.jobs.filter(kind="prepare", status__in=[Job.Status.FAILED, Job.Status.COMPLETED]).update(
-                status=Job.Status.PENDING, completed_at=None, attempts=0, crashes=0, error=None, run_at=timezone.now()
+            ended = campaign.jobs.filter(
+                lead=None, kind="prepare", status__in=[Job.Status.FAILED, Job.Status.COMPLETED]
             )
+            for job in ended:
+                if before:  # by another name and without looking for the one that is left behind
+                    job.payload = {"made": job.payload.get("made", 0) + 1, "looked": job.fence}
+                ended.update(**AFRESH, payload=job.payload)
         wake_supervisor()
     return campaign
 
@@ -169,9 +186,7 @@ def retry_failed(pk: int, *, actor: events.Actor, reason: str = "") -> int:
             require_active_queue()
             move(campaign, Status.RUNNING, "", verb="reopened", actor=actor, reason=reason, finished_at=None)
             # Its target at Instantly was not needed when it ended; now its leads would wait for it for ever.
-            campaign.jobs.filter(kind="prepare", status=Job.Status.CANCELLED).update(
-                status=Job.Status.PENDING, completed_at=None, error=None, run_at=timezone.now()
-            )
+            campaign.jobs.filter(lead=None, kind="prepare", status=Job.Status.CANCELLED).update(**AFRESH)
         Lead.objects.filter(campaign=campaign, state=Lead.State.FAILED).filter(
             Exists(failed.filter(lead=OuterRef("pk")))
         ).update(state=Lead.State.OPEN, ended_at=None, end_reason="")

@@ -21,6 +21,7 @@ from integrations.errors import VendorError
 from integrations.redaction import redact
 from integrations.results import RateLimits, Usage
 from workers import calls
+from workers.preparing import prepare
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def run(pk: int, service: str) -> str:
     if job is None:
         return "nothing"
     try:
-        ready = calls.prepare(job)
+        ready = prepare(job)
         if isinstance(ready, calls.NotYet):
             jobs.hand_back(job, until=timezone.now() + timedelta(seconds=ready.seconds))
             return "not yet"
@@ -147,7 +148,7 @@ def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) ->
         persist(lambda: jobs.lost(job, call=call, crashed=True, message=message), until)
         return "crashed"
     follow_headers(job.service, getattr(answer, "limits", None), tokens=ready.tokens)
-    return "completed"
+    return "once more" if done.again is not None else "completed"
 
 
 def _tokens(usage: Usage | None) -> int:

@@ -50,7 +50,7 @@ CALLS: dict[str, tuple[Any, Callable[[], Any]]] = {
     "write": (bodies.mail(), lambda: openai.write_mail(instructions="i", prompt="p")),
     "push": (bodies.UPLOADED, lambda: instantly.push(campaign_id="0c1d", lead={"email": "ida@acme.test"})),
     "campaign": (bodies.CAMPAIGN, lambda: instantly.get_campaign("0c1d")),
-    "list": ({"items": [bodies.CAMPAIGN], "next_starting_after": "a"}, instantly.list_campaigns),
+    "list": ({"items": [bodies.CAMPAIGN], "next_starting_after": "a"}, lambda: instantly.find_campaigns("Autumn")),
 }
 
 

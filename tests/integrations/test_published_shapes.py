@@ -57,7 +57,7 @@ SENT: list[tuple[str, str, object, Callable[[], object]]] = [
     ("instantly", "find", ITEMS, lambda: instantly.find_lead("0c1d", "ida@acme.test")),
     ("instantly", "create", bodies.CAMPAIGN, lambda: instantly.create_campaign("Autumn")),
     ("instantly", "get", bodies.CAMPAIGN, lambda: instantly.get_campaign("0c1d")),
-    ("instantly", "list", ITEMS, instantly.list_campaigns),
+    ("instantly", "list", ITEMS, lambda: instantly.find_campaigns("Autumn")),
     ("instantly", "probe", {"id": "w"}, instantly.probe),
 ]
 

@@ -238,31 +238,18 @@ def test_instantly_finds_a_lead_of_this_campaign_only(serve: Serve) -> None:
     assert instantly.find_lead("0c1d", "zed@acme.test") is None
 
 
-def test_instantly_pages_end_with_an_empty_page_though_the_one_before_had_a_cursor(serve: Serve) -> None:
-    server = serve(
-        "instantly",
-        http(200, {"items": [bodies.CAMPAIGN], "next_starting_after": "a"}),
-        http(200, {"items": [bodies.CAMPAIGN | {"id": "2", "status": 1}], "next_starting_after": "b"}),
-        http(200, {"items": [], "next_starting_after": "c"}),
-        http(500, {}),
-    )
-    assert instantly.list_campaigns() == [
+def test_instantly_searches_campaigns_by_name_on_one_page(serve: Serve) -> None:
+    items = [bodies.CAMPAIGN, bodies.CAMPAIGN | {"id": "2", "status": 1}]
+    server = serve("instantly", http(200, {"items": items, "next_starting_after": "a"}))
+    assert instantly.find_campaigns("Autumn (7)") == [
         InstantlyCampaign("0c1d", "Autumn", 0),
         InstantlyCampaign("2", "Autumn", 1),
     ]
-    assert [dict(request.query).get("starting_after") for request in server.received] == [None, "a", "b"]
+    assert [dict(request.query) for request in server.received] == [{"search": "Autumn (7)", "limit": "100"}]
 
 
-def test_instantly_pages_that_go_in_circles_end(serve: Serve) -> None:
-    server = serve("instantly", http(200, {"items": [lead(1)], "next_starting_after": "a"}))
-    assert instantly.find_lead("0c1d", "zed@acme.test") is None
-    assert len(server.received) == 2
-
-
-def test_instantly_pages_without_end_are_malformed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instantly, "PAGES", 2)
-    pages = [http(200, {"items": [lead(n)], "next_starting_after": str(n)}) for n in range(1, 4)]
-    serve("instantly", *pages)
+def test_an_instantly_listing_without_items_is_malformed(serve: Serve) -> None:
+    serve("instantly", http(200, {}))
     with pytest.raises(VendorError) as caught:
         instantly.find_lead("0c1d", "zed@acme.test")
     assert caught.value.failure_type == FailureType.MALFORMED

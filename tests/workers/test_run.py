@@ -25,7 +25,8 @@ from integrations.sandbox.workspace import STANDING_CAMPAIGNS, campaign_id
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead
 from tests.circuitbreakers.builders import ANN, at_once, stored, trip, trip_and_die
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers
-from workers import calls
+from workers import writing
+from workers.preparing import PREPARE
 from workers.run import run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
@@ -224,7 +225,7 @@ def test_a_verdict_that_is_too_old_is_asked_again(sandbox: Sandbox) -> None:
 
 
 def test_a_rejected_mail_is_written_once_more_and_then_a_person_must_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "check_mail", lambda *_: ["The mail contains markup: <b>."])
+    monkeypatch.setattr(writing, "check_mail", lambda *_: ["The mail contains markup: <b>."])
     job = make_job(kind="write")
     assert work(job) == "rejected"
     assert (job.status, job.attempts, job.error) == ("PENDING", 1, "Mail rejected: The mail contains markup: <b>.")
@@ -416,7 +417,7 @@ def broken(*_: Any, **__: Any) -> Any:
 def test_a_bug_before_the_call_costs_nothing_but_the_jobs_crash(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(calls.PREPARE, "verify", broken)
+    monkeypatch.setitem(PREPARE, "verify", broken)
     job = verify_job()
     assert work(job) == "crashed"
     assert (job.status, job.crashes, job.attempts) == ("PENDING", 1, 0)
@@ -433,7 +434,7 @@ def test_a_bug_in_the_call_is_booked_as_unknown_and_not_counted(monkeypatch: pyt
 
 
 def test_a_bug_with_a_paid_answer_keeps_it_on_the_books(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "verdict_reached", broken)
+    monkeypatch.setattr(writing, "verdict_reached", broken)
     job = verify_job()
     assert work(job) == "crashed"
     call = the_call(job)
@@ -442,7 +443,7 @@ def test_a_bug_with_a_paid_answer_keeps_it_on_the_books(sandbox: Sandbox, monkey
 
 
 def test_a_job_that_keeps_crashing_us_is_poison_and_takes_nobody_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(calls.PREPARE, "verify", broken)
+    monkeypatch.setitem(PREPARE, "verify", broken)
     job = verify_job()
     for _ in range(3):
         Job.objects.update(run_at=ago(1))

@@ -1,0 +1,97 @@
+"""Apollo's calls: a page of a search, and the people of it with their addresses."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from campaigns import jobs, pipeline, suppression
+from campaigns.addresses import normalise
+from campaigns.jobs import Done
+from campaigns.models import Campaign, Job, Lead
+from integrations import apollo
+from integrations.results import PeoplePage, Person, Reveal
+from workers.calls import Ready
+
+
+def find(job: Job) -> Ready:
+    campaign = job.campaign
+    return Ready(
+        lambda: apollo.search_people(campaign.search or {}, page=job.part, per_page=pipeline.FIND_AT_ONCE),
+        lambda page: found(job, page),
+    )
+
+
+def found(job: Job, page: PeoplePage) -> Done:
+    """Reveal jobs for the people of this page, and the next page while there are people and room."""
+    campaign = job.campaign
+    room = campaign.max_leads - (job.part - 1) * pipeline.FIND_AT_ONCE
+    people = [person.id for person in page.people[:room]]
+    new = [
+        Job(campaign=campaign, kind="reveal", part=part, payload={"people": ids})
+        for part, ids in pipeline.reveals(job.part, people)
+    ]
+    if page.people and job.part < pipeline.pages(campaign.max_leads, page.total):
+        new.append(Job(campaign=campaign, kind="find", part=job.part + 1))
+    return Done(effects=lambda: jobs.add(new))
+
+
+def reveal(job: Job) -> Ready:
+    ids = job.payload["people"]
+    return Ready(lambda: apollo.reveal(ids), lambda answer: revealed(job, ids, answer))
+
+
+def revealed(job: Job, ids: list[str], answer: Reveal) -> Done:
+    """A lead for each person: OPEN with an address, else DROPPED with the reason."""
+
+    def effects() -> None:
+        for person_id, person in zip(ids, answer.matches, strict=True):
+            add_lead(job.campaign, person_id, person)
+
+    return Done(effects=effects)
+
+
+def add_lead(campaign: Campaign, person_id: str, person: Person | None) -> None:
+    """One lead of a search, once per person and address; a second person at an address is dropped as a duplicate."""
+    email, reason = None, "not matched by Apollo"
+    if person:
+        email, reason = usable_address(person)
+    fields: dict[str, Any] = {"campaign": campaign, "apollo_id": person_id}
+    if person:
+        fields |= {
+            "first_name": person.first_name[:200],
+            "last_name": person.last_name[:200],
+            "title": person.title[:500],
+            "company": person.company[:300],
+            "company_domain": person.company_domain[:255],
+            "data": {
+                "linkedin_url": person.linkedin_url,
+                "headline": person.headline,
+                "city": person.city,
+                "state": person.state,
+                "country": person.country,
+                "email_status": person.email_status,
+            },
+        }
+    if email:
+        try:
+            with transaction.atomic():
+                Lead.objects.create(email=email, **fields)
+            return
+        except IntegrityError:
+            reason = "duplicate address"
+    if Lead.objects.filter(campaign=campaign, apollo_id=person_id).exists():
+        return
+    Lead.objects.create(state=Lead.State.DROPPED, end_reason=reason, ended_at=timezone.now(), **fields)
+
+
+def usable_address(person: Person) -> tuple[str | None, str]:
+    """(address, "") or (None, why not)."""
+    if not person.email:
+        return None, "no e-mail"
+    email = normalise(person.email)
+    if email is None:
+        return None, "malformed e-mail"
+    if suppression.is_suppressed(email):
+        return None, "suppressed"
+    return email, ""
