@@ -156,11 +156,27 @@ class DeadlineConnection(HTTPConnection):
     def is_connected(self) -> bool:
         """False makes urllib3 open a new connection."""
         idle = time.monotonic() - getattr(self.sock, "last_used", 0.0)
-        return idle < IDLE and super().is_connected
+        return idle < IDLE and (super().is_connected or self.only_tickets())
+
+    def only_tickets(self) -> bool:
+        """Whether what has come on the idle connection is TLS's own."""
+        return False
 
 
 class DeadlineTLSConnection(DeadlineConnection, HTTPSConnection):
-    pass
+    def only_tickets(self) -> bool:
+        # A server sends session tickets after its handshake; they lie there unread until something is asked of it.
+        # To urllib3 they look like a server that has hung up.
+        if self.sock is None:
+            return False
+        self.sock.settimeout(0)
+        try:
+            self.sock.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+        return False
 
 
 class DeadlinePool(HTTPConnectionPool):
