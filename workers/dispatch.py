@@ -12,8 +12,8 @@ from workers.actors import ACTORS
 
 logger = logging.getLogger(__name__)
 
-# Messages that may wait or run per queue, however many jobs wait: enough for a fleet of threads between two looks,
-# few enough that a pause finds little to refuse.
+# Messages that may wait per queue, however many jobs wait: enough for a fleet of threads between two looks, few enough
+# that a pause finds little to refuse. What workers have fetched comes on top, two for each of their threads.
 WINDOW = 256
 # A slow service's queue holds no more than this many seconds' worth of its rate.
 PACE_SECONDS = 3
@@ -44,15 +44,27 @@ RETURNING id
 
 
 def window(service: str) -> int:
-    """How many messages of `service` may be under way: its rate for a few seconds, at most WINDOW."""
+    """How many messages of `service` may wait: its rate for a few seconds, at most WINDOW."""
     rates = [limit.count / limit.period for limit in gate.limits_of(service) if limit.name != "tokens"]
     return min(WINDOW, max(8, math.ceil(min(rates) * PACE_SECONDS))) if rates else WINDOW
+
+
+def waiting() -> dict[str, int]:
+    """Messages that no worker has fetched yet, by service. Raises RedisUnavailable.
+
+    Not those that workers hold: a killed one's stay on Dramatiq's books until its maintenance, which is left to chance,
+    comes across them, and would fill the window meanwhile. Their jobs are sent again after SENT_LEASE.
+    """
+    pipe = broker.client().pipeline(transaction=False)
+    for service in SERVICES:
+        pipe.llen(f"dramatiq:{service}")
+    return dict(zip(SERVICES, switch.ask(pipe.execute), strict=True))
 
 
 def dispatch() -> int:
     """Send messages for due jobs of RUNNING campaigns and ACTIVE queues; how many. Raises RedisUnavailable."""
     snapshot = switch.read_all()
-    depths = broker.depths()
+    queued = waiting()
     sent = 0
     for service in SERVICES:
         if snapshot.queue.get(service) != "ACTIVE" or snapshot.breakers[service].state != "closed":
@@ -60,7 +72,7 @@ def dispatch() -> int:
         blocked = snapshot.gates[service].blocked_until
         if blocked and blocked > snapshot.now:
             continue
-        room = window(service) - depths[service]
+        room = window(service) - queued[service]
         if room > 0:
             sent += _send(service, room)
     return sent

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from dramatiq.brokers.redis import RedisBroker
 
 from campaigns.models import Campaign, Job
 from circuitbreakers import broker, gate, pauses, switch
@@ -104,9 +106,29 @@ def test_the_queue_is_never_longer_than_its_window_however_many_jobs_wait() -> N
     make_jobs(make_campaign(), 3 * WINDOW)
     assert [dispatch(), dispatch()] == [WINDOW, 0]
     assert broker.depths()["apollo"] == WINDOW
-    for identifier in list(broker.client().hkeys("dramatiq:apollo.msgs"))[:10]:
-        broker.client().hdel("dramatiq:apollo.msgs", identifier)  # ten are acknowledged
+    assert len(fetched(10)) == 10
     assert dispatch() == 10
+
+
+def fetched(count: int, service: str = "apollo") -> list[Any]:
+    """What a worker process of its own takes from the queue, and never acknowledges."""
+    worker = RedisBroker(url=django_settings.REDIS_BROKER_URL)
+    try:
+        return list(worker.do_fetch(service, count))
+    finally:
+        worker.close()
+
+
+def test_what_a_killed_worker_had_fetched_does_not_hold_the_window(settings: Any) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "apollo": parse("10/60")}
+    make_jobs(make_campaign(), 8)
+    assert dispatch() == window("apollo") == 8
+    held = sorted(sent())
+    assert len(fetched(16)) == 8
+    assert dispatch() == 0  # nothing is due while they may yet be claimed
+    Job.objects.update(sent_at=ago(31))
+    assert dispatch() == 8
+    assert sorted(sent()) == held
 
 
 def test_a_slow_service_gets_seconds_worth_of_its_rate(settings: Any) -> None:
