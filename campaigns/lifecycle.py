@@ -7,12 +7,12 @@ import logging
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import feed
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, Job
+from campaigns.retrying import FailedJobs
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events, incidents, pauses, switch
 from circuitbreakers.locks import switch_lock
@@ -173,29 +173,26 @@ def retarget(pk: int, *, target: str, actor: events.Actor, reason: str = "") -> 
 def retry_failed(pk: int, *, actor: events.Actor, reason: str = "") -> int:
     """Put back what FAILED through a vendor's fault, paying only for what was not paid; how many jobs.
 
-    A campaign that had ended runs again. What the vendor called invalid stays failed: it would fail again.
+    A campaign that had ended runs again. What the vendor called invalid stays failed: it would fail again. Repeating it
+    puts back what an interrupted one left.
     """
-    with switch_lock():
-        campaign = Campaign.objects.get(pk=pk)
-        if campaign.status in (Status.CREATED, Status.CANCELLED):
-            raise MoveRefused(f"Campaign {pk} is {campaign.status}: there is nothing to retry.")
-        failed = campaign.jobs.filter(status=Job.Status.FAILED).exclude(failure_type="invalid_request")
-        if not failed.exists():
-            return 0
-        if campaign.finished:
-            require_active_queue()
-            move(campaign, Status.RUNNING, "", verb="reopened", actor=actor, reason=reason, finished_at=None)
-            # Its target at Instantly was not needed when it ended; now its leads would wait for it for ever.
-            campaign.jobs.filter(lead=None, kind="prepare", status=Job.Status.CANCELLED).update(**AFRESH)
-        Lead.objects.filter(campaign=campaign, state=Lead.State.FAILED).filter(
-            Exists(failed.filter(lead=OuterRef("pk")))
-        ).update(state=Lead.State.OPEN, ended_at=None, end_reason="")
-        count = failed.update(
-            status=Job.Status.PENDING, completed_at=None, attempts=0, crashes=0, error=None, run_at=timezone.now()
-        )
-        events.record("campaign", pk, "retried_failed", actor=actor, reason=reason, after={"jobs": count})
-        wake_supervisor()
-    return count
+    failed, count = FailedJobs(pk), 0
+    while True:
+        with switch_lock():
+            campaign = Campaign.objects.get(pk=pk)
+            if campaign.status in (Status.CREATED, Status.CANCELLED) and not count:
+                raise MoveRefused(f"Campaign {pk} is {campaign.status}: there is nothing to retry.")
+            if campaign.status == Status.CANCELLED or not failed.left():
+                return count
+            if campaign.finished:
+                require_active_queue()
+                move(campaign, Status.RUNNING, "", verb="reopened", actor=actor, reason=reason, finished_at=None)
+                # Its target at Instantly was not needed when it ended; now its leads would wait for it for ever.
+                campaign.jobs.filter(lead=None, kind="prepare", status=Job.Status.CANCELLED).update(**AFRESH)
+            # The first of them here, lest it end again for want of work; a pause need not wait for the others.
+            count += failed.put_back(actor=actor, reason=reason)
+        while moved := failed.put_back(actor=actor, reason=reason):
+            count += moved
 
 
 def require_active_queue() -> None:

@@ -1,14 +1,20 @@
 """The verbs on a campaign, and what each refuses."""
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection, connections, transaction
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import lifecycle, recovery
+from campaigns import finish, jobs, lifecycle, recovery, retrying
 from campaigns.align import align_jobs
 from campaigns.lifecycle import MoveRefused
 from campaigns.models import Campaign, Job, Lead
+from campaigns.reconcile import reconcile
+from campaigns.retrying import FailedJobs
 from circuitbreakers import pauses
 from circuitbreakers.models import Event
 from circuitbreakers.switch import RedisUnavailable
@@ -17,6 +23,7 @@ from tests.circuitbreakers.builders import ANN, at_once, reset, trip
 from tests.stores import away
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
+races = pytest.mark.django_db(transaction=True)
 
 
 def refusal(verb: Any, campaign: Campaign, **details: Any) -> str:
@@ -231,6 +238,96 @@ def test_a_retry_pays_only_for_what_was_not_paid() -> None:
     done.refresh_from_db()
     assert done.status == "COMPLETED"
     assert the_event(campaign, "retried_failed").after == {"jobs": 1}
+
+
+def test_a_retried_job_is_sent_at_once() -> None:
+    campaign = make_campaign()
+    lead = failed_lead(campaign)
+    Job.objects.filter(lead=lead, kind="write").update(sent_at=ago(1))
+    lifecycle.retry_failed(campaign.pk, actor=ANN)
+    write = lead.jobs.get(kind="write")
+    assert (write.sent_at, write.failure_type) == (None, "")
+
+
+@races
+def test_only_the_first_of_many_retried_jobs_are_moved_under_the_switch_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "FIRST_BATCH", 2)
+    monkeypatch.setattr(retrying, "BATCH", 2)
+    campaign = make_campaign("COMPLETED")
+    leads = [failed_lead(campaign) for _ in range(5)]
+    with CaptureQueriesContext(connection) as captured:
+        assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 5
+    assert [Lead.objects.get(pk=lead.pk).state for lead in leads] == ["OPEN"] * 5
+    transactions = "\n".join(query["sql"] for query in captured).split("COMMIT")
+    batches = [part for part in transactions if "UPDATE jobs" in part]
+    assert ["pg_advisory" in batch for batch in batches] == [True, False, False, False]
+    assert [event.after for event in Event.objects.filter(verb="retried_failed").order_by("pk")] == [
+        {"jobs": 2},
+        {"jobs": 2},
+        {"jobs": 1},
+    ]
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 0
+
+
+@races
+def test_a_campaign_that_ends_in_the_middle_of_a_retry_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "FIRST_BATCH", 1)
+    monkeypatch.setattr(retrying, "BATCH", 1)
+    campaign = make_campaign("COMPLETED")
+    for _ in range(3):
+        failed_lead(campaign)
+    put_back = FailedJobs.put_back
+
+    def and_everything_fails_again(self: FailedJobs, **details: Any) -> int:
+        moved = put_back(self, **details)
+        if not connection.in_atomic_block:
+            Job.objects.filter(status="PENDING").update(status="FAILED", completed_at=Now(), failure_type="timeout")
+            Lead.objects.filter(state="OPEN").update(state="FAILED", ended_at=Now(), end_reason="write failed")
+            finish.finish_campaigns()
+        return moved
+
+    monkeypatch.setattr(FailedJobs, "put_back", and_everything_fails_again)
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 3
+    assert Event.objects.filter(verb="reopened").count() > 1
+    assert {finding.check for finding in reconcile()} == {"completed_job_without_call"}  # ours were made up
+
+
+@races
+def test_a_job_that_fails_for_good_while_others_are_retried_fails_with_its_lead() -> None:
+    campaign = make_campaign()
+    failed_lead(campaign)
+    job = make_job(campaign, kind="write")
+    held = jobs.claim(job.pk, job.service, "host:1")
+    assert held is not None
+    fired: list[bool] = []
+
+    def fail_it() -> None:
+        with transaction.atomic():
+            jobs.end_failed(held, "server_error", "HTTP 503", attempts=5)
+        connections.close_all()
+
+    def in_between(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.lstrip().startswith(('UPDATE "jobs"', "WITH alive")) and not fired:
+            fired.append(True)
+            worker = threading.Thread(target=fail_it)
+            worker.start()
+            worker.join(10)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(in_between):
+        lifecycle.retry_failed(campaign.pk, actor=ANN)
+    job.refresh_from_db()
+    assert job.lead is not None
+    assert fired
+    assert (job.status, job.lead.state) in (("PENDING", "OPEN"), ("FAILED", "FAILED"))
+
+
+def test_a_lead_that_has_ended_otherwise_is_not_put_back() -> None:
+    campaign = make_campaign()
+    lead = failed_lead(campaign)
+    Lead.objects.filter(pk=lead.pk).update(state="DROPPED")
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 0
+    assert lead.jobs.get(kind="write").status == "FAILED"
 
 
 def test_what_the_vendor_called_invalid_stays_failed() -> None:
