@@ -9,6 +9,8 @@ from circuitbreakers.gate import process_name
 
 # Seconds between two signs.
 INTERVAL = 2.0
+# One that has not signed for so long has died, whatever held up its signs (seconds).
+SILENCE = 10
 
 
 def register(role: str, *, queues: list[str] | None = None, leading: bool = False) -> None:

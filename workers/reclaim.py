@@ -3,12 +3,14 @@
 import logging
 from datetime import timedelta
 
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import jobs
 from campaigns.models import Job, Process
 from circuitbreakers import gate, switch
+from workers import liveness
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,10 @@ def reclaim(limit: int = 200) -> int:
 
 
 def _reclaim(job: Job) -> bool:
-    crashed = not _outlived(job)
+    alive = _outlived(job)
+    if alive is None:
+        return False
+    crashed = not alive
     call = None
     if may_have_been_admitted(job):
         call = jobs.Call(job.claimed_at or timezone.now(), "unknown", error="The answer was lost")
@@ -47,8 +52,14 @@ def may_have_been_admitted(job: Job) -> bool:
     return since is None or timezone.now() - claimed > MEMORY or claimed < since + CLOCK_SKEW
 
 
-def _outlived(job: Job) -> bool:
-    """Whether the process that held the job was still alive after the lease: then it did not crash."""
-    return Process.objects.filter(
-        name=job.worker, seen_at__gte=job.lease_until, started_at__lte=job.claimed_at
-    ).exists()
+def _outlived(job: Job) -> bool | None:
+    """Whether the process that held the job was still alive after the lease: then it did not crash. None while that
+    cannot be told: it signs every two seconds only, and a lease may have ended just now."""
+    rows = Process.objects.filter(name=job.worker, started_at__lte=job.claimed_at)
+    # By the database's clock, which wrote all three.
+    row = rows.annotate(silent=Q(seen_at__lt=Now() - timedelta(seconds=liveness.SILENCE))).first()
+    if row is None:
+        return False  # signed off, or another one by that name since
+    if job.lease_until and row.seen_at >= job.lease_until:
+        return True
+    return False if row.silent else None

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from campaigns import jobs
-from campaigns.models import Job, Lead, VendorCall
+from campaigns.models import Job, Lead, Process, VendorCall
 from circuitbreakers import gate, switch
 from tests.builders import ago, make_campaign, make_job, make_process
 from tests.circuitbreakers.builders import at_once, in_flight
@@ -75,9 +75,20 @@ def test_a_worker_that_is_alive_lost_its_answer_but_did_not_crash(long_memory: N
 
 def test_a_process_that_was_silent_since_before_the_leases_end_has_died(long_memory: None) -> None:
     held = admitted(worker="host:7")
-    make_process(name="host:7", seen_at=ago(6))
+    make_process(name="host:7", seen_at=ago(11))
     reclaim()
     assert after(held) == ("PENDING", 1, 0, ["unknown"])
+
+
+def test_a_process_that_has_not_signed_since_the_leases_end_yet_is_waited_for(long_memory: None) -> None:
+    held = admitted(worker="host:7")
+    make_process(name="host:7", seen_at=ago(6))
+    assert reclaim() == 0
+    assert after(held) == ("PROCESSING", 0, 0, [])
+    assert in_flight(SERVICE) == 1
+    Process.objects.update(seen_at=ago(1))  # its next sign
+    assert reclaim() == 1
+    assert after(held) == ("PENDING", 0, 0, ["unknown"])
 
 
 def test_a_later_process_of_the_same_name_is_another_one(long_memory: None) -> None:
