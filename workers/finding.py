@@ -26,14 +26,31 @@ def found(job: Job, page: PeoplePage) -> Done:
     """Reveal jobs for the people of this page, and the next page while there are people and room."""
     campaign = job.campaign
     room = campaign.max_leads - (job.part - 1) * pipeline.FIND_AT_ONCE
-    people = [person.id for person in page.people[:room]]
-    new = [
-        Job(campaign=campaign, kind="reveal", part=part, payload={"people": ids})
-        for part, ids in pipeline.reveals(job.part, people)
-    ]
-    if page.people and job.part < pipeline.pages(campaign.max_leads, page.total):
-        new.append(Job(campaign=campaign, kind="find", part=job.part + 1))
-    return Done(effects=lambda: jobs.add(new))
+
+    def effects() -> None:
+        people = unknown(campaign, [person.id for person in page.people[:room]])
+        new = [
+            Job(campaign=campaign, kind="reveal", part=part, payload={"people": ids})
+            for part, ids in pipeline.reveals(job.part, people)
+        ]
+        if page.people and job.part < pipeline.pages(campaign.max_leads, page.total):
+            new.append(Job(campaign=campaign, kind="find", part=job.part + 1))
+        jobs.add(new)
+
+    return Done(effects=effects)
+
+
+def unknown(campaign: Campaign, ids: list[str]) -> list[str]:
+    """Those, each once, that are no lead of the campaign yet and in none of its reveal jobs: the vendor's pages shift
+    between two requests, and whoever is revealed twice is paid twice."""
+    known = set(
+        Lead.objects.filter(campaign=campaign, apollo_id__in=ids).order_by().values_list("apollo_id", flat=True)
+    )
+    # At most 5,000 jobs, by job_once_per_part.
+    reveals = Job.objects.filter(campaign=campaign, lead=None, kind="reveal", payload__people__has_any_keys=ids)
+    for payload in reveals.order_by().values_list("payload", flat=True) if ids else ():
+        known.update(payload["people"])
+    return [person for person in dict.fromkeys(ids) if person not in known]
 
 
 def reveal(job: Job) -> Ready:

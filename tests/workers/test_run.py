@@ -20,12 +20,13 @@ from circuitbreakers import breaker, gate, pauses, policy, switch
 from circuitbreakers.rates import parse
 from circuitbreakers.services import SERVICES
 from integrations import deadline, millionverifier
+from integrations.results import FoundPerson, PeoplePage, Usage
 from integrations.sandbox import Sandbox, people
 from integrations.sandbox.workspace import STANDING_CAMPAIGNS, campaign_id
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead
 from tests.circuitbreakers.builders import ANN, at_once, stored, trip, trip_and_die
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers
-from workers import writing
+from workers import finding, writing
 from workers.preparing import PREPARE
 from workers.run import run
 
@@ -74,6 +75,36 @@ def test_find_asks_for_the_next_page_while_there_is_room() -> None:
     assert list(Job.objects.filter(kind="find").order_by("part").values_list("part", flat=True)) == [1, 2]
     work(Job.objects.get(kind="find", part=2))
     assert sum(len(reveal.payload["people"]) for reveal in Job.objects.filter(kind="reveal")) == 150
+
+
+def test_nobody_is_revealed_twice_although_pages_shift() -> None:
+    campaign = make_campaign(search=SEARCH, max_leads=200)
+    make_lead(campaign, apollo_id="a lead")
+    make_lead(apollo_id="a lead of another")
+    make_job(campaign, kind="reveal", part=100, payload={"people": ["asked for", "somebody"]})
+    make_job(kind="reveal", part=100, payload={"people": ["asked for elsewhere"]})
+    ids = ["a lead", "new", "asked for", "a lead of another", "new", "asked for elsewhere"]
+    page = PeoplePage(
+        total=200,
+        people=[FoundPerson(name, "", "", "", "", True) for name in ids],
+        usage=Usage(),
+        request_id="",
+        http_status=200,
+        limits=None,
+    )
+    job = make_job(campaign, kind="find", part=2)
+    held = jobs.claim(job.pk, job.service, "host:1")
+    assert held is not None
+    jobs.complete(held, finding.found(held, page), None)
+    new = Job.objects.get(campaign=campaign, kind="reveal", part=200)
+    assert new.payload == {"people": ["new", "a lead of another", "asked for elsewhere"]}
+
+
+def test_a_page_of_nobody_new_makes_no_reveal_job() -> None:
+    campaign = make_campaign(search=SEARCH)
+    for ids in ([], ["a lead"]):
+        make_lead(campaign, apollo_id="".join(ids) or "a lead of its own")
+        assert finding.unknown(campaign, ids) == []
 
 
 def test_reveal_makes_a_lead_of_each_person_with_an_end_for_those_without_an_address(sandbox: Sandbox) -> None:
@@ -602,7 +633,7 @@ def redis_commands(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "statements"), [("verify", 16), ("research", 9), ("write", 9), ("push", 9), ("find", 8)]
+    ("kind", "statements"), [("verify", 16), ("research", 9), ("write", 9), ("push", 9), ("find", 10)]
 )
 def test_a_job_takes_few_statements_and_two_trips_to_redis(
     kind: str, statements: int, redis_commands: list[Any], sandbox: Sandbox
