@@ -4,7 +4,7 @@ import logging
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from campaigns.models import Campaign, Job, Lead
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
@@ -52,11 +52,11 @@ def _feed_campaigns() -> int:
     searches = running.filter(search__isnull=False).exclude(Exists(jobs.filter(kind="find")))
     targets = running.filter(instantly_campaign_id="").exclude(Exists(jobs.filter(kind="prepare")))
     new = [
-        Job(campaign_id=pk, kind="find", service=SERVICE_OF["find"], part=1)
+        Job(campaign_id=pk, kind="find", service=SERVICE_OF["find"], part=1, run_at=Now())
         for pk in searches.values_list("pk", flat=True)
     ]
     new += [
-        Job(campaign_id=pk, kind="prepare", service=SERVICE_OF["prepare"])
+        Job(campaign_id=pk, kind="prepare", service=SERVICE_OF["prepare"], run_at=Now())
         for pk in targets.values_list("pk", flat=True)
     ]
     if not new:
@@ -86,10 +86,10 @@ def put_back(lead: Lead) -> int:
     logger.warning("Lead %s had no job: %s put back", lead.pk, kind, extra={"lead": lead.pk})
     Lead.objects.filter(pk=lead.pk).update(stage=kind)
     _, created = Job.objects.get_or_create(
-        lead=lead, kind=kind, defaults={"campaign_id": lead.campaign_id, "service": SERVICE_OF[kind]}
+        lead=lead, kind=kind, defaults={"campaign_id": lead.campaign_id, "service": SERVICE_OF[kind], "run_at": Now()}
     )
     if created:
         return 1
     return Job.objects.filter(lead=lead, kind=kind, status__in=[Job.Status.FAILED, Job.Status.CANCELLED]).update(
-        status=Job.Status.PENDING, completed_at=None, error=None, run_at=timezone.now()
+        status=Job.Status.PENDING, completed_at=None, error=None, run_at=Now()
     )

@@ -1,5 +1,6 @@
 """Retry and cancel of single jobs. Conditional UPDATEs: a job that a worker has claimed meanwhile is left alone."""
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns.lifecycle import MoveRefused
@@ -26,7 +27,7 @@ def retry(pk: int, *, actor: events.Actor, reason: str = "") -> None:
             raise MoveRefused(f"Job {pk}: its lead has ended otherwise meanwhile.")
         changed = Job.objects.filter(pk=pk, status=Job.Status.FAILED).update(
             status=Job.Status.PENDING, completed_at=None, attempts=0, crashes=0, error=None, failure_type="",
-            sent_at=None, run_at=timezone.now(),
+            sent_at=None, run_at=Now(),
         )  # fmt: skip
         if not changed:
             raise MoveRefused(f"Job {pk} is {job.status}: only a failed one can be retried.")

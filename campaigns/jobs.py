@@ -40,9 +40,9 @@ BOOK = """
 INSERT INTO vendor_calls (job_id, fence, campaign_id, service, kind, admitted_at, duration_ms, http_status, outcome,
     error, request_id, credits, tokens_in, tokens_out, cost_usd, worker)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (job_id, fence) DO UPDATE SET duration_ms = excluded.duration_ms, http_status = excluded.http_status,
-    outcome = excluded.outcome, error = left('late: ' || excluded.error, 500), request_id = excluded.request_id,
-    credits = excluded.credits, tokens_in = excluded.tokens_in,
+ON CONFLICT (job_id, fence) DO UPDATE SET admitted_at = excluded.admitted_at, duration_ms = excluded.duration_ms,
+    http_status = excluded.http_status, outcome = excluded.outcome, error = left('late: ' || excluded.error, 500),
+    request_id = excluded.request_id, credits = excluded.credits, tokens_in = excluded.tokens_in,
     tokens_out = excluded.tokens_out, cost_usd = excluded.cost_usd
 WHERE vendor_calls.outcome = 'unknown' AND excluded.outcome <> 'unknown'
 """
@@ -107,11 +107,14 @@ def is_ours(job: Job) -> bool:
     return _ours(job).exists()
 
 
-def hand_back(job: Job, *, until: datetime | None = None) -> bool:
-    """PROCESSING -> PENDING, nothing spent: the gate refused. False when the job is no longer ours."""
+def hand_back(job: Job, *, until: datetime | None = None, wait: float | None = None) -> bool:
+    """PROCESSING -> PENDING, nothing spent: the gate refused `until` an instant, or it must `wait` so many seconds.
+    False when the job is no longer ours."""
     changes: dict[str, Any] = {"status": Job.Status.PENDING, "lease_until": None, "sent_at": None}
     if until:
         changes["run_at"] = until
+    if wait is not None:
+        changes["run_at"] = Now() + timedelta(seconds=wait)
     return bool(_ours(job).update(**changes))
 
 
@@ -188,6 +191,7 @@ def add(jobs: list[Job]) -> int:
 
     for job in jobs:
         job.service = SERVICE_OF[job.kind]
+        job.run_at = Now()  # due at once by the clock that claims go by; a host's may be ahead
     return len(Job.objects.bulk_create(jobs, ignore_conflicts=True))
 
 

@@ -4,12 +4,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
 
 from campaigns import jobs, lifecycle
 from campaigns.models import Job
@@ -42,7 +40,7 @@ def run(pk: int, service: str) -> str:
     try:
         ready = prepare(job)
         if isinstance(ready, calls.NotYet):
-            jobs.hand_back(job, until=timezone.now() + timedelta(seconds=ready.seconds))
+            jobs.hand_back(job, wait=ready.seconds)
             return "not yet"
         if isinstance(ready, jobs.Done):
             jobs.complete(job, ready, None)

@@ -8,12 +8,12 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from campaigns import jobs, pipeline
+from campaigns import feed, job_verbs, jobs, pipeline
 from campaigns.jobs import Call, Done
 from campaigns.models import Job, Lead, VendorCall
 from circuitbreakers.policy import FAILURE_TYPES
 from tests.builders import ago, make_call, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import at_once
+from tests.circuitbreakers.builders import ANN, at_once
 from tests.stores import refusing
 
 pytestmark = pytest.mark.django_db
@@ -373,3 +373,54 @@ def test_the_ledger_has_one_row_per_claim_and_the_database_says_so() -> None:
     make_call(job)
     with pytest.raises(DatabaseError), connection.cursor() as cursor:
         cursor.execute("INSERT INTO vendor_calls SELECT (vendor_calls.*).* FROM vendor_calls")
+
+
+def a_host_that_is_two_minutes_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = timezone.now() + timedelta(seconds=120)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: ahead)
+    monkeypatch.setattr(Job._meta.get_field("run_at"), "_get_default", lambda: ahead)
+
+
+def test_what_follows_is_due_at_once_whatever_the_hosts_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = make_job(kind="research")
+    held = jobs.claim(job.pk, job.service, "host:1")
+    assert held is not None
+    a_host_that_is_two_minutes_ahead(monkeypatch)
+    jobs.complete(held, jobs.Done(lead={"research": "x"}, next_kind="write"), None)
+    assert jobs.claim(Job.objects.get(kind="write").pk, "openai", "host:2") is not None
+
+
+def test_a_retried_job_is_due_at_once_whatever_the_hosts_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = make_campaign()
+    job = make_job(kind="write", status="FAILED", lead=make_lead(campaign, "FAILED", stage="write"))
+    a_host_that_is_two_minutes_ahead(monkeypatch)
+    job_verbs.retry(job.pk, actor=ANN)
+    assert jobs.claim(job.pk, job.service, "host:2") is not None
+
+
+def test_the_first_jobs_of_a_campaign_are_due_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_campaign(search={"person_titles[]": ["CTO"]}, instantly_campaign_id="")
+    a_host_that_is_two_minutes_ahead(monkeypatch)
+    assert feed.feed() == 2
+    for job in Job.objects.all():
+        assert jobs.claim(job.pk, job.service, "host:2") is not None
+
+
+def test_a_job_that_waits_waits_by_the_databases_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = make_job()
+    held = jobs.claim(job.pk, job.service, "host:1")
+    assert held is not None
+    now = timezone.now()
+    a_host_that_is_two_minutes_ahead(monkeypatch)
+    jobs.hand_back(held, wait=2)
+    job.refresh_from_db()
+    assert timedelta(seconds=1) < job.run_at - now < timedelta(seconds=10)
+
+
+def test_the_answer_that_comes_after_all_says_when_the_call_was_admitted() -> None:
+    job = make_job()
+    held = jobs.claim(job.pk, job.service, "host:1")
+    assert held is not None
+    jobs.book(held, jobs.Call(ago(9), "unknown"))
+    jobs.book(held, jobs.Call(admitted := ago(8), "success"))
+    assert VendorCall.objects.get().admitted_at == admitted
