@@ -203,3 +203,16 @@ def test_the_counters_count_leads_by_state_and_stage_and_jobs_by_status() -> Non
         "jobs": {"PENDING": 1},
     }
     assert campaign.progress_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_count_is_taken_after_the_switch_lock() -> None:
+    campaign = make_campaign()
+    make_lead(campaign, "DROPPED")
+    with CaptureQueriesContext(connection) as captured:
+        assert finish.finish_campaigns() == 1
+    under_lock = "\n".join(query["sql"] for query in captured).partition("pg_advisory")[2].partition("COMMIT")[0]
+    assert under_lock
+    assert "GROUP BY" not in under_lock
+    campaign.refresh_from_db()
+    assert campaign.progress["leads"] == {"DROPPED": 1}
