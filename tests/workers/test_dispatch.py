@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from dramatiq.brokers.redis import RedisBroker
 
 from campaigns.models import Campaign, Job
@@ -14,7 +15,7 @@ from circuitbreakers.services import SERVICES
 from tests.builders import ago, make_campaign, make_job
 from tests.circuitbreakers.builders import ANN, at_once, reset, trip_and_die
 from tests.stores import away
-from workers.dispatch import WINDOW, dispatch, window
+from workers.dispatch import DUE, WINDOW, dispatch, window
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 
@@ -92,6 +93,30 @@ def test_five_campaigns_share_the_window_evenly() -> None:
     ]
     assert sum(shares) == WINDOW
     assert max(shares) - min(shares) <= 1
+
+
+def test_a_campaign_with_much_to_do_fills_what_many_with_nothing_leave() -> None:
+    make_jobs(make_campaign(), 300)
+    make_jobs(make_campaign(), 1)
+    for _ in range(30):
+        make_campaign()
+    assert dispatch() == WINDOW
+
+
+def test_no_more_than_twice_its_share_is_read_of_each_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.dispatch.WINDOW", 10)
+    for _ in range(5):
+        make_jobs(make_campaign(), 20)
+    asked: list[tuple[int, int]] = []
+
+    def note(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+        if sql == DUE:
+            asked.append((params["room"], params["each"]))
+        return execute(sql, params, *rest)
+
+    with connection.execute_wrapper(note):
+        assert dispatch() == 10
+    assert asked == [(10, 4), *[(10, 4)] * 4]
 
 
 def test_each_campaigns_oldest_jobs_go_first() -> None:
