@@ -41,6 +41,9 @@ def test_an_operator_sees_a_failure_and_brings_everything_back(
     breaker = page.locator("#perplexity")
     breaker.get_by_role("button", name="Probe Perplexity now").click()
     expect(breaker.locator(".hf-note")).to_be_visible()
+    expect(breaker.locator(".hf-probes li").first).to_contain_text("failed")
+    expect(page.locator("#live-step-2")).to_contain_text("Your turn: Perplexity")
+    expect(page.locator("#live-step-4")).to_contain_text("Waits for step 3")
     expect(page.locator("#live-plan")).to_contain_text("Circuit breakers still open for: perplexity")
     picture(page, "recovery")
 
@@ -57,6 +60,7 @@ def test_an_operator_sees_a_failure_and_brings_everything_back(
     expect(page.locator("#hf-banner")).to_contain_text("Next: resume the queue")
     expect(page.locator("#live-plan .hf-fail")).to_have_count(0, timeout=10_000)
 
+    expect(page.locator("#live-step-4")).to_contain_text("Your turn")
     page.locator("#resume").get_by_label("Reason").fill("all vendors are well")
     page.get_by_role("button", name="Resume queue & all campaigns…").click()
     expect(page.locator(".hf-confirm")).to_contain_text("1 campaign and")
@@ -64,6 +68,8 @@ def test_an_operator_sees_a_failure_and_brings_everything_back(
     page.get_by_role("button", name="Yes, resume queue & all campaigns").click()
     expect(page.locator("#resume .hf-note-success")).to_contain_text("Queue resumed successfully")
     expect(page.locator("#hf-banner")).to_contain_text("Running: 1 campaign", timeout=5_000)
+    expect(page.locator("#live-step-4")).to_contain_text("Nothing waits for a resume")
+    expect(page.locator("#live-progress")).to_contain_text("The last resume", timeout=15_000)
 
     page.goto(f"{house.url}/admin/")
     expect(page.locator(f'[data-campaign="{pk}"]')).to_contain_text("Completed", timeout=60_000)
