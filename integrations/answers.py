@@ -81,7 +81,7 @@ class Answer:
 
 
 def _plain(words: str) -> str:
-    return " ".join(TAG.sub(" ", words[:EXPLAINED]).split())
+    return " ".join(reading.line(TAG.sub(" ", words[:EXPLAINED])).split())
 
 
 def by_status(answer: Answer) -> FailureType | None:

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from integrations import reading
 from integrations.redaction import redact
 from integrations.results import Usage
 
@@ -24,7 +25,8 @@ class FailureType(StrEnum):
 class VendorError(Exception):
     """A call to a vendor failed.
 
-    `message` is safe to log: no key, no token, no full address, at most 300 characters. `http_status` is None when no
+    `message` is safe to log: no key, no token, no full address, no control character, at most 300
+    characters. `http_status` is None when no
     answer came. `retry_after` is the vendor's own wish in seconds, None when it named none. `request_id` is the
     vendor's name for the call, or "". `sent` is False only when not a byte of the request left, so that nothing can
     have been charged. `usage` is what the failed call was billed all the same (a truncated text), where the vendor
@@ -45,10 +47,10 @@ class VendorError(Exception):
     ) -> None:
         self.service = service
         self.failure_type = failure_type
-        self.message = redact(message)[:MESSAGE_LENGTH]
+        self.message = redact(reading.line(message))[:MESSAGE_LENGTH]
         self.http_status = http_status
         self.retry_after = retry_after
-        self.request_id = redact(request_id)[:MESSAGE_LENGTH]
+        self.request_id = redact(reading.line(request_id))[:MESSAGE_LENGTH]
         self.sent = sent
         self.usage = usage
         super().__init__(f"{service}: {failure_type}: {self.message}")

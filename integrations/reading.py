@@ -10,6 +10,7 @@ LARGEST = 2**63 - 1  # what a bigint column holds
 LONGEST_ID = 64  # characters; the five vendors' have 12 to 55
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _no_constant(name: str) -> Any:
@@ -29,6 +30,11 @@ def parse_object(text: bytes | str) -> dict[str, Any] | None:
 def text(value: Any) -> str:
     """A string, or "". NUL and lone surrogates are legal in JSON and refused by PostgreSQL, so they are dropped."""
     return UNSTORABLE.sub("", value) if isinstance(value, str) else ""
+
+
+def line(words: str) -> str:
+    """A vendor's words on one line: every control character, NUL above all, is a space in it."""
+    return CONTROLS.sub(" ", words)
 
 
 def identifier(value: Any, longest: int = LONGEST_ID) -> str:

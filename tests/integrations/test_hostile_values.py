@@ -1,6 +1,7 @@
 """Whatever JSON a vendor sends: a typed result or a VendorError, and no text that a store would refuse."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from integrations import apollo, http, instantly, millionverifier, openai, perplexity, reading
 from integrations.answers import Answer
-from integrations.errors import VendorError
+from integrations.errors import FailureType, VendorError
 from integrations.redaction import redact
 from tests.integrations import bodies
 from tests.integrations.conftest import KEYS
@@ -19,6 +20,7 @@ from tests.integrations.conftest import KEYS
 # What has broken stores and arithmetic before, and what chance alone seldom finds.
 NASTY: list[Any] = ["a\x00b", "a\ud800b", "", "9" * 40, "1e5", "NaN", 2**63, -(2**63), 10**400, 1e308, 0.5, -1, True]
 NASTY += [[], {}, [None], float("nan"), float("inf"), "٣"]
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 scalars = (
     st.sampled_from(NASTY)
     | st.none()
@@ -76,11 +78,41 @@ def test_any_json_at_all_is_a_result_or_a_vendor_error(
         patch.setattr(http, "send", lambda *args, **kwargs: Answer(status, {}, content))
         try:
             result = call()
-        except VendorError:
-            return
-    for text in texts([astuple(part) for part in (result if isinstance(result, list) else [result])]):
+        except VendorError as error:
+            result = None
+            said = f"{error.message}{error.request_id}{error}"
+        else:
+            said = ""
+    assert not CONTROL.search(said)
+    for text in texts([astuple(part) for part in (result if isinstance(result, list) else [result]) if part]):
         assert "\x00" not in text
         text.encode()
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 502])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x00upstream gone", "no JSON object: upstream gone"),
+        (b"<p>upstream\x1b[2J\x00gone</p>", "an HTML page: upstream [2j gone"),
+        (b'{"error": {"message": "upstream\\u0000\\u001b gone"}}', "upstream gone"),
+    ],
+)
+def test_control_characters_in_an_error_body_are_no_part_of_its_explanation(
+    status: int, content: bytes, words: str
+) -> None:
+    assert Answer(status, {}, content).explanation == words
+
+
+def test_an_error_holds_no_control_character_wherever_its_words_come_from() -> None:
+    error = VendorError(
+        service="openai",
+        failure_type=FailureType.SERVER_ERROR,
+        message="a\x00b\ud800c\x85" + "x" * 1000,
+        request_id="req\x00\n" + "1" * 1000,
+    )
+    assert (error.message, error.request_id) == ("a b c " + "x" * 294, "req  " + "1" * 295)
+    assert str(error) == f"openai: server_error: {error.message}"
 
 
 def check_reading(value: Any) -> None:
