@@ -11,6 +11,7 @@ from circuitbreakers.models import Breaker
 from circuitbreakers.policy import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.signals import breaker_opened
+from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +42,11 @@ def finish_announcement(state: switch.BreakerState) -> None:
 
 
 def require_reason(reason: str) -> str:
-    """The reason, stripped; raises Refused when there is none."""
-    if not reason.strip():
+    """The reason, stripped and as a row takes it; raises Refused when there is none."""
+    reason = storable(reason).strip()
+    if not reason:
         raise Refused("A reason is needed: it becomes part of the incident.")
-    return reason.strip()
+    return reason
 
 
 def reset(service: str, *, actor: events.Actor, reason: str = "", force: bool = False) -> bool:
@@ -109,7 +111,7 @@ def hold(service: str, *, actor: events.Actor, reason: str, remind_at: datetime 
     reason = require_reason(reason)
     now = timezone.now()
     free = Breaker.objects.filter(service=validate(service), held_at=None)
-    if not free.update(held_at=now, held_by=actor.name, hold_reason=reason[:500], remind_at=remind_at):
+    if not free.update(held_at=now, held_by=actor.name, hold_reason=reason, remind_at=remind_at):
         return False
     events.record("breaker", service, "held", actor=actor, reason=reason, incident=incidents.current())
     apply_hold(service, reason)

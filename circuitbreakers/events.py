@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuitbreakers.models import Event, Incident
+from circuitbreakers.storable import storable
 
 NAME_LENGTH = 150  # of every column that holds a name, and of Django's user names
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
@@ -48,7 +49,7 @@ def build(
         verb=verb,
         actor=actor.name,
         door=actor.door,
-        reason=reason[:500],
+        reason=storable(reason),
         before=before,
         after=after,
         incident_id=incident.pk if isinstance(incident, Incident) else incident,

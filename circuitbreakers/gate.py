@@ -16,6 +16,7 @@ from circuitbreakers import rates, switch
 from circuitbreakers.breaker import announce
 from circuitbreakers.policy import OUTCOMES, policy_of
 from circuitbreakers.services import validate
+from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def record(
             epoch,
             OUTCOMES[outcome],
             outcome,
-            message[:500],
+            storable(message),
             process_name(),
             policy.failure_threshold,
             policy.reset_timeout_us,

@@ -5,13 +5,20 @@ from django.utils import timezone
 
 from circuitbreakers import events, pauses
 from circuitbreakers.models import Event, Incident, QueuePause
+from circuitbreakers.storable import storable
 from circuitbreakers.switch import BreakerState, Opening
+
+# What the columns of an incident hold.
+REASON = 200
+FAILURE_TYPE = 30
+FAILURES = 2**31 - 1
 
 
 def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> Incident | None:
     """The incident of `opening` and the system pause it joins; None when somebody has written it already.
 
-    Call it under the switch lock, in the transaction that also pauses the campaigns.
+    Call it under the switch lock, in the transaction that also pauses the campaigns. Whatever an opening holds (a
+    vendor's words, an operator's, what somebody typed into Redis), its row is not refused: everything waits for it.
     """
     if Incident.objects.filter(service=opening.service, epoch=opening.epoch).exists():
         return None
@@ -21,15 +28,17 @@ def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> 
         actor=events.BREAKER.name,
         started_at=timezone.now(),
     )
+    failure_type = storable(opening.failure_type, FAILURE_TYPE)
+    failures = min(max(opening.failures, 0), FAILURES)
     # The switch lock makes the check above safe; the unique constraint catches whoever comes without it.
     incident = Incident.objects.create(
         service=opening.service,
         epoch=opening.epoch,
         opened_at=opening.opened_at,
-        reason=opening.reason,
-        failure_type=opening.failure_type,
-        failures=opening.failures,
-        evidence=opening.evidence,
+        reason=storable(opening.reason, REASON),
+        failure_type=failure_type,
+        failures=failures,
+        evidence=_evidence(opening),
         pause=pause,
     )
     events.record(
@@ -39,10 +48,14 @@ def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> 
         actor=actor,
         reason=opening.reason,
         before={"state": "closed"},
-        after={"state": "open", "failures": opening.failures, "failure_type": opening.failure_type},
+        after={"state": "open", "failures": failures, "failure_type": failure_type},
         incident=incident,
     )
     return incident
+
+
+def _evidence(opening: Opening) -> list[dict[str, str]]:
+    return [{storable(name): storable(value) for name, value in row.items()} for row in opening.evidence]
 
 
 def of_opening(state: BreakerState) -> Incident | None:
@@ -59,7 +72,7 @@ def mark_reset(service: str, epoch: int, *, actor: events.Actor, reason: str) ->
     """Note that the opening `epoch`, and any older one of that service, has been reset. Returns how many it marked."""
     marked = Incident.objects.filter(service=service, epoch__lte=epoch, reset_at=None)
     latest = marked.order_by("-id").first()
-    count = marked.update(reset_at=timezone.now(), reset_by=actor.name, reset_reason=reason[:500])
+    count = marked.update(reset_at=timezone.now(), reset_by=actor.name, reset_reason=storable(reason))
     if count:
         events.record(
             "breaker",

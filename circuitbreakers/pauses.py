@@ -10,6 +10,7 @@ from circuitbreakers import events, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import QueuePause
 from circuitbreakers.services import SERVICES, validate
+from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def pause(service: str, *, actor: events.Actor, reason: str) -> bool:
         if standing(key):
             return False
         row = QueuePause.objects.create(
-            key=key, reason=reason[:500] or "No reason given", actor=actor.name, started_at=timezone.now()
+            key=key, reason=storable(reason) or "No reason given", actor=actor.name, started_at=timezone.now()
         )
         write_to_switch(row)
         events.record("queue", service, "paused", actor=actor, reason=reason, after={"pause": key})
@@ -61,7 +62,7 @@ def end(row: QueuePause, *, actor: events.Actor, reason: str, at: datetime | Non
     """Write the end of a pause to PostgreSQL."""
     row.ended_at = at or timezone.now()
     row.ended_by = actor.name
-    row.end_reason = reason[:500]
+    row.end_reason = storable(reason)
     row.save(update_fields=["ended_at", "ended_by", "end_reason"])
 
 

@@ -23,6 +23,7 @@ Answer = TypeVar("Answer")
 
 SCRIPTS = Path(__file__).parent / "scripts"
 EVERYBODY = SERVICES[0]  # for scripts that concern no single service
+LARGEST = 2**63 - 1  # what a bigint column holds
 
 
 class RedisUnavailable(Exception):
@@ -128,6 +129,18 @@ def details(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"cause": text}
 
 
+def evidence_of(rows: list[str]) -> list[dict[str, Any]]:
+    """The last failures, as `circuit_failures` holds them; any other text is taken for the error."""
+    found = []
+    for text in rows:
+        try:
+            row = json.loads(text)
+        except ValueError:
+            row = None
+        found.append(row if isinstance(row, dict) else {"error": text})
+    return found
+
+
 def from_us(microseconds: str | float) -> datetime:
     """Redis's microseconds since 1970 as an instant."""
     seconds, micros = divmod(int(float(microseconds)), 1_000_000)
@@ -169,8 +182,8 @@ class BreakerState:
 
         def whole(name: str) -> int:
             try:
-                return int(float(stored.get(name) or 0))
-            except ValueError:
+                return min(int(float(stored.get(name) or 0)), LARGEST)
+            except (ValueError, OverflowError):
                 return 0
 
         return cls(
@@ -251,7 +264,7 @@ class Opening:
             int(failures),
             reason,
             failure_type,
-            [json.loads(row) for row in evidence],
+            evidence_of(evidence),
         )
 
 
@@ -264,7 +277,7 @@ def read(service: str) -> BreakerState:
 
 def read_opening(state: BreakerState) -> Opening:
     """The opening that `state` is in, for whoever finishes another process's announcement."""
-    evidence = ask(lambda: client().lrange(f"circuit_failures:{state.service}", 0, -1))
+    evidence: Any = ask(lambda: client().lrange(f"circuit_failures:{state.service}", 0, -1))
     return Opening(
         state.service,
         state.opening_epoch,
@@ -272,7 +285,7 @@ def read_opening(state: BreakerState) -> Opening:
         state.failures,
         state.reason,
         state.failure_type,
-        [json.loads(row) for row in evidence],
+        evidence_of(evidence),
     )
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from campaigns import cascade, lifecycle, recovery
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job
-from circuitbreakers import gate, rebuild, switch
+from circuitbreakers import breaker, gate, rebuild, switch
 from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from tests.builders import make_campaign, make_fleet, make_job, make_lead
@@ -44,6 +44,19 @@ def test_any_opening_pauses_all_running_campaigns_and_no_other(service: str) -> 
     for campaign in Campaign.objects.filter(pk__in=running):
         assert campaign.status_message == f"System pause: {service} circuit breaker opened"
         assert campaign.system_paused_at is not None
+
+
+@pytest.mark.parametrize("words", ["\x00upstream gone", "gone " * 1000])
+def test_no_words_of_a_vendor_keep_campaigns_running(words: str) -> None:
+    campaign = make_campaign()
+    gate.record_failure("apollo", words, "auth")
+    assert statuses() == {campaign.pk: "PAUSED"}
+
+
+def test_no_reason_of_a_hold_keeps_campaigns_running() -> None:
+    campaign = make_campaign()
+    breaker.hold("apollo", actor=ANN, reason="r" * 500)
+    assert statuses() == {campaign.pk: "PAUSED"}
 
 
 def test_the_log_tells_the_opening_in_the_contracts_words(caplog: pytest.LogCaptureFixture) -> None:
