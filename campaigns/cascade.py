@@ -23,18 +23,20 @@ logger = logging.getLogger(__name__)
 LOCK_TIMEOUT = "500ms"
 
 
-def handle_circuit_breaker_opened(opening: Opening, **kwargs: Any) -> None:
+def handle_circuit_breaker_opened(opening: Opening, **kwargs: Any) -> bool:
     """Receiver of `breaker_opened`: ANY opening pauses ALL running campaigns, no threshold, no dependency check.
 
-    Does nothing when the incident exists: somebody finished this already, and an operator may have resumed since.
+    False, and nothing done, when the incident exists: somebody finished this already, and an operator may have resumed
+    since.
     """
     with switch_lock():
         incident = incidents.open_incident(opening)
         if incident is None:
-            return
+            return False
         paused = pause_running(opening.service, incident)
         Incident.objects.filter(pk=incident.pk).update(campaigns_paused=len(paused))
         wake_supervisor()
+    return True
 
 
 def pause_running(service: str, incident: Incident | None) -> list[int]:

@@ -25,20 +25,40 @@ class Refused(Exception):
 
 def announce(opening: switch.Opening) -> None:
     """Tell this process's listeners of an opening that it caused. What they leave, the supervisor finishes."""
-    ids = {"service": opening.service, "epoch": opening.epoch, "failure_type": opening.failure_type}
-    logger.warning(
-        "Circuit breaker opened for service %s after %d failures", opening.service, opening.failures, extra=ids
-    )
-    logger.warning("Pausing queues for service %s due to circuit breaker", opening.service, extra=ids)
-    for _, result in breaker_opened.send_robust(sender=None, opening=opening):
-        if isinstance(result, Exception):
-            logger.error("A listener failed on the opening of %s: %r", opening.service, result, extra=ids)
+    _log(opening)
+    _tell(opening)
 
 
 def finish_announcement(state: switch.BreakerState) -> None:
     """Write the incident of an opening whose own process did not; the supervisor's and reset's fallback."""
-    if incidents.of_opening(state) is None:
-        breaker_opened.send_robust(sender=None, opening=switch.read_opening(state))
+    if incidents.of_opening(state) is not None:
+        return
+    opening = switch.read_opening(state)
+    # Several may try to finish it, again and again while PostgreSQL refuses: the one that has done it says so.
+    if _tell(opening):
+        _log(opening)
+
+
+def _log(opening: switch.Opening) -> None:
+    ids = _ids(opening)
+    logger.warning(
+        "Circuit breaker opened for service %s after %d failures", opening.service, opening.failures, extra=ids
+    )
+    logger.warning("Pausing queues for service %s due to circuit breaker", opening.service, extra=ids)
+
+
+def _tell(opening: switch.Opening) -> bool:
+    """Whether a listener says that it wrote the opening down. One that raises is logged, and breaks nothing."""
+    written = False
+    for _, result in breaker_opened.send_robust(sender=None, opening=opening):
+        if isinstance(result, Exception):
+            logger.error("A listener failed on the opening of %s: %r", opening.service, result, extra=_ids(opening))
+        written = written or result is True
+    return written
+
+
+def _ids(opening: switch.Opening) -> dict[str, object]:
+    return {"service": opening.service, "epoch": opening.epoch, "failure_type": opening.failure_type}
 
 
 def require_reason(reason: str) -> str:

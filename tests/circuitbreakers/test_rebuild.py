@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from circuitbreakers import breaker, gate, pauses, rebuild, switch
+from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
 from tests.circuitbreakers.builders import (
@@ -226,6 +226,28 @@ def test_D2_an_opening_whose_process_died_is_announced_by_the_comparison(monkeyp
     assert (incident.epoch, incident.failure_type, incident.failures) == (epoch, "auth", 1)
     assert incident.evidence[0]["error"] == "HTTP 503"
     assert "Finishing the announcement of apollo" in caplog.messages
+
+
+def test_whoever_finishes_an_announcement_says_so_once_in_the_contracts_words(monkeypatch, caplog):
+    trip_and_die(monkeypatch)
+    caplog.clear()
+    compare_until_quiet()
+    words = [
+        "Circuit breaker opened for service apollo after 1 failures",
+        "Pausing queues for service apollo due to circuit breaker",
+    ]
+    assert [line for line in caplog.messages if "circuit breaker" in line.lower()] == words
+
+
+def test_a_listener_that_fails_on_an_unfinished_opening_is_logged_and_asked_again(monkeypatch, caplog):
+    trip_and_die(monkeypatch)
+    with monkeypatch.context() as failing:
+        failing.setattr(incidents, "open_incident", lambda opening: 1 / 0)
+        rebuild.compare()
+    assert "A listener failed on the opening of apollo: ZeroDivisionError('division by zero')" in caplog.messages
+    assert "Pausing queues for service apollo due to circuit breaker" not in caplog.messages
+    compare_until_quiet()
+    assert len(incidents_of()) == 1
 
 
 @pytest.mark.django_db(transaction=True)
