@@ -14,6 +14,7 @@ from circuitbreakers.services import SERVICES
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 DEFAULT = Policy()
+PAUSE_KEYS = ["system", "operator:all", *(f"operator:{name}" for name in SERVICES)]
 
 
 def at_least(minimum: int) -> list[MinValueValidator]:
@@ -99,10 +100,7 @@ class QueuePause(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint("key", condition=Q(ended_at=None), name="queue_pause_stands_once"),
-            models.CheckConstraint(
-                condition=Q(key__in=["system", "operator:all", *(f"operator:{name}" for name in SERVICES)]),
-                name="queue_pause_key_known",
-            ),
+            models.CheckConstraint(condition=Q(key__in=PAUSE_KEYS), name="queue_pause_key_known"),
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")), name="queue_pause_ends_after"
             ),

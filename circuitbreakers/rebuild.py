@@ -2,17 +2,45 @@
 
 import json
 import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from circuitbreakers import events, incidents, pauses, switch
 from circuitbreakers.breaker import apply_hold, finish_announcement
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Breaker, Incident, QueuePause
+from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
 from circuitbreakers.policy import policy_of
 from circuitbreakers.services import SERVICES
+from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
+
+# Keys of `queue_pauses` that are none of ours and have been logged.
+_strange: set[str] = set()
+
+
+class Comparison:
+    """One comparison in pieces: what cannot be compared is logged and does not keep the rest from being mended."""
+
+    def __init__(self) -> None:
+        self.found = 0
+        self.failed: list[str] = []
+
+    def mend(self, what: str, piece: Callable[[], int]) -> None:
+        """Run one piece in a savepoint of its own and count what it mended."""
+        try:
+            with transaction.atomic():
+                self.found += piece()
+        except (switch.RedisUnavailable, OperationalError, InterfaceError):
+            # A store is away, which is not about this piece: the next round begins anew.
+            raise
+        except Exception:
+            logger.exception("Cannot compare %s with PostgreSQL", what)
+            self.failed.append(what)
 
 
 def compare() -> int:
@@ -20,24 +48,42 @@ def compare() -> int:
 
     Raises RedisUnavailable.
     """
-    found = _finish_openings()
+    comparison = Comparison()
+    for state in switch.read_all().breakers.values():
+        comparison.mend(f"the opening of {state.service}", partial(_finish_opening, state))
     with switch_lock():
         snapshot = switch.read_all()
         open_incidents = incidents.unreset()
         breakers = {row.service: row for row in Breaker.objects.all()}
         for service in SERVICES:
             state, incident = snapshot.breakers[service], open_incidents.get(service)
-            if marked := _finish_reset(state, incident):
-                found, incident = found + marked, None
-            found += _rebuild(state, incident, breakers.get(service))
-        found += _match_holds(snapshot, breakers)
-        found += _match_pauses(snapshot)
-        if _status_is_wrong(switch.read_all()):
-            pauses.activate("")
-            found += 1
-        if not snapshot.sealed and switch.run("seal", switch.EVERYBODY, [snapshot.run_id])[0] == "sealed":
-            logger.warning("Redis started anew: compared with PostgreSQL and sealed", extra={"run_id": snapshot.run_id})
-    return found
+            comparison.mend(f"the breaker of {service}", partial(_mend_breaker, state, incident, breakers.get(service)))
+        for service, row in breakers.items():
+            comparison.mend(f"the hold of {service}", partial(_match_hold, snapshot.breakers[service], row))
+        _match_pauses(snapshot, comparison)
+        comparison.mend("the queue status", _mend_status)
+        if not snapshot.sealed:
+            _seal(snapshot.run_id, comparison.failed)
+    return comparison.found
+
+
+def _seal(run_id: str, failed: list[str]) -> None:
+    """Open the gate of a server that started anew.
+
+    Pause wins: anything that could not be compared may be an opening, a hold or a pause that this server has lost, and
+    keeps the gate shut. A strange key of `queue_pauses` does not: no script reads it, so it pauses nothing anywhere.
+    """
+    if failed:
+        logger.error("Redis started anew and is not sealed: cannot compare %s", ", ".join(failed))
+    elif switch.run("seal", switch.EVERYBODY, [run_id])[0] == "sealed":
+        logger.warning("Redis started anew: compared with PostgreSQL and sealed", extra={"run_id": run_id})
+
+
+def _mend_status() -> int:
+    if not _status_is_wrong(switch.read_all()):
+        return 0
+    pauses.activate("")
+    return 1
 
 
 def _status_is_wrong(snapshot: switch.Snapshot) -> bool:
@@ -51,15 +97,19 @@ def _status_is_wrong(snapshot: switch.Snapshot) -> bool:
     return False
 
 
-def _finish_openings() -> int:
-    """Announce openings without an incident: their process died, froze, or could not reach PostgreSQL."""
-    found = 0
-    for state in switch.read_all().breakers.values():
-        if state.state in ("open", "half_open") and incidents.of_opening(state) is None:
-            logger.warning("Finishing the announcement of %s", state.service, extra={"service": state.service})
-            finish_announcement(state)
-            found += 1
-    return found
+def _finish_opening(state: switch.BreakerState) -> int:
+    """Announce an opening without an incident: its process died, froze, or could not reach PostgreSQL."""
+    if state.state not in ("open", "half_open") or incidents.of_opening(state):
+        return 0
+    logger.warning("Finishing the announcement of %s", state.service, extra={"service": state.service})
+    finish_announcement(state)
+    return 1
+
+
+def _mend_breaker(state: switch.BreakerState, incident: Incident | None, row: Breaker | None) -> int:
+    if marked := _finish_reset(state, incident):
+        incident = None
+    return marked + _rebuild(state, incident, row)
 
 
 def _finish_reset(state: switch.BreakerState, incident: Incident | None) -> int:
@@ -104,44 +154,52 @@ def _rebuild(state: switch.BreakerState, incident: Incident | None, row: Breaker
     return 1
 
 
-def _match_holds(snapshot: switch.Snapshot, breakers: dict[str, Breaker]) -> int:
+def _match_hold(state: switch.BreakerState, row: Breaker) -> int:
     """A hold in one store and not in the other stands in both."""
-    found = 0
-    for service, row in breakers.items():
-        if row.held_at and not switch.read(service).held:
-            apply_hold(service, row.hold_reason)
-            found += 1
-        elif snapshot.breakers[service].held and not row.held_at:
-            reason = snapshot.breakers[service].hold_reason or "Found in the switch"
-            Breaker.objects.filter(pk=row.pk).update(
-                held_at=timezone.now(), held_by=events.SUPERVISOR.name, hold_reason=reason[:500]
-            )
-            events.record("breaker", service, "held", actor=events.SUPERVISOR, reason="Found in the switch only")
-            found += 1
-    return found
+    if row.held_at and not switch.read(row.service).held:
+        apply_hold(row.service, row.hold_reason)
+        return 1
+    if state.held and not row.held_at:
+        reason = storable(state.hold_reason) or "Found in the switch"
+        Breaker.objects.filter(pk=row.pk).update(
+            held_at=timezone.now(), held_by=events.SUPERVISOR.name, hold_reason=reason
+        )
+        events.record("breaker", row.service, "held", actor=events.SUPERVISOR, reason="Found in the switch only")
+        return 1
+    return 0
 
 
-def _match_pauses(snapshot: switch.Snapshot) -> int:
+def _match_pauses(snapshot: switch.Snapshot, comparison: Comparison) -> None:
     """A pause in one store and not in the other stands in both."""
-    found = 0
-    opening = any(
-        state.state in ("open", "half_open") and incidents.of_opening(state) is None
-        for state in snapshot.breakers.values()
-    )
     rows = {row.key: row for row in pauses.all_standing()}
     for key, row in rows.items():
         if key not in snapshot.pauses:
-            pauses.write_to_switch(row)
-            found += 1
+            comparison.mend(f"the pause {key}", partial(_write_pause, row))
     for key, value in snapshot.pauses.items():
-        # The system pause of an opening that has only just happened comes with its incident.
-        if key not in rows and not (opening and key == QueuePause.SYSTEM):
-            QueuePause.objects.create(
-                key=key,
-                reason=str(value.get("cause") or "Found in the switch"),
-                actor=str(value.get("actor") or events.SUPERVISOR.name),
-            )
-            events.record("queue", key, "paused", actor=events.SUPERVISOR, reason="Found in the switch only",
-                          after={"pause": json.dumps(value)})  # fmt: skip
-            found += 1
-    return found
+        if key in PAUSE_KEYS and key not in rows:
+            comparison.mend(f"the pause {key}", partial(_keep_pause, key, value, snapshot))
+        elif key not in PAUSE_KEYS and key not in _strange:
+            _strange.add(key)
+            logger.warning("queue_pauses in Redis has a key that pauses nothing: %r", key)
+
+
+def _write_pause(row: QueuePause) -> int:
+    pauses.write_to_switch(row)
+    return 1
+
+
+def _keep_pause(key: str, value: dict[str, Any], snapshot: switch.Snapshot) -> int:
+    """Write down a pause that only the switch knows."""
+    if key == QueuePause.SYSTEM and any(
+        state.state in ("open", "half_open") and incidents.of_opening(state) is None
+        for state in snapshot.breakers.values()
+    ):
+        return 0  # that of an opening which has only just happened comes with its incident
+    QueuePause.objects.create(
+        key=key,
+        reason=storable(value.get("cause") or "") or "Found in the switch",
+        actor=events.Actor(str(value.get("actor") or events.SUPERVISOR.name), "supervisor").name,
+    )
+    events.record("queue", key, "paused", actor=events.SUPERVISOR, reason="Found in the switch only",
+                  after={"pause": json.dumps(value)})  # fmt: skip
+    return 1

@@ -1,8 +1,11 @@
 """D2: a lost or rolled-back switch is made again from PostgreSQL; pause wins, and nothing is ever read as closed."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.db import DataError, OperationalError
 
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Event, Incident
@@ -300,6 +303,93 @@ def test_only_the_server_that_was_compared_is_sealed():
     assert refusal().reason == "lost"
     assert switch.run("seal", "apollo", [switch.read_all().run_id]) == ["sealed"]
     assert is_admitted()
+
+
+# --- one value that cannot be compared --------------------------------------------------------------------------------
+
+
+def failing_for(service: str) -> Callable[..., int]:
+    """A rebuilding that raises for that service alone."""
+    rebuilt = rebuild._rebuild
+
+    def rebuild_or_fail(state: switch.BreakerState, *rest: Any) -> int:
+        if state.service == service:
+            raise DataError("a value that no row takes")
+        return rebuilt(state, *rest)
+
+    return rebuild_or_fail
+
+
+def test_a_strange_key_of_a_pause_is_logged_once_and_stops_nothing(caplog, monkeypatch):
+    monkeypatch.setattr(rebuild, "_strange", set())
+    redis_cli().hset("queue_pauses", mapping={"maintenance": "typed by hand", "operator:all": "typed too"})
+    redis_cli().delete("switch_seal", "circuit_breaker:openai")
+    compare_until_quiet()
+    assert caplog.messages.count("queue_pauses in Redis has a key that pauses nothing: 'maintenance'") == 1
+    assert [row.key for row in pauses.all_standing()] == ["operator:all"]
+    assert switch.read("openai").state == "closed"
+    assert switch.read_all().sealed
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason", "actor"),
+    [
+        ("c\x00" * 600, "c" * 500, "supervisor"),
+        (json.dumps({"cause": "c" * 600, "actor": "a" * 200}), "c" * 500, "a" * 150),
+        (json.dumps({"cause": ["\x00"], "actor": 7}), "['\\x00']", "7"),
+        (json.dumps({"cause": "\x00", "actor": None}), "Found in the switch", "supervisor"),
+    ],
+)
+def test_a_pause_of_any_text_stands_in_both_stores(typed, reason, actor):
+    redis_cli().hset("queue_pauses", "operator:openai", typed)
+    redis_cli().delete("switch_seal")
+    compare_until_quiet()
+    (row,) = pauses.all_standing()
+    assert (row.key, row.reason, row.actor) == ("operator:openai", reason, actor)
+    assert switch.read_all().sealed
+
+
+def test_one_breaker_that_cannot_be_compared_does_not_keep_the_others_from_being_mended(monkeypatch, caplog):
+    trip("openai")
+    pauses.pause("instantly", actor=ANN, reason="the bill")
+    redis_cli().flushdb()
+    with monkeypatch.context() as failing:
+        failing.setattr(rebuild, "_rebuild", failing_for("apollo"))
+        rebuild.compare()
+    assert [switch.read(service).state for service in SERVICES] == ["lost", "closed", "closed", "open", "closed"]
+    assert redis_cli().hkeys("queue_pauses") == ["system", "operator:instantly"]
+    assert "Cannot compare the breaker of apollo with PostgreSQL" in caplog.messages
+    compare_until_quiet()
+    assert switch.read("apollo").state == "closed"
+
+
+def test_a_server_of_which_something_could_not_be_compared_is_not_sealed(monkeypatch, caplog):
+    redis_cli().delete("switch_seal")
+    with monkeypatch.context() as failing:
+        failing.setattr(rebuild, "_rebuild", failing_for("apollo"))
+        rebuild.compare()
+    assert not any(is_admitted(service) for service in SERVICES)
+    assert "Redis started anew and is not sealed: cannot compare the breaker of apollo" in caplog.messages
+    rebuild.compare()
+    assert all(is_admitted(service) for service in SERVICES)
+
+
+def test_a_pause_that_cannot_be_written_down_keeps_the_gate_shut_after_a_loss(monkeypatch):
+    redis_cli().hset("queue_pauses", "operator:openai", "typed by hand")
+    redis_cli().delete("switch_seal")
+    with monkeypatch.context() as failing:
+        failing.setattr(rebuild, "_keep_pause", lambda *args: 1 / 0)
+        rebuild.compare()
+    assert refusal("apollo").reason == "lost"
+
+
+def test_a_store_that_is_away_ends_the_comparison(monkeypatch):
+    def away(*args: Any) -> int:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(rebuild, "_rebuild", away)
+    with pytest.raises(OperationalError):
+        rebuild.compare()
 
 
 def test_since_when_redis_remembers_is_told():
