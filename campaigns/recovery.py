@@ -265,7 +265,7 @@ def _reopen_queue(actor: events.Actor, reason: str) -> Incident | None:
         row = pauses.standing(QueuePause.SYSTEM)
         if row:
             # Redis's clock, as in the ledger: no admission can be earlier than this instant.
-            pauses.end(row, actor=actor, reason=reason, at=max(row.started_at, seen.at or row.started_at))
+            pauses.end(row, actor=actor, reason=reason, at=seen.at)
         try:
             pauses.activate(QueuePause.SYSTEM, seen.epochs)
         except pauses.SwitchRefused as error:

@@ -59,8 +59,8 @@ def pause(service: str, *, actor: events.Actor, reason: str) -> bool:
 
 
 def end(row: QueuePause, *, actor: events.Actor, reason: str, at: datetime | None = None) -> None:
-    """Write the end of a pause to PostgreSQL."""
-    row.ended_at = at or timezone.now()
+    """Write the end of a pause to PostgreSQL: at `at`, else now, but never before it began by another host's clock."""
+    row.ended_at = max(row.started_at, at or timezone.now())
     row.ended_by = actor.name
     row.end_reason = storable(reason)
     row.save(update_fields=["ended_at", "ended_by", "end_reason"])

@@ -491,6 +491,14 @@ def test_lifting_an_operators_pause_leaves_the_systems():
     assert redis_cli().hkeys("queue_pauses") == ["system"]
 
 
+def test_a_pause_that_a_host_with_a_fast_clock_began_can_be_lifted_by_any_other():
+    pauses.pause("openai", actor=ANN, reason="the bill")
+    QueuePause.objects.update(started_at=timezone.now() + timedelta(seconds=2))
+    assert pauses.lift("openai", actor=ANN) is True
+    row = QueuePause.objects.get()
+    assert row.ended_at == row.started_at
+
+
 def test_nothing_is_active_while_a_breaker_is_not_closed_even_if_its_pause_was_lost():
     trip()
     redis_cli().delete("queue_pauses")
