@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ Answer = TypeVar("Answer")
 
 SCRIPTS = Path(__file__).parent / "scripts"
 EVERYBODY = SERVICES[0]  # for scripts that concern no single service
+PERMIT_LIFE = 900  # seconds after which record.lua drops a permit that nobody settled: no call takes that long
 LARGEST = 2**63 - 1  # what a bigint column holds
 
 
@@ -220,7 +222,7 @@ class BreakerState:
 
 @dataclass(frozen=True)
 class GateState:
-    """What the gate of one service does just now."""
+    """What the gate of one service does just now. A permit whose answer was lost counts as in flight for 15 minutes."""
 
     service: str
     in_flight: int = 0
@@ -291,6 +293,8 @@ def read_opening(state: BreakerState) -> Opening:
 
 def read_all() -> Snapshot:
     """The whole switch at one instant (one MULTI)."""
+    # Redis's clock is only known with the answer; against a quarter of an hour ours is good enough.
+    oldest = (time.time() - PERMIT_LIFE) * 1_000_000
     pipe = client().pipeline(transaction=True)
     pipe.time()
     pipe.hgetall("queue_status")
@@ -300,7 +304,7 @@ def read_all() -> Snapshot:
     for service in SERVICES:
         pipe.hgetall(f"circuit_breaker:{service}")
         pipe.hmget(f"circuit_gate:{service}", "blocked_until", "throttled_since")
-        pipe.zcard(f"circuit_permits:{service}")
+        pipe.zcount(f"circuit_permits:{service}", oldest, "+inf")
     (seconds, micros), queue, pauses, seal, info, *rest = ask(pipe.execute)
     breakers, gates = {}, {}
     for service, stored, (blocked, throttled), in_flight in zip(

@@ -12,7 +12,8 @@ if call ~= '' then
   if redis.call('ZREM', PERMITS, call) == 0 then return {'duplicate'} end
   redis.call('ZADD', SETTLED, digits(now), call)
   redis.call('ZREMRANGEBYSCORE', SETTLED, '-inf', digits(now - 900000000))
-  -- A call whose end nobody could record is over by now too: no deadline is that long.
+  -- A call whose end nobody could record is over by now too: no deadline is that long
+  -- (PERMIT_LIFE in switch.py).
   redis.call('ZREMRANGEBYSCORE', PERMITS, '-inf', digits(now - 900000000))
 end
 local state = redis.call('HGET', BREAKER, 'state')

@@ -299,6 +299,12 @@ def test_S4_a_misspelt_outcome_does_not_leave_the_permit_open():
     assert in_flight() == 0
 
 
+def test_S4_a_permit_whose_answer_was_lost_is_in_flight_for_a_quarter_of_an_hour_even_without_traffic():
+    now = switch.read_all().now.timestamp()
+    redis_cli().zadd("circuit_permits:apollo", {"1:1": (now - 890) * 1e6, "2:1": (now - 910) * 1e6})
+    assert in_flight() == 1
+
+
 def test_S4_a_call_is_in_flight_then_settled_and_a_stranger_absent():
     permit = admit()
     assert gate.call_state("apollo", permit.call) == "in_flight"
