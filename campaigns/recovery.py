@@ -255,6 +255,8 @@ def _reopen_queue(actor: events.Actor, reason: str) -> Incident | None:
     """Step 1: check everything and make the queue ACTIVE, under the switch lock. Returns the incident that it ends."""
     with switch_lock():
         seen = plan()
+        if any(item.name in ("redis", "broker") and not item.ok for item in seen.prerequisites):
+            raise switch.RedisUnavailable
         if not seen.ready:
             raise ResumeRefused(seen.missing, seen)
         logger.info(
