@@ -15,7 +15,7 @@ from campaigns.models import Campaign, Job, Process
 from campaigns.wake import wake_supervisor
 from circuitbreakers import broker, events, incidents, pauses, switch
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Incident, QueuePause
+from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 
 logger = logging.getLogger(__name__)
@@ -127,6 +127,7 @@ def plan() -> Plan:
         Prerequisite("redis", True, "Redis answers"),
         _broker(),
         Prerequisite("postgresql", True, "PostgreSQL answers"),
+        _stores(snapshot),
         _spread(snapshot),
         *_processes(),
     ]
@@ -157,6 +158,22 @@ def _breakers(snapshot: switch.Snapshot) -> Prerequisite:
         f"Circuit breakers still open for: {', '.join(shut)}",
         "Probe and reset each of them (release it first where it is held).",
     )
+
+
+def _stores(snapshot: switch.Snapshot) -> Prerequisite:
+    """Closed in Redis is not enough: after a failover it may be what an old copy says."""
+    name = "stores_agree"
+    mend = "Wait a few seconds: the supervisor compares the stores. If it does not, look at its log."
+    if not snapshot.sealed:
+        return Prerequisite(name, False, "Redis has started anew and has not been compared with PostgreSQL yet", mend)
+    closed = {service for service, state in snapshot.breakers.items() if state.state == "closed" and not state.held}
+    if opened := [service for service in SERVICES if service in closed & incidents.unreset().keys()]:
+        detail = f"Closed in Redis, but their incidents are not reset: {', '.join(opened)}"
+        return Prerequisite(name, False, detail, mend)
+    held = Breaker.objects.exclude(held_at=None).filter(service__in=closed).values_list("service", flat=True)
+    if held:
+        return Prerequisite(name, False, f"Held, but closed in Redis: {', '.join(held)}", mend)
+    return Prerequisite(name, True, "Redis and PostgreSQL agree on the breakers")
 
 
 def _broker() -> Prerequisite:

@@ -65,7 +65,8 @@ def of_opening(state: BreakerState) -> Incident | None:
 
 def unreset() -> dict[str, Incident]:
     """The latest incident not yet reset, by service."""
-    return {incident.service: incident for incident in Incident.objects.filter(reset_at=None).order_by("id")}
+    rows = Incident.objects.filter(reset_at=None).select_related("pause").order_by("id")
+    return {incident.service: incident for incident in rows}
 
 
 def mark_reset(service: str, epoch: int, *, actor: events.Actor, reason: str) -> int:

@@ -121,14 +121,20 @@ def _finish_reset(state: switch.BreakerState, incident: Incident | None) -> int:
 
 
 def _rebuild(state: switch.BreakerState, incident: Incident | None, row: Breaker | None) -> int:
-    """Create a lost hash, reopen one that was rolled back to before its opening or to before its reset."""
+    """Create a lost hash, reopen one that was rolled back to before its opening or to before its reset.
+
+    `incident` is the one not yet reset.
+    """
     rolled_back = False
-    if state.state not in ("lost", "closed"):
+    # Its pause has ended, so campaigns run again: only a new opening, with a cascade of its own, stops them.
+    if incident and incident.pause.ended_at and state.opening_epoch <= incident.epoch:
+        rolled_back, incident = True, None
+    elif state.state not in ("lost", "closed"):
         past = incidents.of_opening(state)
         # A reset is written to the switch first, so an opening that PostgreSQL has seen reset is an old copy. What the
         # lost writes did is unknown: it becomes a new opening, visible, to be reset again.
         rolled_back = past is not None and past.reset_at is not None
-    if state.state == "closed" and incident is None:
+    if state.state == "closed" and not (incident or rolled_back):
         return 0
     wanted = "open" if incident or rolled_back else "closed"
     answer = switch.run(

@@ -16,7 +16,7 @@ from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Process
 from campaigns.recovery import ResumeRefused, resume
 from circuitbreakers import breaker, gate, pauses, rebuild, switch
-from circuitbreakers.models import Event, Incident, QueuePause
+from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from tests.builders import ago, make_campaign, make_fleet, make_job
 from tests.circuitbreakers.builders import (
@@ -24,8 +24,11 @@ from tests.circuitbreakers.builders import (
     at_once,
     is_admitted,
     let_the_wait_pass,
+    old_copy,
     queue,
+    redis_cli,
     reset,
+    stored,
     trip,
     trip_and_die,
 )
@@ -89,6 +92,13 @@ def one_job_still_pending() -> None:
     Job.objects.filter(pk=Job.objects.order_by("pk").values("pk")[:1]).update(status="PENDING", error=None)
 
 
+def closed_again(service: str) -> dict[str, str]:
+    """What a copy from before says of a breaker that opens now."""
+    before = stored(service)
+    trip(service)
+    return {name: before.get(name, "") for name in redis_cli().hkeys(f"circuit_breaker:{service}")}
+
+
 MISSING: dict[str, tuple[Callable[[], Any], str]] = {
     "an open breaker": (lambda: trip("openai"), "Circuit breakers still open for: openai (open)"),
     "a half-open breaker": (half_opened, "Circuit breakers still open for: apollo (half_open)"),
@@ -100,6 +110,18 @@ MISSING: dict[str, tuple[Callable[[], Any], str]] = {
     "a lost breaker": (
         lambda: switch.client().delete("circuit_breaker:openai"),
         "Circuit breakers still open for: openai (lost)",
+    ),
+    "an opening that an old copy does not know": (
+        lambda: redis_cli().hset("circuit_breaker:openai", mapping=closed_again("openai")),
+        "Closed in Redis, but their incidents are not reset: openai",
+    ),
+    "a hold that has not reached the switch": (
+        lambda: Breaker.objects.filter(service="openai").update(held_at=timezone.now(), hold_reason="audit"),
+        "Held, but closed in Redis: openai",
+    ),
+    "the comparison after a start of Redis": (
+        lambda: switch.client().delete("switch_seal"),
+        "Redis has started anew and has not been compared with PostgreSQL yet",
     ),
     "a campaign that still runs": (one_still_runs, "Some campaigns are still being paused"),
     "a job that is still pending": (one_job_still_pending, "Some jobs of paused campaigns are still being paused"),
@@ -155,6 +177,20 @@ def test_while_redis_is_away_a_resume_says_so_and_the_plan_too(setting: str, tex
     assert everything() == before
 
 
+def test_a_resume_right_after_a_failover_to_an_old_copy_is_refused_until_everything_is_paused_again() -> None:
+    campaign = make_campaign()
+    make_fleet()
+    put_back = old_copy()
+    trip()
+    put_back()
+    with pytest.raises(ResumeRefused, match=r"Redis has started anew and has not been compared with PostgreSQL yet$"):
+        resume(actor=ANN)
+    rebuild.compare()
+    with pytest.raises(ResumeRefused, match="Circuit breakers still open for: apollo"):
+        resume(actor=ANN)
+    assert statuses() == {campaign.pk: "PAUSED"}
+
+
 def test_a_resume_is_refused_while_an_opening_is_not_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     after_a_reset()
     trip_and_die(monkeypatch, "openai")
@@ -182,7 +218,7 @@ def test_the_plan_says_what_a_resume_would_bring_back_and_changes_nothing() -> N
     assert everything() == before
     assert plan.ready
     assert [item.name for item in plan.prerequisites] == [
-        *("circuit_breakers", "redis", "broker", "postgresql", "pause_spread", "workers", "supervisor")
+        *("circuit_breakers", "redis", "broker", "postgresql", "stores_agree", "pause_spread", "workers", "supervisor")
     ]
     assert (plan.campaigns, plan.jobs) == (2, {"apollo": 1, "millionverifier": 2})
     assert (plan.services_still_paused, plan.campaigns_still_paused) == (["openai"], 1)

@@ -10,6 +10,7 @@ from django.db import DataError, OperationalError
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
+from tests.builders import make_campaign
 from tests.circuitbreakers.builders import (
     ANN,
     OTHERS,
@@ -21,6 +22,7 @@ from tests.circuitbreakers.builders import (
     in_flight,
     incidents_of,
     is_admitted,
+    old_copy,
     queue,
     redis_cli,
     refusal,
@@ -30,19 +32,6 @@ from tests.circuitbreakers.builders import (
     trip,
     trip_and_die,
 )
-
-
-def old_copy() -> Callable[[], None]:
-    """Everything in the switch as it is now; call it to put just that back, as a restore from a backup would."""
-    kept = {key: redis_cli().hgetall(key) for key in redis_cli().scan_iter() if redis_cli().type(key) == "hash"}
-
-    def put_back() -> None:
-        redis_cli().flushdb()
-        for key, fields in kept.items():
-            redis_cli().hset(key, mapping=fields)
-        redis_cli().delete("switch_seal")  # another run of the server
-
-    return put_back
 
 
 def test_D2_a_lost_hash_admits_nothing_and_is_never_made_by_a_result():
@@ -174,6 +163,29 @@ def test_D2_a_copy_of_a_reset_breaker_does_not_reset_a_later_opening():
     compare_until_quiet()
     assert switch.read("apollo").opening_epoch == second
     assert incidents_of()[-1].reset_at is None
+
+
+@pytest.mark.parametrize("lose", ["an old copy", "everything"])
+def test_D2_an_opening_that_was_forgotten_and_resumed_over_is_a_new_one_with_its_own_cascade(lose):
+    """What a resume did before anybody had compared the copy, or with a pause that was ended by hand."""
+    put_back = old_copy()
+    first = trip()
+    campaign = make_campaign()
+    put_back() if lose == "an old copy" else redis_cli().flushdb()
+    standing = pauses.standing("system")
+    assert standing
+    pauses.end(standing, actor=ANN, reason="")
+    compare_until_quiet()
+    assert switch.read("apollo").opening_epoch > first
+    assert [incident.reset_at for incident in incidents_of()] == [None, None]
+    assert [row.key for row in pauses.all_standing()] == ["system"]
+    campaign.refresh_from_db()
+    assert campaign.status == "PAUSED"
+    assert queue() == dict.fromkeys(SERVICES, "PAUSED")
+    assert reset()
+    assert all(incident.reset_at for incident in incidents_of())
+    assert resume() == list(SERVICES)
+    assert compare_until_quiet() == 0
 
 
 def test_D2_a_copy_of_the_status_alone_lifts_no_pause():
