@@ -15,6 +15,7 @@ from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
 from circuitbreakers.policy import policy_of
 from circuitbreakers.services import SERVICES
+from circuitbreakers.signals import switch_sealed
 from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -62,21 +63,28 @@ def compare() -> int:
             comparison.mend(f"the hold of {service}", partial(_match_hold, snapshot.breakers[service], row))
         _match_pauses(snapshot, comparison)
         comparison.mend("the queue status", _mend_status)
-        if not snapshot.sealed:
-            _seal(snapshot.run_id, comparison.failed)
+        sealed = not snapshot.sealed and _seal(snapshot.run_id, comparison.failed)
+    if sealed:
+        # After the lock: whoever listens may have many rows to touch.
+        for _, result in switch_sealed.send_robust(sender=None):
+            if isinstance(result, Exception):
+                logger.error("A listener failed on the seal of Redis: %r", result)
     return comparison.found
 
 
-def _seal(run_id: str, failed: list[str]) -> None:
-    """Open the gate of a server that started anew.
+def _seal(run_id: str, failed: list[str]) -> bool:
+    """Open the gate of a server that started anew; whether this call did.
 
     Pause wins: anything that could not be compared may be an opening, a hold or a pause that this server has lost, and
     keeps the gate shut. A strange key of `queue_pauses` does not: no script reads it, so it pauses nothing anywhere.
     """
     if failed:
         logger.error("Redis started anew and is not sealed: cannot compare %s", ", ".join(failed))
-    elif switch.run("seal", switch.EVERYBODY, [run_id])[0] == "sealed":
-        logger.warning("Redis started anew: compared with PostgreSQL and sealed", extra={"run_id": run_id})
+        return False
+    if switch.run("seal", switch.EVERYBODY, [run_id])[0] != "sealed":
+        return False
+    logger.warning("Redis started anew: compared with PostgreSQL and sealed", extra={"run_id": run_id})
+    return True
 
 
 def _mend_status() -> int:

@@ -9,3 +9,6 @@ from django.dispatch import Signal
 # opening: circuitbreakers.switch.Opening. Sent by the process that caused it, and by whoever finds it without an
 # incident. A listener returns True when it wrote it down.
 breaker_opened = Signal()
+
+# No arguments. Redis started anew and its contents agree with PostgreSQL again: what was only in Redis may be lost.
+switch_sealed = Signal()
