@@ -62,7 +62,7 @@ def compare() -> int:
         for service, row in breakers.items():
             comparison.mend(f"the hold of {service}", partial(_match_hold, snapshot.breakers[service], row))
         _match_pauses(snapshot, comparison)
-        comparison.mend("the queue status", _mend_status)
+        comparison.mend("the queue status", partial(_mend_status, all_compared=not comparison.failed))
         sealed = not snapshot.sealed and _seal(snapshot.run_id, comparison.failed)
     if sealed:
         # After the lock: whoever listens may have many rows to touch.
@@ -87,10 +87,17 @@ def _seal(run_id: str, failed: list[str]) -> bool:
     return True
 
 
-def _mend_status() -> int:
-    if not _status_is_wrong(switch.read_all()):
+def _mend_status(*, all_compared: bool) -> int:
+    """Derive the queue status anew where it contradicts the pauses of the switch."""
+    snapshot = switch.read_all()
+    if not _status_is_wrong(snapshot):
         return 0
-    pauses.activate("")
+    if all_compared:
+        pauses.activate("")
+    else:
+        # What failed may be a pause that is missing here: nothing becomes ACTIVE, the known pauses shut their queues.
+        for key in snapshot.pauses.keys() & set(PAUSE_KEYS):
+            switch.run("pause", switch.EVERYBODY, [key, json.dumps(snapshot.pauses[key])])
     return 1
 
 

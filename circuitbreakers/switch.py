@@ -41,6 +41,7 @@ def client() -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_SWITCH_URL,
         decode_responses=True,
+        encoding_errors="replace",  # what somebody typed in another encoding is still read
         socket_connect_timeout=settings.REDIS_TIMEOUT,
         socket_timeout=settings.REDIS_TIMEOUT,
         retry=Retry(NoBackoff(), 0),
@@ -117,16 +118,18 @@ def run(name: str, service: str, args: Sequence[Any] = ()) -> list[Any]:
 def instant(text: str | None) -> datetime | None:
     """An ISO 8601 instant from a hash; None when it is empty or something else."""
     try:
-        return datetime.fromisoformat(text) if text else None
+        at = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
+    # One typed by hand without its offset is UTC: it must compare with the others.
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
 
 
 def details(text: str) -> dict[str, Any]:
     """What a field of `queue_pauses` says; any other text is taken for the cause."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     return value if isinstance(value, dict) else {"cause": text}
 
@@ -137,7 +140,7 @@ def evidence_of(rows: list[str]) -> list[dict[str, Any]]:
     for text in rows:
         try:
             row = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         found.append(row if isinstance(row, dict) else {"error": text})
     return found

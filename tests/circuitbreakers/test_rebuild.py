@@ -411,3 +411,73 @@ def test_since_when_redis_remembers_is_told():
     assert switch.sealed_at() is None
     rebuild.compare()
     assert gate.call_state("apollo", permit_before) == "absent"
+
+
+# --- one bad value ---------------------------------------------------------------------------------------------------
+
+
+def started_anew() -> None:
+    redis_cli().hset("switch_seal", "run_id", "an older server")
+
+
+def a_word_too_many() -> None:
+    redis_cli().hset("queue_pauses", "maintenance", "typed by hand")
+
+
+def an_endless_pause() -> None:
+    redis_cli().hset("queue_pauses", "operator:openai", json.dumps({"cause": "c\x00" * 501, "actor": "a" * 151}))
+
+
+def an_endless_name() -> None:
+    trip()
+    switch.run("reset", "apollo", ["a" * 151, switch.read("apollo").opening_epoch])
+
+
+def an_endless_hold() -> None:
+    redis_cli().hset("circuit_breaker:apollo", mapping={"held": "1", "hold_reason": "\x00" + "r" * 501})
+
+
+def another_encoding() -> None:
+    redis_cli().hset("queue_pauses", "operator:openai", b"\xe4rger")
+
+
+def numbers_that_are_none() -> None:
+    redis_cli().hset("circuit_breaker:apollo", mapping={"failures": "1e999", "open_until": "2026-01-01T00:00:00"})
+
+
+@pytest.mark.parametrize(
+    "bad_value",
+    [
+        a_word_too_many,
+        an_endless_pause,
+        an_endless_name,
+        an_endless_hold,
+        another_encoding,
+        numbers_that_are_none,
+    ],
+)
+def test_no_value_that_somebody_typed_ends_the_comparison(bad_value: Callable[[], None]) -> None:
+    bad_value()
+    redis_cli().delete("circuit_breaker:perplexity")
+    started_anew()
+    compare_until_quiet()
+    assert switch.read_all().sealed
+    assert stored("perplexity")["state"] == "closed"
+    assert switch.read("apollo").at(switch.read_all().now) in ("closed", "open")
+
+
+def test_nothing_becomes_active_while_something_cannot_be_compared(monkeypatch):
+    pauses.pause("openai", actor=ANN, reason="the bill")
+    redis_cli().hset("queue_status", "openai", "ACTIVE")
+    redis_cli().hdel("queue_status", "apollo")
+
+    def refused(*args):
+        raise ValueError("a bad value")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(rebuild, "_match_hold", refused)
+        rebuild.compare()
+        assert "apollo" not in queue()
+        assert queue()["openai"] == "PAUSED"
+    compare_until_quiet()
+    assert (queue()["apollo"], queue()["openai"]) == ("ACTIVE", "PAUSED")
