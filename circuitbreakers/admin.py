@@ -34,7 +34,7 @@ def reset(row: Breaker, order: Order) -> str:
 
 
 def probe(row: Breaker, order: Order) -> str:
-    result = probes.probe(row.service, actor=order.actor)
+    result = probes.probe(row.service, actor=order.actor, reason=order.reason)
     return f"The probe of {service_name(row.service)} {'succeeded' if result.ok else 'failed'}: {result.detail}"
 
 

@@ -112,7 +112,7 @@ def _require_probe(service: str, actor: events.Actor, reason: str, force: bool) 
         require_reason(reason)
         return
     try:
-        result = probes.probe(service, actor=actor, wait=PROBE_WAIT)
+        result = probes.probe(service, actor=actor, reason=reason, wait=PROBE_WAIT)
     except probes.ProbeRunning as error:
         raise Refused(str(error)) from None
     if not result.ok:

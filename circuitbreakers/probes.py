@@ -41,7 +41,7 @@ def register_probe(service: str, probe: Callable[[], ProbeResult]) -> None:
     _probes[validate(service)] = probe
 
 
-def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, wait: float = 0) -> ProbeResult:
+def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, reason: str = "", wait: float = 0) -> ProbeResult:
     """Make the health call now, under the fleet-wide lease, and tell the breaker; an event says what it found.
 
     While another process probes, waits up to `wait` seconds for that probe's result and returns it instead.
@@ -71,11 +71,11 @@ def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, wait: float 
         )
     if outcome[0] == "reopened":
         logger.warning("Probe failed for %s: %s", service, result.detail, extra={"service": service})
-    _record(service, result, outcome[0], actor)
+    _record(service, result, outcome[0], actor, reason)
     return result
 
 
-def _record(service: str, result: ProbeResult, outcome: str, actor: events.Actor) -> None:
+def _record(service: str, result: ProbeResult, outcome: str, actor: events.Actor, why: str) -> None:
     """On the incident that it belongs to, if one is open: a failed probe is no new opening."""
     events.record(
         "breaker",
@@ -83,7 +83,7 @@ def _record(service: str, result: ProbeResult, outcome: str, actor: events.Actor
         PROBED,
         actor=actor,
         reason=f"{'succeeded' if result.ok else 'failed'}: {result.detail}",
-        after={"ok": result.ok, "outcome": outcome},
+        after={"ok": result.ok, "outcome": outcome, **({"why": why} if why else {})},
         incident=incidents.unreset().get(service),
     )
 

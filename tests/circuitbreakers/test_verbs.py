@@ -400,7 +400,7 @@ def test_a_probe_that_ended_while_ours_asked_for_the_lease_is_taken_for_the_one_
 
 def test_every_probe_is_on_record_and_on_its_incident():
     answer_probes(ok=True)
-    probes.probe("apollo", actor=ANN)
+    probes.probe("apollo", actor=ANN, reason="their page says resolved")
     trip()
     answer_probes(ok=False)
     for _ in range(3):
@@ -411,6 +411,7 @@ def test_every_probe_is_on_record_and_on_its_incident():
         (ANN.name, True, None),
         *[("supervisor", False, incident.pk)] * 3,
     ]
+    assert (events[0].after or {})["why"] == "their page says resolved"
     told = [(entry.what, entry.count) for entry in postmortem.timeline(incident) if "probed" in entry.what]
     assert told == [("breaker apollo probed 3 times", 3)]
 

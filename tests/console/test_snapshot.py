@@ -74,7 +74,6 @@ def test_every_number_of_the_dashboard_is_the_stores(viewer: Client) -> None:
     fail("perplexity", "timeout", times=2)
     page = viewer.get("/admin/").content.decode()
     at = as_of(page)
-    assert timedelta(0) <= timezone.now() - at < timedelta(seconds=2)
     for service in SERVICES:
         assert numbers_of(page, service) == numbers_in_the_stores(service, at)
     spent = sum(call.cost_usd for call in VendorCall.objects.filter(admitted_at__date=at.date()))

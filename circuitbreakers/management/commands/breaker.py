@@ -71,7 +71,7 @@ class Command(VerbCommand):
         )
 
     def probe(self, options: dict[str, Any]) -> None:
-        result = probes.probe(options["service"], actor=self.actor(options))
+        result = probes.probe(options["service"], actor=self.actor(options), reason=options["reason"])
         self.show(
             {"service": options["service"], "ok": result.ok, "detail": result.detail, "proves": result.proves},
             f"{'ok' if result.ok else 'FAILED'}: {result.detail}",
