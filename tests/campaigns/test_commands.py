@@ -300,7 +300,7 @@ def test_queue_plan_lists_every_prerequisite_and_how_to_mend_it(manage: Any) -> 
     assert ran.status == 1
     assert "FAIL  Circuit breakers still open for: apollo (open)" in ran.out
     assert "Probe and reset each of them" in ran.out
-    assert ran.out.count("\npass  ") == 6
+    assert ran.out.count("\npass  ") == 7
     reset()
     ran = manage("queue", "plan", "--json")
     assert (ran.status, ran.data["ready"], ran.data["campaigns"], ran.data["jobs"]) == (0, True, 1, 1)
