@@ -13,6 +13,7 @@ from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from tests.api.builders import make_campaign, make_job
 from tests.circuitbreakers.builders import reset, trip
+from tests.stores import away
 
 URL = "/api/v1/queue-management"
 RESUME = f"{URL}/resume-queue"
@@ -120,6 +121,20 @@ def test_a_resume_that_another_opening_interrupts_is_a_conflict(
     assert answer.status_code == 409
     assert answer.json()["status"] == "error"
     assert answer.json()["detail"].startswith("Paused again by openai while resuming: 1 of 3 campaigns")
+    assert Campaign.objects.filter(status="RUNNING").count() == 0
+
+
+@pytest.mark.parametrize("store", ["REDIS_SWITCH_URL", "REDIS_BROKER_URL"])
+def test_while_redis_is_away_a_resume_is_unavailable_and_the_plan_says_why(
+    store: str, operator: APIClient, live_processes: None
+) -> None:
+    a_system_pause()
+    reset()
+    with away(store):
+        answer = operator.post(RESUME)
+        assert answer.status_code == 503
+        assert answer.json()["detail"] == "Error resuming queue: Redis connection failed"
+        assert operator.get(RESUME).json()["data"]["ready"] is False
     assert Campaign.objects.filter(status="RUNNING").count() == 0
 
 
