@@ -12,6 +12,7 @@ from campaigns.models import Campaign, Job
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from config.console import figures
+from config.console.words import service_name
 
 KEY = "console:plan"
 FRESH = 1.0
@@ -72,7 +73,7 @@ class Plan:
     @property
     def unpriced(self) -> list[str]:
         """Services that will be called and whose price nobody knows yet."""
-        return [row.service for row in self.rows if row.calls and row.cost is None]
+        return [service_name(row.service) for row in self.rows if row.calls and row.cost is None]
 
 
 def make() -> Plan:
