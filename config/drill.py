@@ -30,8 +30,9 @@ ENVIRONMENT = {
     for service in ("APOLLO", "MILLIONVERIFIER", "PERPLEXITY", "OPENAI", "INSTANTLY")
     for name, value in (("CONNECT_TIMEOUT", "2"), ("READ_TIMEOUT", "3"), ("DEADLINE", "4"), ("RATE_LIMITS", "80/1"))
 }
-# Longer than any step of the story takes on two cores (seconds).
-PATIENCE = 60
+# Longer than any step of the story takes on two cores that do something else as well (seconds): a killed worker's lease
+# alone is 44.
+PATIENCE = 180
 
 
 class Failed(Exception):
