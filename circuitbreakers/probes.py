@@ -11,6 +11,7 @@ from circuitbreakers import events, incidents, switch
 from circuitbreakers.models import Event
 from circuitbreakers.policy import policy_of
 from circuitbreakers.services import validate
+from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def _record(service: str, result: ProbeResult, outcome: str, actor: events.Actor
         PROBED,
         actor=actor,
         reason=f"{'succeeded' if result.ok else 'failed'}: {result.detail}",
-        after={"ok": result.ok, "outcome": outcome, **({"why": why} if why else {})},
+        after={"ok": result.ok, "outcome": outcome, **({"why": storable(why)} if why else {})},
         incident=incidents.unreset().get(service),
     )
 

@@ -400,7 +400,7 @@ def test_a_probe_that_ended_while_ours_asked_for_the_lease_is_taken_for_the_one_
 
 def test_every_probe_is_on_record_and_on_its_incident():
     answer_probes(ok=True)
-    probes.probe("apollo", actor=ANN, reason="their page says resolved")
+    probes.probe("apollo", actor=ANN, reason="their page\x00 says resolved")
     trip()
     answer_probes(ok=False)
     for _ in range(3):
