@@ -7,6 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from bench.pause import seed
+from campaigns import tallies
 from circuitbreakers import rebuild, switch
 from config.console import plan, shared
 
@@ -16,7 +17,7 @@ RUNS = 5
 SEED_CALLS = """
 INSERT INTO vendor_calls (job_id, campaign_id, service, kind, fence, admitted_at, duration_ms, outcome, error,
     request_id, credits, tokens_in, tokens_out, cost_usd, worker)
-SELECT id, campaign_id, service, kind, 1, now() - (id %% 1440) * interval '1 minute', 200,
+SELECT id, campaign_id, service, kind, 1, now() - (id %% 1440) / 1440.0 * (now() - date_trunc('day', now())), 200,
     CASE WHEN id %% 50 = 0 THEN 'timeout' ELSE 'success' END, '', '', 1, 0, 0, 0.0037, 'bench:1' FROM jobs
 """
 PAGES = {
@@ -52,6 +53,7 @@ def run() -> bool:
         cursor.execute("UPDATE jobs SET status = 'COMPLETED', completed_at = now(), fence = 1 WHERE id %% 10 <> 0", [])
         cursor.execute(SEED_CALLS, [])
         cursor.execute("VACUUM ANALYZE jobs, vendor_calls, leads")
+    tallies.fold()
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(User.objects.create_superuser("bench", password=None))
     kept = True

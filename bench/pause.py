@@ -12,8 +12,8 @@ LIMITS = {100_000: 5.0, 1_000_000: 60.0}
 
 SEED_CAMPAIGNS = """
 INSERT INTO campaigns (name, status, status_message, search_url, max_leads, instantly_campaign_id, research_prompt,
-    mail_prompt, operator_paused_by, operator_pause_reason, progress, created_by, created_at, started_at)
-SELECT 'Bench ' || n, 'RUNNING', '', '', 100, 'x', '', '', '', '', '{}', 'bench', now(), now()
+    mail_prompt, operator_paused_by, operator_pause_reason, created_by, created_at, started_at)
+SELECT 'Bench ' || n, 'RUNNING', '', '', 100, 'x', '', '', '', '', 'bench', now(), now()
 FROM generate_series(1, %s) n
 """
 SEED_LEADS = """

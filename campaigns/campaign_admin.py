@@ -6,16 +6,17 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, finish, import_admin, lifecycle
+from campaigns import apollo_url, import_admin, lifecycle, spend, tallies
 from campaigns.duplicate import duplicate as make_duplicate
 from campaigns.exporting import export_csv
-from campaigns.models import Campaign, VendorCall
+from campaigns.models import Campaign
+from campaigns.tallies import LeadTally
 from circuitbreakers import events
 from circuitbreakers.models import Event
 from config.console.lists import ListAdmin, clip, state, time
@@ -114,6 +115,13 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         fresh = obj is None or obj.status == Status.CREATED
         return bool(fresh and super().has_delete_permission(request, obj))
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        leads = LeadTally.objects.filter(campaign_id=OuterRef("pk")).order_by().values("campaign_id")
+        number = leads.annotate(n=Sum("number")).values("n")
+        pushed = leads.filter(state="PUSHED").annotate(n=Sum("number")).values("n")
+        rows = super().get_queryset(request)
+        return rows.annotate(leads_in_all=Subquery(number), leads_pushed=Subquery(pushed))
+
     def get_urls(self) -> list[URLPattern]:
         export = self.admin_site.admin_view(self.export)
         return [
@@ -131,12 +139,12 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return clip(row.status_message)
 
     @admin.display(description="leads")
-    def leads(self, row: Campaign) -> str:
-        return f"{sum(row.progress.get('leads', {}).values()):,}"
+    def leads(self, row: Any) -> str:
+        return f"{row.leads_in_all or 0:,}"
 
     @admin.display(description="pushed")
-    def pushed(self, row: Campaign) -> str:
-        return f"{row.progress.get('leads', {}).get('PUSHED', 0):,}"
+    def pushed(self, row: Any) -> str:
+        return f"{row.leads_pushed or 0:,}"
 
     @admin.display(description="made by")
     def made_by(self, row: Campaign) -> str:
@@ -147,12 +155,12 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return time(row.created_at)
 
     def extra_of(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
-        spend = VendorCall.objects.filter(campaign=row).order_by().values_list("service")
+        spent = spend.by_service(campaign=row.pk)
         return {
             "extra_template": "console/campaign_page.html",
             "campaign": row,
-            "numbers": finish.count(row),
-            "spend": list(spend.annotate(n=Count("id"), usd=Sum("cost_usd"))),
+            "numbers": tallies.progress([row.pk])[row.pk],
+            "spend": {name: sums for name, sums in spent.items() if sums.calls},
             "history": Event.objects.filter(subject_type="campaign", subject_id=str(row.pk))[:100],
             "export_url": reverse("admin:campaigns_campaign_export", args=[row.pk]),
         }
@@ -180,7 +188,8 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Counts instead of a tree of every lead."""
-        lines = [f"Campaign {row.pk}: {row.name}, with {row.leads.count():,} leads" for row in objs]
+        numbers = tallies.progress(row.pk for row in objs)
+        lines = [f"Campaign {row.pk}: {row.name}, with {sum(numbers[row.pk].leads.values()):,} leads" for row in objs]
         return lines, {"campaigns": len(lines)}, set(), []
 
     def export(self, request: HttpRequest, pk: int) -> HttpResponseBase:

@@ -1,9 +1,8 @@
-"""The end of a campaign, and the counters on the way there. Set-based and safe to repeat."""
+"""The end of a campaign. Set-based and safe to repeat."""
 
 import logging
-from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from campaigns.lifecycle import move
@@ -12,9 +11,6 @@ from circuitbreakers import events
 from circuitbreakers.locks import switch_lock
 
 logger = logging.getLogger(__name__)
-
-# Counters of so many campaigns are refreshed per round, the stalest first.
-REFRESHED = 20
 
 _jobs = Job.objects.filter(campaign=OuterRef("pk"), lead=None)
 _leads = Lead.objects.filter(campaign=OuterRef("pk"))
@@ -36,9 +32,7 @@ def finish_campaigns() -> int:
             Campaign.objects.select_for_update().filter(pk=pk).first()
             campaign = over.filter(pk=pk).first()
             ended = campaign is not None and _finish(campaign)
-        if campaign and ended:
-            refresh(campaign)  # counts rows by the thousand, which a pause need not wait for
-            finished += 1
+        finished += bool(campaign and ended)
     return finished
 
 
@@ -59,30 +53,3 @@ def _finish(campaign: Campaign) -> bool:
         message = "The search found nobody"
     move(campaign, status, message, verb=status.lower(), actor=events.SUPERVISOR, reason=message, finished_at=Now())
     return True
-
-
-def refresh_progress() -> int:
-    """Renew the counters of the campaigns that may have moved, the stalest first; how many."""
-    moving = Campaign.objects.filter(status__in=(Campaign.Status.RUNNING, Campaign.Status.PAUSED))
-    stale = moving.order_by(F("progress_at").asc(nulls_first=True))[:REFRESHED]
-    for campaign in stale:
-        refresh(campaign)
-    return 0  # always something to look at, never something left behind
-
-
-def refresh(campaign: Campaign) -> None:
-    """Count leads by state and stage, and jobs by status."""
-    Campaign.objects.filter(pk=campaign.pk).update(progress=count(campaign), progress_at=Now())
-
-
-def count(campaign: Campaign) -> dict[str, Any]:
-    """`leads` by state, `stages` of OPEN leads, `jobs` by status; only what is not zero."""
-    leads: dict[str, int] = {}
-    stages: dict[str, int] = {}
-    rows = Lead.objects.filter(campaign=campaign).order_by().values_list("state", "stage").annotate(n=Count("pk"))
-    for state, stage, number in rows:
-        leads[state] = leads.get(state, 0) + number
-        if state == Lead.State.OPEN:
-            stages[stage or "waiting"] = number
-    jobs = Job.objects.filter(campaign=campaign).order_by().values_list("status").annotate(n=Count("pk"))
-    return {"leads": leads, "stages": stages, "jobs": dict(jobs)}

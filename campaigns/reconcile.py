@@ -89,6 +89,19 @@ QUERIES = {
         "JOIN queue_pauses p ON p.id = i.pause_id WHERE v.admitted_at < coalesce(p.ended_at, 'infinity') ORDER BY 1",
         "vendor calls were admitted while the system pause stood: {}",
     ),
+    "tallies_wrong": (
+        "SELECT DISTINCT campaign_id FROM ("
+        "SELECT 'jobs', campaign_id, service, status, 1, 0 FROM jobs UNION ALL "
+        "SELECT 'jobs', campaign_id, service, status, -number, 0 FROM job_tallies UNION ALL "
+        "SELECT 'leads', campaign_id, state, stage, 1, 0 FROM leads UNION ALL "
+        "SELECT 'leads', campaign_id, state, stage, -number, 0 FROM lead_tallies UNION ALL "
+        "SELECT 'calls', coalesce(campaign_id, 0), service, (admitted_at AT TIME ZONE 'UTC')::date::text, 1, cost_usd "
+        "FROM vendor_calls UNION ALL "
+        "SELECT 'calls', campaign_id, service, day::text, -number, -cost_usd FROM call_tallies"
+        ") AS both_ways (of, campaign_id, a, b, number, cost) GROUP BY of, campaign_id, a, b "
+        "HAVING sum(number) <> 0 OR sum(cost) <> 0 ORDER BY 1",
+        "campaigns have other jobs, leads or calls than their tallies say (`reconcile --recount` mends those): {}",
+    ),
 }  # fmt: skip
 
 

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connection
-from django.db.models import Count
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from campaigns.align import unaligned_jobs
 from campaigns.lifecycle import move
 from campaigns.models import Campaign, Job, Process
+from campaigns.tallies import JobTally, summed
 from campaigns.wake import wake_supervisor
 from circuitbreakers import broker, events, incidents, pauses, switch
 from circuitbreakers.locks import switch_lock
@@ -221,14 +222,10 @@ def services_still_paused() -> list[str]:
     return [name for name in SERVICES if QueuePause.ALL in keys or f"operator:{name}" in keys]
 
 
-def _jobs_by_service(campaigns: Any) -> dict[str, int]:
-    rows = (
-        Job.objects.filter(status=Job.Status.PAUSED, campaign__in=campaigns)
-        .order_by()
-        .values_list("service")
-        .annotate(n=Count("pk"))
+def _jobs_by_service(campaigns: QuerySet[Campaign]) -> dict[str, int]:
+    counts = summed(
+        JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=campaigns.values("pk")), "service"
     )
-    counts = dict(rows)
     return {name: counts[name] for name in SERVICES if name in counts}
 
 
@@ -299,8 +296,8 @@ def _resume_campaigns(result: Resumed, actor: events.Actor, reason: str, inciden
     eligible = Campaign.objects.filter(status=Status.PAUSED).exclude(system_paused_at=None)
     ids = list(eligible.order_by("pk").values_list("pk", flat=True))
     jobs: dict[int, dict[str, int]] = {}
-    counts = Job.objects.filter(status=Job.Status.PAUSED, campaign__in=ids).order_by()
-    for pk, service, count in counts.values_list("campaign_id", "service").annotate(n=Count("pk")):
+    paused = JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=ids)
+    for (pk, service), count in summed(paused, "campaign_id", "service").items():
         jobs.setdefault(pk, {})[service] = count
     for pk in ids:
         try:
@@ -324,8 +321,8 @@ def _resume_campaigns(result: Resumed, actor: events.Actor, reason: str, inciden
         if running:
             logger.info("Queue resume: Campaign %s resumed", pk, extra={"campaign": pk})
             for service in SERVICES:
-                if count := jobs.get(pk, {}).get(service):
-                    result.jobs[service] = result.jobs.get(service, 0) + count
+                if number := jobs.get(pk, {}).get(service):
+                    result.jobs[service] = result.jobs.get(service, 0) + number
 
 
 def _resume_campaign(pk: int, actor: events.Actor, reason: str, incident: Incident | None) -> bool | None:

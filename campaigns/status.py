@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, Job
 from campaigns.recovery import Plan
+from campaigns.tallies import JobTally, summed
 from circuitbreakers import pauses, switch
 from circuitbreakers.policy import policy_of
 from circuitbreakers.services import SERVICES
@@ -44,7 +45,7 @@ def breakers(snapshot: switch.Snapshot) -> dict[str, dict[str, Any]]:
 def queue_status() -> dict[str, Any]:
     """Breakers, queue, pauses, job and campaign counts, paused jobs by service. Raises RedisUnavailable."""
     snapshot = switch.read_all()
-    paused = Job.objects.filter(status=Job.Status.PAUSED)
+    jobs = JobTally.objects.all()
     return {
         "mode": settings.MODE,
         "timestamp": timezone.now(),
@@ -55,8 +56,8 @@ def queue_status() -> dict[str, Any]:
             for row in pauses.all_standing()
         ],
         "campaigns": counts(Campaign.objects.all(), "status"),
-        "jobs": counts(Job.objects.all(), "status"),
-        "paused_jobs": counts(paused, "service"),
+        "jobs": summed(jobs, "status"),
+        "paused_jobs": summed(jobs.filter(status=Job.Status.PAUSED), "service"),
     }
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 from django.db import DatabaseError, connection
 
-from campaigns import align, cascade, feed, finish
+from campaigns import align, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, probes, rebuild, switch
 from circuitbreakers.policy import policy_of
@@ -90,7 +90,7 @@ def steps() -> list[Step]:
         Step("feed leads", feed.feed),
         Step("dispatch", dispatch.dispatch),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
-        Step("progress", finish.refresh_progress, every=2.0),
+        Step("fold tallies", tallies.fold, every=2.0),
         Step("half-open and probes", half_open, every=1.0),
         Step("mend leads", feed.mend_leads, every=60.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),

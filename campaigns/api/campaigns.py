@@ -14,7 +14,7 @@ from rest_framework.generics import RetrieveAPIView, get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import finish, lifecycle
+from campaigns import lifecycle, tallies
 from campaigns.api import idempotency
 from campaigns.api.filters import CampaignFilter, LeadFilter
 from campaigns.api.requests import CampaignForm, CampaignJson, CsvUpload
@@ -24,6 +24,7 @@ from campaigns.api.serializers import (
     Created,
     ImportReportSerializer,
     LeadSerializer,
+    Numbers,
 )
 from campaigns.csvfile import ImportRefused
 from campaigns.importing import CampaignEnded, ImportReport, import_csv
@@ -60,13 +61,10 @@ class Retried(serializers.Serializer):
     jobs = serializers.IntegerField(help_text="Failed jobs that were put back.")
 
 
-class Progress(serializers.Serializer):
+class Progress(Numbers):
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Campaign.Status.choices)
     status_message = serializers.CharField(allow_blank=True)
-    leads = serializers.DictField(child=serializers.IntegerField(), help_text="By state.")
-    stages = serializers.DictField(child=serializers.IntegerField(), help_text="Open leads by the step they are at.")
-    jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
 
 
 @extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="list_campaigns"))
@@ -231,7 +229,7 @@ class RetryFailed(Verb):
 
 
 class ProgressView(Door):
-    """How far one campaign is, counted now."""
+    """How far one campaign is now."""
 
     required = {"GET": VIEW}
     serializer_class = Progress
@@ -244,7 +242,7 @@ class ProgressView(Door):
                 "id": pk,
                 "status": campaign.status,
                 "status_message": campaign.status_message,
-                **finish.count(campaign),
+                **asdict(tallies.progress([pk])[pk]),
             }
         )
 

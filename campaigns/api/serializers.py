@@ -1,29 +1,58 @@
 """Rows of campaigns, leads, jobs and calls as the API shows them. All of them are read-only: verbs change things."""
 
+from dataclasses import asdict
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from campaigns import tallies
 from campaigns.models import Campaign, Job, Lead, VendorCall
 
 
-class CampaignSerializer(serializers.ModelSerializer[Campaign]):
+class Numbers(serializers.Serializer[tallies.Progress]):
+    leads = serializers.DictField(child=serializers.IntegerField(), help_text="By state.")
+    stages = serializers.DictField(child=serializers.IntegerField(), help_text="Open leads by the step they are at.")
+    jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
+
+
+class ManyCampaigns(serializers.ListSerializer):
+    """The numbers of all of a page are read at once."""
+
+    def to_representation(self, data: Any) -> Any:
+        rows = list(data)
+        child = cast("OfCampaign", self.child)
+        child.numbers = tallies.progress(row.pk for row in rows)
+        return super().to_representation(rows)
+
+
+class OfCampaign(serializers.ModelSerializer[Campaign]):
+    progress = serializers.SerializerMethodField()
+    numbers: dict[int, tallies.Progress] | None = None
+
+    @extend_schema_field(Numbers)
+    def get_progress(self, row: Campaign) -> dict[str, Any]:
+        numbers = self.numbers or tallies.progress([row.pk])
+        return asdict(numbers[row.pk])
+
+
+class CampaignSerializer(OfCampaign):
     search = serializers.JSONField(read_only=True)
-    progress = serializers.JSONField(read_only=True, help_text="Counters, refreshed by the supervisor.")
 
     class Meta:
         model = Campaign
         fields = (
             "id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id",
             "research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by",
-            "operator_pause_reason", "progress", "progress_at", "created_by", "created_at", "started_at", "finished_at",
+            "operator_pause_reason", "progress", "created_by", "created_at", "started_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
 
 
-class CampaignSummary(serializers.ModelSerializer[Campaign]):
-    progress = serializers.JSONField(read_only=True, help_text="Counters, refreshed by the supervisor.")
-
+class CampaignSummary(OfCampaign):
     class Meta:
         model = Campaign
+        list_serializer_class = ManyCampaigns
         fields = (
             "id", "name", "status", "status_message", "max_leads", "progress", "created_by", "created_at", "started_at",
             "finished_at",

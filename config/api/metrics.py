@@ -11,9 +11,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
-from campaigns.models import Campaign, Job, Process
+from campaigns.models import Campaign, Process
 from campaigns.recovery import ALIVE
 from campaigns.status import counts
+from campaigns.tallies import JobTally, summed
 from circuitbreakers import broker, switch
 from circuitbreakers.models import Incident
 from config.api.exposure import audience
@@ -36,7 +37,7 @@ class Numbers(Collector):
             yield from of_switch(snapshot)
         yield by("holdfast_broker_messages", "Messages in a service's queue.", "service", depths)
         yield by("holdfast_campaigns", "Campaigns by status.", "status", counts(Campaign.objects.all(), "status"))
-        yield by("holdfast_jobs", "Jobs by status.", "status", counts(Job.objects.all(), "status"))
+        yield by("holdfast_jobs", "Jobs by status.", "status", summed(JobTally.objects.all(), "status"))
         yield GaugeMetricFamily(
             "holdfast_incidents_open", "Openings not yet reset.", value=Incident.objects.filter(reset_at=None).count()
         )

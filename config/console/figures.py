@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
-from django.db.models import Case, Count, IntegerField, Q, Sum, Value, When
+from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import TruncMinute
 
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
+from campaigns.tallies import JobTally, LeadTally, summed
 from circuitbreakers.services import SERVICES
 
 MINUTES = 60
@@ -20,13 +20,6 @@ SHOWN = 12
 # What counts as a failed call on a chart: the vendor's doing, whether or not it opens the breaker.
 FAILED = Q(outcome__in=("timeout", "connection", "server_error", "malformed", "quota_exhausted", "auth", "rate_limit"))
 KINDS_OF_LEAD = tuple(kind for kind in SERVICE_OF if kind in FOLLOWS or kind in FOLLOWS.values())
-
-# One scan of a partial index each; `status IN (...)` would read the whole table.
-JOBS_BY_SERVICE = """
-SELECT service, status, count(*) FROM jobs WHERE status = 'PENDING' GROUP BY 1, 2 UNION ALL
-SELECT service, status, count(*) FROM jobs WHERE status = 'PAUSED' GROUP BY 1, 2 UNION ALL
-SELECT service, status, count(*) FROM jobs WHERE status = 'PROCESSING' GROUP BY 1, 2
-"""
 
 
 @dataclass
@@ -58,17 +51,9 @@ class CampaignRow:
         return 100 * self.ended / self.leads if self.leads else 0.0
 
 
-def jobs_by_service() -> list[tuple[str, str, int]]:
-    """(service, PENDING | PAUSED | PROCESSING, jobs)."""
-    with connection.cursor() as cursor:
-        cursor.execute(JOBS_BY_SERVICE)
-        return cursor.fetchall()
-
-
-def spend_since(instant: datetime) -> Iterable[tuple[str, int, Decimal]]:
-    """(service, calls, USD)."""
-    calls = VendorCall.objects.filter(admitted_at__gte=instant).order_by()
-    return calls.values_list("service").annotate(n=Count("pk"), usd=Sum("cost_usd"))
+def jobs_by_service() -> dict[tuple[str, str], int]:
+    """Unfinished jobs by service and status."""
+    return summed(JobTally.objects.filter(status__in=Job.UNFINISHED), "service", "status")
 
 
 def last_minute(now: datetime) -> Iterable[tuple[str, int, int]]:
@@ -128,8 +113,8 @@ def shown_campaigns(now: datetime) -> list[CampaignRow]:
 def count_leads(rows: dict[int, CampaignRow]) -> None:
     """Leads by state, those in work by stage, and the calls that they still need at most."""
     counted: dict[int, dict[str, int]] = {pk: {} for pk in rows}
-    leads = Lead.objects.filter(campaign__in=list(rows)).order_by()
-    for pk, state, stage, number in leads.values_list("campaign_id", "state", "stage").annotate(n=Count("pk")):
+    leads = summed(LeadTally.objects.filter(campaign_id__in=list(rows)), "campaign_id", "state", "stage")
+    for (pk, state, stage), number in leads.items():
         name = stage or "waiting" if state == Lead.State.OPEN else state
         counted[pk][name] = counted[pk].get(name, 0) + number
     for pk, row in rows.items():
@@ -181,8 +166,8 @@ def remaining_calls(campaigns: Iterable[int]) -> dict[str, int]:
     """Calls by service that the leads of these campaigns need at most, and their jobs of finding people."""
     ids = list(campaigns)
     calls = dict.fromkeys(SERVICES, 0)
-    leads = Lead.objects.filter(campaign__in=ids, state=Lead.State.OPEN).order_by()
-    for stage, number in leads.values_list("stage").annotate(n=Count("pk")):
+    leads = summed(LeadTally.objects.filter(campaign_id__in=ids, state=Lead.State.OPEN), "stage")
+    for stage, number in leads.items():
         for kind in steps_from(stage or "waiting"):
             calls[SERVICE_OF[kind]] += number
     finding = Job.objects.filter(campaign__in=ids, lead=None, status__in=Job.UNFINISHED).order_by()

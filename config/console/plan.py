@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from campaigns import recovery
 from campaigns.models import Campaign, Job
+from campaigns.tallies import JobTally, summed
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from config.console import figures
@@ -96,7 +97,9 @@ def _progress() -> Progress | None:
     last = Event.objects.filter(subject_type="queue", subject_id="all", verb="resumed").first()
     if last is None:
         return None
-    to_come = Job.objects.filter(status=Job.Status.PAUSED, campaign__status=Campaign.Status.RUNNING).count()
+    running = Campaign.objects.filter(status=Campaign.Status.RUNNING).values("pk")
+    paused = summed(JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=running), "status")
+    to_come = paused.get(Job.Status.PAUSED, 0)
     numbers = last.after or {}
     return Progress(last.at, last.actor, numbers.get("campaigns", 0), max(numbers.get("jobs", 0), to_come), to_come)
 

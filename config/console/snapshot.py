@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from campaigns import spend
 from campaigns.models import Process
 from circuitbreakers import probes, switch
 from circuitbreakers.models import Breaker, Incident, QueuePause
@@ -127,10 +128,11 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
         card.threshold, card.held_by = row.failure_threshold, row.held_by
         if card.state == "half_open" and card.probes:
             card.probe_due = card.probes[0].at + timedelta(seconds=row.reset_timeout)
-    for service, status, count in figures.jobs_by_service():
+    for (service, status), count in figures.jobs_by_service().items():
         setattr(by_name[service], status.lower(), count)
-    for service, calls, spent in figures.spend_since(now.replace(hour=0, minute=0, second=0, microsecond=0)):
-        by_name[service].calls_today, by_name[service].spent_today = calls, spent
+    today = now.astimezone(UTC).date()
+    for service, spent in spend.by_service(since=today, until=today).items():
+        by_name[service].calls_today, by_name[service].spent_today = spent.calls, spent.cost_usd
     for service, minutes in figures.last_hour(now).items():
         card = by_name[service]
         card.minutes, card.peak = minutes, max(minute.calls for minute in minutes)

@@ -122,7 +122,6 @@ def test_a_campaign_is_completed_when_every_lead_has_ended() -> None:
     Lead.objects.filter(pk=lead.pk).update(state="DROPPED", end_reason="no e-mail", ended_at=lead.created_at)
     assert finish.finish_campaigns() == 1
     assert status_of(campaign) == "COMPLETED"
-    assert campaign.progress["leads"] == {"PUSHED": 1, "DROPPED": 1}
     assert Event.objects.get(verb="completed").after == {"status": "COMPLETED"}
     assert finish.finish_campaigns() == 0
 
@@ -188,31 +187,3 @@ def test_two_who_finish_the_same_campaign_at_once_finish_it_once() -> None:
     make_call(make_job(kind="push", lead=make_lead(campaign, "PUSHED"), status="COMPLETED"))
     assert sum(at_once(*([finish.finish_campaigns] * 4))) == 1
     assert Event.objects.filter(verb="completed").count() == 1
-
-
-def test_the_counters_count_leads_by_state_and_stage_and_jobs_by_status() -> None:
-    campaign = make_campaign()
-    make_lead(campaign)
-    make_lead(campaign, "PUSHED")
-    make_job(campaign)
-    finish.refresh_progress()
-    campaign.refresh_from_db()
-    assert campaign.progress == {
-        "leads": {"OPEN": 2, "PUSHED": 1},
-        "stages": {"waiting": 1, "verify": 1},
-        "jobs": {"PENDING": 1},
-    }
-    assert campaign.progress_at is not None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_last_count_is_taken_after_the_switch_lock() -> None:
-    campaign = make_campaign()
-    make_lead(campaign, "DROPPED")
-    with CaptureQueriesContext(connection) as captured:
-        assert finish.finish_campaigns() == 1
-    under_lock = "\n".join(query["sql"] for query in captured).partition("pg_advisory")[2].partition("COMMIT")[0]
-    assert under_lock
-    assert "GROUP BY" not in under_lock
-    campaign.refresh_from_db()
-    assert campaign.progress["leads"] == {"DROPPED": 1}

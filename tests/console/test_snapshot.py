@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -16,8 +15,8 @@ from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.services import SERVICES
 from config.console import figures, shared, snapshot
-from tests.builders import make_call, make_campaign, make_fleet, make_job, make_lead, make_process
-from tests.circuitbreakers.builders import admit, fail, redis_cli, trip
+from tests.builders import make_call, make_campaign, make_fleet, make_job, make_process
+from tests.circuitbreakers.builders import admit, fail, redis_cli
 from tests.stores import another_session
 
 
@@ -193,20 +192,3 @@ def test_dead_processes_are_named() -> None:
     seen = snapshot.read()
     assert seen.missing == ["supervisor"]
     assert "no live supervisor" in seen.sentence.text
-
-
-def test_ten_thousand_jobs_are_counted_by_index() -> None:
-    campaign = make_campaign("PAUSED")
-    Job.objects.bulk_create(
-        Job(campaign=campaign, kind="find", service="apollo", part=n, status="COMPLETED", completed_at=timezone.now())
-        for n in range(10_000)
-    )
-    make_lead(campaign)
-    trip()
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE jobs")
-        from config.console.figures import JOBS_BY_SERVICE
-
-        cursor.execute(f"EXPLAIN {JOBS_BY_SERVICE}")
-        plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "Seq Scan on jobs" not in plan

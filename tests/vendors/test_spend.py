@@ -1,6 +1,5 @@
 """The ledger's totals, and what is not paid for twice."""
 
-import dataclasses
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,8 +8,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from campaigns import spend
 from campaigns.models import Verdict
@@ -47,15 +44,14 @@ def test_totals_per_service(two_campaigns: list[Any]) -> None:
     assert spent["millionverifier"] == spend.Spend(calls=2, unknown=1, credits=Decimal(1), cost_usd=Decimal("0.0037"))
     assert spent["openai"] == spend.Spend(calls=1, tokens_in=1000, tokens_out=200, cost_usd=Decimal("0.00065"))
     assert spent["instantly"] == spend.Spend()
-    assert spend.total(spent) == Decimal("0.04185")
 
 
 def test_totals_of_one_campaign_and_of_a_stretch_of_time(two_campaigns: list[Any]) -> None:
     first, _ = two_campaigns
     assert spend.by_service(campaign=first.pk)["millionverifier"] == spend.Spend()
-    assert spend.by_service(campaign=first.pk, since=NOON + timedelta(seconds=1))["apollo"].calls == 1
-    assert spend.by_service(since=NOON, until=NOON)["apollo"].calls == 0
-    assert spend.by_service(until=NOON)["millionverifier"].calls == 1
+    assert spend.by_service(campaign=first.pk, since=NOON.date() + timedelta(days=1))["apollo"].calls == 0
+    assert spend.by_service(since=NOON.date(), until=NOON.date())["apollo"].calls == 2
+    assert spend.by_service(until=NOON.date() - timedelta(days=1))["millionverifier"].calls == 1
 
 
 def test_totals_by_day_of_utc(two_campaigns: list[Any]) -> None:
@@ -65,20 +61,7 @@ def test_totals_by_day_of_utc(two_campaigns: list[Any]) -> None:
         ("2026-11-03", {"apollo": 2, "millionverifier": 1}),
         ("2026-11-04", {"openai": 1}),
     ]
-    assert list(spend.by_day(campaign=two_campaigns[0].pk, until=NOON + timedelta(hours=12))) == [NOON.date()]
-
-
-def test_a_page_of_campaigns_costs_one_query(two_campaigns: list[Any]) -> None:
-    first, second = two_campaigns
-    with CaptureQueriesContext(connection) as queries:
-        found = spend.by_campaign([first.pk, second.pk, 0])
-    assert len(queries) == 1
-    assert {pk: sorted(spent) for pk, spent in found.items()} == {
-        first.pk: ["apollo", "openai"],
-        second.pk: ["millionverifier"],
-        0: [],
-    }
-    assert found[first.pk]["apollo"].credits == Decimal("1.5")
+    assert list(spend.by_day(campaign=two_campaigns[0].pk, until=NOON.date())) == [NOON.date()]
 
 
 def test_a_campaigns_status_shows_what_it_spent(two_campaigns: list[Any]) -> None:
@@ -143,7 +126,3 @@ def test_an_unknown_verdict_is_not_remembered_for_it_says_nothing_of_the_address
         again(job_of("millionverifier", email="shy+unknown@acme.example"))
     assert len(calls_of(sandbox, "millionverifier")) == 2
     assert not Verdict.objects.exists()
-
-
-def test_sums_are_plain_values() -> None:
-    assert set(dataclasses.asdict(spend.Spend())) == {name.removeprefix("n_") for name in spend.SUMS}

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection
 
+from campaigns import tallies
 from campaigns.models import Campaign, Job, Process
+from campaigns.tallies import JobTally
 from campaigns.wake import wake_supervisor
 from circuitbreakers import probes, switch
 from circuitbreakers.gate import process_name
@@ -95,9 +97,9 @@ def test_a_round_feeds_dispatches_completes_and_counts() -> None:
     run_round(steps(), now=0)
     assert Job.objects.get().sent_at is not None
     over.refresh_from_db()
-    waiting.refresh_from_db()
     assert over.status == "COMPLETED"
-    assert waiting.progress["jobs"] == {"PENDING": 1}
+    assert tallies.progress([waiting.pk])[waiting.pk].jobs == {"PENDING": 1}
+    assert JobTally.objects.filter(campaign_id=waiting.pk).count() == 1
 
 
 def test_rounds_without_redis_still_align_and_feed() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, finish, lifecycle, prompts, spend
+from campaigns import apollo_url, lifecycle, prompts, spend, tallies
 from campaigns.csvfile import ImportRefused
 from campaigns.exporting import export_csv
 from campaigns.importing import ImportReport, import_csv
@@ -186,7 +186,7 @@ class Command(VerbCommand):
             )
             return
         campaign = Campaign.objects.get(pk=options["id"])
-        progress = finish.count(campaign)
+        progress = dataclasses.asdict(tallies.progress([campaign.pk])[campaign.pk])
         spent = spend.by_service(campaign=campaign.pk)
         self.show(
             {"mode": settings.MODE, "id": campaign.pk, "name": campaign.name, "status": campaign.status,
@@ -220,7 +220,7 @@ class Command(VerbCommand):
                 partial.replace(options["file"])
             finally:
                 partial.unlink(missing_ok=True)
-        count = campaign.leads.count()
+        count = sum(tallies.progress([campaign.pk])[campaign.pk].leads.values())
         self.show({"id": campaign.pk, "leads": count}, f"{count} leads written to {options['file']}")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from campaigns import tallies
 from campaigns.reconcile import CHECKS, reconcile
 from circuitbreakers.switch import RedisUnavailable
 from config.commands import as_json
@@ -14,8 +15,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+        parser.add_argument(
+            "--recount", action="store_true", help="first count anew what the console shows; writers wait meanwhile"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["recount"]:
+            tallies.recount()
         try:
             found = reconcile()
         except RedisUnavailable as error:
