@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from bench.pause import seed
 from campaigns import tallies
-from circuitbreakers import rebuild, switch
+from campaigns.align import align_jobs
+from circuitbreakers import gate, rebuild, switch
 from config.console import plan, shared
 
 ROWS = 1_000_000
@@ -56,19 +57,26 @@ def run() -> bool:
     tallies.fold()
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(User.objects.create_superuser("bench", password=None))
-    kept = True
-    for name, address in PAGES.items():
-        times, queries = [], 0
-        for _ in range(RUNS + 1):  # the first one compiles the templates
-            shared.forget()
-            plan.forget()
-            reset_queries()
-            began = time.perf_counter()
-            with CaptureQueriesContext(connection) as seen:
-                assert client.get(address).status_code == 200, address
-            times.append(time.perf_counter() - began)
-            queries = len(seen)
-        median = sorted(times[1:])[RUNS // 2]
-        kept &= median < LIMIT
-        print(f"{name:24} {median * 1000:7.0f} ms {queries:4} queries{'' if median < LIMIT else '   TOO SLOW'}")
-    return kept
+    kept = [timed(client, name, address) for name, address in PAGES.items()]
+    gate.record_failure("millionverifier", "no credit left", "quota_exhausted")
+    while align_jobs():
+        pass
+    kept += [timed(client, f"{name}, paused", PAGES[name]) for name in ("dashboard", "recovery")]
+    return all(kept)
+
+
+def timed(client: Client, name: str, address: str) -> bool:
+    """Print the median time of a page, its snapshot made anew; whether it kept the limit."""
+    times, queries = [], 0
+    for _ in range(RUNS + 1):  # the first one compiles the templates
+        shared.forget()
+        plan.forget()
+        reset_queries()
+        began = time.perf_counter()
+        with CaptureQueriesContext(connection) as seen:
+            assert client.get(address).status_code == 200, address
+        times.append(time.perf_counter() - began)
+        queries = len(seen)
+    median = sorted(times[1:])[RUNS // 2]
+    print(f"{name:24} {median * 1000:7.0f} ms {queries:4} queries{'' if median < LIMIT else '   TOO SLOW'}")
+    return median < LIMIT

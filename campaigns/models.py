@@ -9,10 +9,12 @@ from django.utils import timezone
 
 from campaigns import tallies  # noqa: F401 (its models are this app's)
 from campaigns.pipeline import KINDS, OF_CAMPAIGN
+from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import SERVICES
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 KIND_CHOICES = [(name, name) for name in KINDS]
+OUTCOME_CHOICES = [(name, name) for name in OUTCOMES]
 
 
 class Campaign(models.Model):
@@ -272,7 +274,7 @@ class VendorCall(models.Model):
     admitted_at = models.DateTimeField(help_text="Redis's clock.")
     duration_ms = models.PositiveIntegerField(null=True)
     http_status = models.PositiveSmallIntegerField(null=True)
-    outcome = models.CharField(max_length=20)
+    outcome = models.CharField(max_length=20, choices=OUTCOME_CHOICES)
     error = models.CharField(max_length=500, blank=True)
     request_id = models.CharField(max_length=100, blank=True)
     credits = models.DecimalField(max_digits=12, decimal_places=4, default=0)

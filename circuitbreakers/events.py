@@ -12,7 +12,7 @@ UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 @dataclass(frozen=True)
 class Actor:
-    """Who or what acts, and the door: admin | api | command | worker | supervisor | breaker.
+    """Who or what acts, and the door: one of models.DOORS.
 
     Redis keeps any name and PostgreSQL does not, and a change may be in one of them already. So a name is made to fit
     here: cut to NAME_LENGTH, with a mark for what cannot be printed. Commands refuse such a name before they begin.

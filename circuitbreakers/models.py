@@ -14,6 +14,7 @@ from circuitbreakers.services import SERVICES
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 DEFAULT = Policy()
+DOORS = ["admin", "api", "command", "worker", "supervisor", "breaker"]
 PAUSE_KEYS = ["system", "operator:all", *(f"operator:{name}" for name in SERVICES)]
 
 
@@ -87,7 +88,7 @@ class QueuePause(models.Model):
     SYSTEM = "system"
     ALL = "operator:all"
 
-    key = models.CharField(max_length=40)
+    key = models.CharField(max_length=40, choices=[(key, key) for key in PAUSE_KEYS])
     reason = models.CharField(max_length=500)
     actor = models.CharField(max_length=150)
     started_at = models.DateTimeField(default=timezone.now)
@@ -158,7 +159,7 @@ class Event(models.Model):
     subject_id = models.CharField(max_length=60)
     verb = models.CharField(max_length=40)
     actor = models.CharField(max_length=150)
-    door = models.CharField(max_length=20)
+    door = models.CharField(max_length=20, choices=[(name, name) for name in DOORS])
     reason = models.CharField(max_length=500, blank=True)
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)

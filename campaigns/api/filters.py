@@ -4,11 +4,9 @@ from typing import Any
 
 import django_filters
 
-from campaigns.models import KIND_CHOICES, SERVICE_CHOICES, Campaign, Job, Lead
-from circuitbreakers.policy import OUTCOMES
+from campaigns.models import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES, Campaign, Job, Lead
 
 BIGGEST = 2**63 - 1
-OUTCOME_CHOICES = [(name, name) for name in OUTCOMES]
 
 
 def number(**details: Any) -> django_filters.NumberFilter:
