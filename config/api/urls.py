@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from campaigns.api import campaigns, lists, queue
+from campaigns.api import campaigns, lists, queue, spending
 from circuitbreakers import api as breakers
 from config.api import docs, health, tokens
 from config.api.nowhere import Nowhere
@@ -45,6 +45,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/progress", campaigns.ProgressView.as_view(), name="campaign-progress"),
     path("leads", lists.Leads.as_view(), name="leads"),
     path("jobs", lists.Jobs.as_view(), name="jobs"),
+    path("spend", spending.SpendView.as_view(), name="spend"),
     path("vendor-calls", lists.VendorCalls.as_view(), name="vendor-calls"),
     re_path(r"^[\s\S]*$", Nowhere.as_view(), name="nowhere"),
 ]

@@ -38,6 +38,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _model("campaigns", "lead", "Leads", "contacts"),
                 _model("campaigns", "job", "Jobs", "checklist"),
                 _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),
+                {
+                    "title": "Spend",
+                    "icon": "payments",
+                    "link": reverse("console:spend"),
+                    "permission": _may("campaigns.view_vendorcall"),
+                },
                 _model("campaigns", "suppression", "Suppression list", "block"),
             ],
         },

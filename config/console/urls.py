@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from config.console import entrance, live, passwords, recovery
+from config.console import entrance, live, passwords, recovery, spending
 
 app_name = "console"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("login/", entrance.login),
     path("password_change/", admin.site.admin_view(passwords.change_own, cacheable=True)),
     path("live/", live.live, name="live"),
+    path("spend/", admin.site.admin_view(spending.page), name="spend"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
     path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),

@@ -50,6 +50,7 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns/<int:pk>/progress": {"GET": VIEWER},
     "api/v1/leads": {"GET": VIEWER},
     "api/v1/jobs": {"GET": VIEWER},
+    "api/v1/spend": {"GET": VIEWER},
     "api/v1/vendor-calls": {"GET": VIEWER},
 }
 # 404 for everything, whoever asks.
@@ -69,6 +70,7 @@ PAGES: dict[str, dict[str, str]] = {
     "app_list": {"GET": VIEWER},
     "view_on_site": {"GET": VIEWER},
     "live": {"GET": VIEWER},
+    "spend": {"GET": VIEWER},
     "recovery": {"GET": VIEWER},
     "resume": {"POST": OPERATOR},
     "act": {"POST": OPERATOR},
