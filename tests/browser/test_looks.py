@@ -19,6 +19,7 @@ PAGES = {
     "leads": "/admin/campaigns/lead/",
     "jobs": "/admin/campaigns/job/",
     "calls": "/admin/campaigns/vendorcall/",
+    "spend": "/admin/spend/",
     "events": "/admin/circuitbreakers/event/",
     "breakers": "/admin/circuitbreakers/breaker/",
     "breaker": "/admin/circuitbreakers/breaker/apollo/change/",
