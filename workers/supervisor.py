@@ -90,7 +90,7 @@ def steps() -> list[Step]:
         Step("feed leads", feed.feed),
         Step("dispatch", dispatch.dispatch),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
-        Step("fold tallies", tallies.fold, every=2.0),
+        Step("fold tallies", tallies.fold, every=10.0),
         Step("half-open and probes", half_open, every=1.0),
         Step("mend leads", feed.mend_leads, every=60.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
