@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from campaigns.models import Campaign, Lead
@@ -210,3 +212,18 @@ def test_leads_jobs_and_calls_are_found_by_what_they_belong_to(viewer: APIClient
     assert ids("leads?email=ZOE@beta.example") == ids("leads?company=BETA") == ids("leads?search=zoe")
     assert ids(f"campaigns/{campaign.pk}/leads?search=person")
     assert len(ids("leads")) == 3
+
+
+def test_a_page_of_campaigns_reads_all_their_numbers_at_once(viewer: APIClient) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            rows = viewer.get(URL).json()["data"]["results"]
+        assert [row["progress"]["jobs"] for row in rows] == [{"PENDING": 1}] * len(rows)
+        return len(seen)
+
+    make_job(make_campaign())
+    statements()  # the first request also reads who asks
+    one = statements()
+    for _ in range(9):
+        make_job(make_campaign())
+    assert statements() == one
