@@ -1,12 +1,12 @@
 """The cascade: an opening becomes an incident, a system pause, and every RUNNING campaign PAUSED, in one transaction.
 
-Job rows follow later: the supervisor alone moves them (lifecycle.align_jobs).
+Job rows follow later: the supervisor alone moves them (align.align_jobs).
 """
 
 import logging
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -18,9 +18,6 @@ from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.switch import Opening
 
 logger = logging.getLogger(__name__)
-
-# How long a campaign row that somebody else has locked may hold up the others.
-LOCK_TIMEOUT = "500ms"
 
 
 def handle_circuit_breaker_opened(opening: Opening, **kwargs: Any) -> bool:
@@ -48,8 +45,7 @@ def pause_running(service: str, incident: Incident | None) -> list[int]:
     )
     message = f"System pause: {service} circuit breaker opened"
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        with transaction.atomic():
             paused = _pause(running, message)
     except DatabaseError:
         # A row is stuck: pause the others; the supervisor repeats until it gets that one, and names it.

@@ -28,9 +28,10 @@ def finish_campaigns() -> int:
     finished = 0
     for pk in over.values_list("pk", flat=True)[:100]:
         with switch_lock():
-            # An import holds the row FOR KEY SHARE for each batch: wait for its leads before looking for open ones.
-            Campaign.objects.select_for_update().filter(pk=pk).first()
-            campaign = over.filter(pk=pk).first()
+            # An import holds the row FOR KEY SHARE for each batch. Its leads are not waited for under the lock that
+            # every pause waits for: the next round looks again.
+            held = Campaign.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+            campaign = over.filter(pk=pk).first() if held else None
             ended = campaign is not None and _finish(campaign)
         finished += bool(campaign and ended)
     return finished

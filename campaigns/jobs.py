@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns.models import Job, Lead
+from campaigns.models import Campaign, Job, Lead
 from campaigns.pipeline import MAX_CRASHES, after_failure
 from campaigns.wake import wake_supervisor
 
@@ -25,32 +25,39 @@ logger = logging.getLogger(__name__)
 
 # The lease outlives the call's total deadline by this much (seconds).
 LEASE_MARGIN = 40
+# Where a job's payload keeps an answer that could not be saved.
+ANSWER = "answer"
 
+# All of the row comes out of the statement that took it: read in a second one, it may by then be another's claim.
 CLAIM = """
 UPDATE jobs SET status = 'PROCESSING', fence = fence + 1, worker = %s, claimed_at = statement_timestamp(),
     lease_until = statement_timestamp() + %s
 FROM campaigns c
 WHERE jobs.id = %s AND jobs.status = 'PENDING' AND jobs.run_at <= statement_timestamp()
     AND c.id = jobs.campaign_id AND c.status = 'RUNNING'
-RETURNING jobs.id
+RETURNING jobs.*
 """
 
 # A reclaimer's `unknown` is upgraded by the worker that knows; nothing else is ever overwritten.
 BOOK = """
 INSERT INTO vendor_calls (job_id, fence, campaign_id, service, kind, admitted_at, duration_ms, http_status, outcome,
-    error, request_id, credits, tokens_in, tokens_out, cost_usd, worker)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    error, request_id, credits, tokens_in, tokens_out, cost_usd, may_be_charged, may_cost_usd, worker)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (job_id, fence) DO UPDATE SET admitted_at = excluded.admitted_at, duration_ms = excluded.duration_ms,
     http_status = excluded.http_status, outcome = excluded.outcome, error = left('late: ' || excluded.error, 500),
     request_id = excluded.request_id, credits = excluded.credits, tokens_in = excluded.tokens_in,
-    tokens_out = excluded.tokens_out, cost_usd = excluded.cost_usd
+    tokens_out = excluded.tokens_out, cost_usd = excluded.cost_usd, may_be_charged = excluded.may_be_charged,
+    may_cost_usd = excluded.may_cost_usd
 WHERE vendor_calls.outcome = 'unknown' AND excluded.outcome <> 'unknown'
 """
 
 
 @dataclass(frozen=True)
 class Call:
-    """How one admitted call ended, for the ledger. `outcome`: success, a failure type, or unknown."""
+    """How one admitted call ended, for the ledger. `outcome`: success, a failure type, or unknown.
+
+    `may_cost_usd`: its answer was lost after it had been sent, and can have cost so much at most; None for all others.
+    """
 
     admitted_at: datetime
     outcome: str
@@ -62,6 +69,7 @@ class Call:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: Decimal = Decimal(0)
+    may_cost_usd: Decimal | None = None
 
 
 @dataclass
@@ -90,12 +98,16 @@ def deadline(service: str) -> float:
 
 def claim(pk: int, service: str, worker: str) -> Job | None:
     """PENDING -> PROCESSING under the next fencing number; None when there is nothing to do (a stale message)."""
-    with connection.cursor() as cursor:
-        parameters: list[Any] = [worker, timedelta(seconds=lease_seconds(service)), pk]
-        cursor.execute(CLAIM, parameters)
-        if cursor.fetchone() is None:
-            return None
-    return Job.objects.select_related("campaign", "lead").get(pk=pk)
+    parameters: list[Any] = [worker, timedelta(seconds=lease_seconds(service)), pk]
+    job = next(iter(Job.objects.raw(CLAIM, parameters)), None)
+    if job is None:
+        return None
+    if job.lead_id:
+        job.lead = Lead.objects.select_related("campaign").get(pk=job.lead_id)
+        job.campaign = job.lead.campaign
+    else:
+        job.campaign = Campaign.objects.get(pk=job.campaign_id)
+    return job
 
 
 def _ours(job: Job) -> QuerySet[Job]:
@@ -107,12 +119,10 @@ def is_ours(job: Job) -> bool:
     return _ours(job).exists()
 
 
-def hand_back(job: Job, *, until: datetime | None = None, wait: float | None = None) -> bool:
-    """PROCESSING -> PENDING, nothing spent: the gate refused `until` an instant, or it must `wait` so many seconds.
-    False when the job is no longer ours."""
+def hand_back(job: Job, *, wait: float | None = None) -> bool:
+    """PROCESSING -> PENDING, nothing spent; it must `wait` so many seconds, by the clock that claims go by. False when
+    the job is no longer ours."""
     changes: dict[str, Any] = {"status": Job.Status.PENDING, "lease_until": None, "sent_at": None}
-    if until:
-        changes["run_at"] = until
     if wait is not None:
         changes["run_at"] = Now() + timedelta(seconds=wait)
     return bool(_ours(job).update(**changes))
@@ -125,7 +135,7 @@ def book(job: Job, call: Call) -> None:
             BOOK,
             [job.pk, job.fence, job.campaign_id, job.service, job.kind, call.admitted_at, call.duration_ms,
              call.http_status, call.outcome, call.error[:500], call.request_id[:100], call.credits, call.tokens_in,
-             call.tokens_out, call.cost_usd, job.worker],
+             call.tokens_out, call.cost_usd, call.may_cost_usd is not None, call.may_cost_usd or 0, job.worker],
         )  # fmt: skip
 
 
@@ -139,6 +149,7 @@ def complete(job: Job, done: Done, call: Call | None) -> bool:
             book(job, call)
         if done.again is not None:
             return _once_more(job, done.again)
+        changes: dict[str, Any] = {"payload": without_answer(job)} if ANSWER in job.payload else {}
         if not _ours(job).update(
             status=Job.Status.COMPLETED,
             completed_at=Now(),
@@ -146,6 +157,7 @@ def complete(job: Job, done: Done, call: Call | None) -> bool:
             error=None,
             failure_type="",
             without_call=done.without_call,
+            **changes,
         ):
             logger.warning("Result of job %s came too late: booked only", job.pk, extra={"job": job.pk})
             return False
@@ -216,7 +228,22 @@ def failed(job: Job, failure_type: str, message: str, call: Call | None, *, retr
         )
 
 
-def end_failed(job: Job, failure_type: str, message: str, **counters: int) -> bool:
+def spoiled(job: Job, *, call: Call | None, answer: Any, message: str) -> bool:
+    """An error of our own has met an answer that was paid for. PROCESSING -> FAILED at once: the same again would be
+    paid again. The answer is kept, and used when the job is put back. False when the job was no longer ours."""
+    payload = job.payload if answer is None else {**job.payload, ANSWER: answer}
+    with transaction.atomic():
+        if call:
+            book(job, call)
+        return end_failed(job, "unknown", message, payload=payload)
+
+
+def without_answer(job: Job) -> dict[str, Any]:
+    """The payload without an answer that was kept."""
+    return {name: value for name, value in job.payload.items() if name != ANSWER}
+
+
+def end_failed(job: Job, failure_type: str, message: str, **changes: Any) -> bool:
     """PROCESSING -> FAILED, the lead too; others go on. Call it in a transaction. False when it was not ours."""
     changed = _ours(job).update(
         status=Job.Status.FAILED,
@@ -224,7 +251,7 @@ def end_failed(job: Job, failure_type: str, message: str, **counters: int) -> bo
         lease_until=None,
         error=message,
         failure_type=failure_type,
-        **counters,
+        **changes,
     )
     if changed and job.lead_id:
         Lead.objects.filter(pk=job.lead_id, state=Lead.State.OPEN).update(

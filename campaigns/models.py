@@ -264,7 +264,7 @@ class Job(models.Model):
 
 
 class VendorCall(models.Model):
-    """The ledger: one row per admitted call, written in any case. `unknown`: it may have been made and charged."""
+    """The ledger: one row per admitted call, written in any case. `unknown`: nobody knows how it ended."""
 
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     kind = models.CharField(max_length=10, choices=KIND_CHOICES)
@@ -281,6 +281,18 @@ class VendorCall(models.Model):
     tokens_in = models.PositiveIntegerField(default=0)
     tokens_out = models.PositiveIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    may_be_charged = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It was sent and its answer lost: it may have been charged beyond what is booked.",
+    )
+    may_cost_usd = models.DecimalField(
+        max_digits=12,
+        decimal_places=6,
+        default=0,
+        db_default=0,
+        help_text="How much more it can have cost at most.",
+    )
     worker = models.CharField(max_length=100, blank=True)
 
     class Meta:
@@ -289,7 +301,7 @@ class VendorCall(models.Model):
         constraints = [models.UniqueConstraint(fields=["job", "fence"], name="call_once_per_claim")]
         indexes = [
             models.Index(fields=["service", "-admitted_at"], name="call_service"),  # rates, charts, totals by day
-            models.Index(fields=["campaign", "service"], name="call_campaign"),  # spend
+            models.Index(fields=["campaign", "service", "-id"], name="call_campaign"),  # refusals in a row
             models.Index(fields=["-admitted_at"], name="call_time"),
             models.Index(
                 fields=["outcome", "-id"], condition=~Q(outcome="success"), name="call_outcome"
@@ -301,10 +313,15 @@ class VendorCall(models.Model):
 
 
 class Verdict(models.Model):
-    """MillionVerifier's answer by address, so that a second campaign does not pay for it again."""
+    """MillionVerifier's answer by address, so that a second campaign does not pay for it again.
+
+    Without a `result` it is being asked for by the job `asked_by`, until `asked_until` at most.
+    """
 
     email = models.CharField(primary_key=True, max_length=320)
-    result = models.CharField(max_length=20)
+    result = models.CharField(max_length=20, blank=True)
+    asked_by = models.BigIntegerField(null=True)
+    asked_until = models.DateTimeField(null=True)
     subresult = models.CharField(max_length=40, blank=True)
     checked_at = models.DateTimeField(default=timezone.now)
 

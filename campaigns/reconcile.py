@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from campaigns import spend
 from circuitbreakers import incidents, pauses, switch
 from circuitbreakers.services import SERVICES
 
@@ -111,6 +112,17 @@ def reconcile() -> list[Finding]:
     for check in (_stores_agree, _openings_on_record):
         found += check()
     return found
+
+
+def uncertain() -> str:
+    """What the ledger cannot know, in one sentence; '' if every call was answered. Not a fault of the books."""
+    sums = spend.in_all()
+    if not sums.may_be_charged:
+        return ""
+    return (
+        f"{sums.may_be_charged} calls were sent and their answers lost: up to ${sums.may_cost_usd:.4f} more "
+        "may have been charged. Compare with the vendors' bills."
+    )
 
 
 def _query(name: str) -> Finding | None:

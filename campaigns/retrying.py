@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from campaigns.refusals import MARK
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
 
@@ -11,13 +12,14 @@ from circuitbreakers import events
 FIRST_BATCH = 100
 BATCH = 5_000
 
-# What the vendor called invalid would fail again. What fails again meanwhile is not put back for ever.
-FAILED = """
+# What the vendor called invalid would fail again, unless it said so of all others too. What fails again meanwhile is
+# not put back for ever.
+FAILED = f"""
     SELECT j.id FROM jobs j LEFT JOIN leads l ON l.id = j.lead_id
     WHERE j.campaign_id = %(campaign)s AND j.id > %(since)s AND j.status = 'FAILED'
-        AND j.failure_type <> 'invalid_request' AND j.completed_at <= %(begun)s
+        AND (j.failure_type <> 'invalid_request' OR starts_with(j.error, '{MARK}')) AND j.completed_at <= %(begun)s
         AND (j.lead_id IS NULL OR (l.stage = j.kind AND l.state IN ('OPEN', 'FAILED')))
-"""
+"""  # noqa: S608 (constants only)
 # The campaign's row is held as an import holds it: it does not end while this runs, and if it has ended nothing moves.
 PUT_BACK = f"""
 WITH alive AS MATERIALIZED (

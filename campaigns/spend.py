@@ -16,7 +16,11 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True, kw_only=True)
 class Spend:
-    """Sums over some calls. `credits` are the service's own unit; `unknown` calls may have been charged beyond it."""
+    """Sums over some calls. `credits` are the service's own unit.
+
+    `unknown`: nobody knows how they ended. `may_be_charged`: those of all that were sent and whose answer was lost; up
+    to `may_cost_usd` may have been charged for them beyond what is booked.
+    """
 
     calls: int = 0
     failed: int = 0
@@ -25,6 +29,8 @@ class Spend:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: Decimal = NOTHING
+    may_be_charged: int = 0
+    may_cost_usd: Decimal = NOTHING
 
 
 # Field of Spend -> column; under names of their own, as an annotation may not be called like a column.
@@ -33,7 +39,8 @@ SUMS = {f"sum_{name}": Sum(column) for name, column in COLUMNS.items()}
 
 
 def _spend(row: Mapping[str, Any]) -> Spend:
-    return Spend(**{name: row[f"sum_{name}"] for name in COLUMNS})
+    sums: dict[str, Any] = {name: row[f"sum_{name}"] or 0 for name in COLUMNS}
+    return Spend(**sums)
 
 
 def _tallies(campaign: int | None, since: date | None, until: date | None) -> QuerySet[CallTally]:
@@ -67,3 +74,8 @@ def by_day(
         if (spent := _spend(row)).calls:
             days.setdefault(row["day"], {})[row["service"]] = spent
     return days
+
+
+def in_all() -> Spend:
+    """Over all calls of all services."""
+    return _spend(CallTally.objects.aggregate(**SUMS))

@@ -29,6 +29,7 @@ def breakers(snapshot: switch.Snapshot) -> dict[str, dict[str, Any]]:
             "open_until": state.open_until,
             "reason": state.reason,
             "last_error": state.last_error,
+            "waits_until": snapshot.waits_until(state.service),
             "last_probe": {
                 "at": state.last_probe_at,
                 "ok": state.last_probe_ok,

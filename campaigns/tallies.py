@@ -56,6 +56,8 @@ class CallTally(models.Model):
     tokens_in = models.BigIntegerField()
     tokens_out = models.BigIntegerField()
     cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
+    may_be_charged = models.BigIntegerField()
+    may_cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
 
     class Meta:
         db_table = "call_tallies"
@@ -70,13 +72,15 @@ KEYS: dict[type[models.Model], tuple[str, ...]] = {
     CallTally: ("campaign_id", "service", "day"),
 }
 
-# Of two that run at once, the second finds the rows of the first gone, and folds what it has deleted itself.
+# Of two that run at once, the second finds the rows of the first gone, and folds what it has deleted itself: that may
+# be a difference in the cost alone, so a row goes only when none of its numbers is left.
 FOLD = """
 WITH taken AS (
     DELETE FROM {table} WHERE ({keys}) IN (SELECT {keys} FROM {table} GROUP BY {keys} HAVING count(*) > 1)
     RETURNING {keys}, {numbers}
 )
-INSERT INTO {table} ({keys}, {numbers}) SELECT {keys}, {sums} FROM taken GROUP BY {keys} HAVING sum(number) <> 0
+INSERT INTO {table} ({keys}, {numbers}) SELECT {keys}, {sums} FROM taken GROUP BY {keys}
+HAVING NOT 0 = ALL (ARRAY[{sums}]::numeric[])
 """
 
 

@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from circuitbreakers import breaker, events, notes, pauses, policy, postmortem, probes
+from circuitbreakers import breaker, events, gate, notes, pauses, policy, postmortem, probes
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from config.console import shared
 from config.console.export import events_csv
@@ -47,6 +47,12 @@ def hold(row: Breaker, order: Order) -> str:
 def release(row: Breaker, order: Order) -> str:
     changed = breaker.release(row.service, actor=order.actor, reason=order.reason)
     return f"{service_name(row.service)} {'is released and stays open: reset it' if changed else 'was not held'}."
+
+
+def lift_wait(row: Breaker, order: Order) -> str:
+    until = gate.lift_wait(row.service, actor=order.actor, reason=order.reason)
+    name = service_name(row.service)
+    return f"The wait of {name} until {until:%H:%M:%S} UTC is lifted." if until else f"{name} has not asked us to wait."
 
 
 class PolicyForm(forms.ModelForm):
@@ -81,6 +87,11 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         "release_breaker": AdminVerb(
             "Release", OPERATE_BREAKER, release, "It stays open, to be reset.", legal=lambda row: bool(row.held_at)
         ),
+        "lift_wait": AdminVerb(
+            "Lift wait", OPERATE_BREAKER, lift_wait,
+            "Its calls go out at once although the vendor asked us to wait. It may complain again.",
+            legal=lambda row: bool(shared.current().card_of(row.service).slowed_until),
+        ),
     }  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -99,7 +110,7 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
 
     @admin.display(description="failures")
     def live_failures(self, row: Breaker) -> int:
-        return next(card.failures for card in shared.current().cards if card.service == row.service)
+        return shared.current().card_of(row.service).failures
 
     @admin.display(description="opens at a rate of")
     def rate(self, row: Breaker) -> str:
@@ -107,7 +118,7 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
 
     def extra_of(self, request: HttpRequest, row: Breaker) -> dict[str, Any]:
         snapshot = shared.current()
-        card = next(card for card in snapshot.cards if card.service == row.service)
+        card = snapshot.card_of(row.service)
         history = Event.objects.filter(subject_type__in=("breaker", "policy"), subject_id=row.pk)[:50]
         return {"extra_template": "console/breaker_page.html", "card": card, "snapshot": snapshot, "history": history}
 

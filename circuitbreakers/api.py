@@ -8,7 +8,7 @@ from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from circuitbreakers import breaker, pauses, probes
+from circuitbreakers import breaker, gate, pauses, probes
 from circuitbreakers.models import SERVICE_CHOICES, Event, Incident
 from circuitbreakers.serializers import (
     Done,
@@ -119,6 +119,21 @@ class Release(Door):
         changed = breaker.release(service, actor=self.actor, reason=self.body()["reason"])
         did = "is released and stays open: reset it next" if changed else "was not held"
         return report(service, "circuit_breaker_release", changed, f"The {service} breaker {did}.")
+
+
+class LiftWait(Door):
+    """Ask a service again at once although it asked us to wait (429, Retry-After). What it answers then is on us."""
+
+    required = {"POST": OPERATE_BREAKER}
+    doing = "lifting wait"
+    serializer_class = Reason
+
+    @extend_schema(tags=["circuit breakers"], operation_id="lift_wait", request=Reason, responses={200: Done})
+    def post(self, request: Request, service: str) -> Response:
+        validate(service)
+        until = gate.lift_wait(service, actor=self.actor, reason=self.body()["reason"])
+        did = f"The wait of {service} is lifted." if until else f"{service} has not asked us to wait."
+        return report(service, "wait_lift", until is not None, did)
 
 
 class PauseService(Door):

@@ -12,10 +12,11 @@ from typing import Any
 
 from django.conf import settings
 
-from circuitbreakers import rates, switch
+from circuitbreakers import events, rates, switch
 from circuitbreakers.breaker import announce
 from circuitbreakers.policy import OUTCOMES, policy_of
 from circuitbreakers.services import validate
+from circuitbreakers.signals import wait_lifted
 from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -30,13 +31,25 @@ def process_name() -> str:
 
 
 class Refused(Exception):
-    """No call now. `reason`: paused | open | lost | rate | unreachable; `until` is set for a rate only."""
+    """No call now. `reason`: paused | open | lost | rate | seen | unreachable.
 
-    def __init__(self, service: str, reason: str, until: datetime | None = None) -> None:
+    For a rate, `until` is Redis's instant and `wait` the seconds up to it: clocks differ, a wait does not.
+    """
+
+    def __init__(self, service: str, reason: str, until: datetime | None = None, wait: float | None = None) -> None:
         super().__init__(f"{service}: {reason}")
         self.service = service
         self.reason = reason
         self.until = until
+        self.wait = wait
+
+
+class Seen(Refused):
+    """A call of this very id was admitted before, at `admitted_at`: PostgreSQL has lost a claim that Redis knows."""
+
+    def __init__(self, service: str, admitted_at: datetime) -> None:
+        super().__init__(service, "seen")
+        self.admitted_at = admitted_at
 
 
 @dataclass
@@ -69,7 +82,7 @@ class Permit:
         corrections: list[Any] = []
         for limit in limits_of(self.service) if tokens else ():
             if limit.name == "tokens":
-                corrections = [limit.name, limit.interval_us, tokens - self.tokens]
+                corrections = [limit.name, limit.interval_us, tokens - self.tokens, limit.longest_us(self.tokens)]
         try:
             record(self.service, outcome, message, call=self.call, epoch=self.epoch, retry_after=retry_after,
                    corrections=corrections)  # fmt: skip
@@ -94,7 +107,9 @@ def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
     except switch.RedisUnavailable:
         raise Refused(service, "unreachable") from None
     if verdict == "rate":
-        raise Refused(service, "rate", switch.from_us(rest[0]))
+        raise Refused(service, "rate", switch.from_us(rest[0]), float(rest[1]) / 1_000_000)
+    if verdict == "seen":
+        raise Seen(service, switch.from_us(rest[0]))
     if verdict != "admitted":
         raise Refused(service, verdict)
     return Permit(service, call, rest[0], switch.from_us(rest[1]), tokens, asked_at=asked_at)
@@ -176,6 +191,37 @@ def call_state(service: str, call: str) -> str:
     if in_flight is not None:
         return "in_flight"
     return "absent" if settled is None else "settled"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What Redis knows of a call. `admitted_at` is its time, None if it was not admitted or nobody knows; `since`: of a
+    call from before then nobody knows, None when nothing was ever forgotten."""
+
+    admitted_at: datetime | None
+    since: datetime | None
+
+
+def trace(service: str, call: str) -> Trace:
+    """What became of a call whose claim was abandoned. Notes what Redis has lost, if any. Raises RedisUnavailable."""
+    verdict, at = switch.run("trace", service, [call])
+    instant = switch.from_us(at) if at else None
+    return Trace(None, instant) if verdict == "absent" else Trace(instant, None)
+
+
+def lift_wait(service: str, *, actor: events.Actor, reason: str = "") -> datetime | None:
+    """Let calls go out at once although a vendor asked us to wait; until when they would have waited, None: there was
+    no wait. Raises UnknownService, RedisUnavailable."""
+    verdict, *rest = switch.run("lift_wait", validate(service))
+    if verdict == "none":
+        return None
+    until = switch.from_us(rest[0])
+    events.record("breaker", service, "wait_lifted", actor=actor, reason=reason, before={"until": until.isoformat()})
+    logger.info("Wait of %s lifted by %s", service, actor.name, extra={"service": service})
+    for _, result in wait_lifted.send_robust(sender=None, service=service):
+        if isinstance(result, Exception):
+            logger.error("A listener failed on the lifted wait of %s: %r", service, result, extra={"service": service})
+    return until
 
 
 def slow_down(service: str, *, wait: float = 0, paces: dict[str, int] | None = None) -> None:

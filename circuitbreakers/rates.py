@@ -27,14 +27,19 @@ class RateLimit:
         """How far ahead of the pace a call may come."""
         return self.interval_us * (self.allowance - 1)
 
+    def longest_us(self, cost: int) -> int:
+        """How far ahead the next arrival can lie after a call of `cost` units; tokens may be owed for a period more."""
+        owed = self.period * 1_000_000 if self.name == "tokens" else 0
+        return self.tolerance_us + self.interval_us * cost + owed
+
 
 def arguments(limits: tuple[RateLimit, ...], tokens: int) -> list[int | str]:
     """ARGV of admit.lua for `limits`; a limit named `tokens` is charged `tokens` units, others one a call."""
-    return [
-        part
-        for limit in limits
-        for part in (limit.name, limit.interval_us, limit.tolerance_us, tokens if limit.name == "tokens" else 1)
-    ]
+    parts: list[int | str] = []
+    for limit in limits:
+        cost = tokens if limit.name == "tokens" else 1
+        parts += [limit.name, limit.interval_us, limit.tolerance_us, cost, limit.longest_us(cost)]
+    return parts
 
 
 def parse(text: str) -> tuple[RateLimit, ...]:

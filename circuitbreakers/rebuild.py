@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from circuitbreakers import events, incidents, pauses, switch
+from circuitbreakers import events, incidents, pauses, postgresql, switch
 from circuitbreakers.breaker import apply_hold, finish_announcement
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
@@ -36,10 +36,12 @@ class Comparison:
         try:
             with transaction.atomic():
                 self.found += piece()
-        except (switch.RedisUnavailable, OperationalError, InterfaceError):
-            # A store is away, which is not about this piece: the next round begins anew.
+        except switch.RedisUnavailable:
             raise
-        except Exception:
+        except Exception as error:
+            if postgresql.away(error) and not postgresql.row_in_use(error):
+                # A store is away, which is not about this piece: the next round begins anew.
+                raise
             logger.exception("Cannot compare %s with PostgreSQL", what)
             self.failed.append(what)
 

@@ -10,5 +10,8 @@ from django.dispatch import Signal
 # incident. A listener returns True when it wrote it down.
 breaker_opened = Signal()
 
+# service. An operator lets its calls go out although the vendor asked us to wait.
+wait_lifted = Signal()
+
 # No arguments. Redis started anew and its contents agree with PostgreSQL again: what was only in Redis may be lost.
 switch_sealed = Signal()

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ Answer = TypeVar("Answer")
 SCRIPTS = Path(__file__).parent / "scripts"
 EVERYBODY = SERVICES[0]  # for scripts that concern no single service
 PERMIT_LIFE = 900  # seconds after which record.lua drops a permit that nobody settled: no call takes that long
+LONGEST_WAIT = timedelta(days=1)  # of a wait that does not say how long it was when it was set
 LARGEST = 2**63 - 1  # what a bigint column holds
 
 
@@ -245,6 +246,11 @@ class Snapshot:
     sealed: bool
     run_id: str
 
+    def waits_until(self, service: str) -> datetime | None:
+        """Until when a vendor, or the backoff after its 429, keeps the service's calls away; None when nothing does."""
+        until = self.gates[service].blocked_until
+        return until if until and until > self.now else None
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -306,19 +312,20 @@ def read_all() -> Snapshot:
     pipe.info("server")
     for service in SERVICES:
         pipe.hgetall(f"circuit_breaker:{service}")
-        pipe.hmget(f"circuit_gate:{service}", "blocked_until", "throttled_since")
+        pipe.hmget(f"circuit_gate:{service}", "blocked_until", "blocked_for", "throttled_since")
         pipe.zcount(f"circuit_permits:{service}", oldest, "+inf")
     (seconds, micros), queue, pauses, seal, info, *rest = ask(pipe.execute)
     breakers, gates = {}, {}
-    for service, stored, (blocked, throttled), in_flight in zip(
+    now = from_us(int(seconds) * 1_000_000 + int(micros))
+    for service, stored, (blocked, wait, throttled), in_flight in zip(
         SERVICES, rest[::3], rest[1::3], rest[2::3], strict=True
     ):
         breakers[service] = BreakerState.from_hash(service, stored)
         gates[service] = GateState(
-            service, in_flight, from_us(blocked) if blocked else None, from_us(throttled) if throttled else None
+            service, in_flight, _blocked_until(now, blocked, wait), from_us(throttled) if throttled else None
         )
     return Snapshot(
-        from_us(int(seconds) * 1_000_000 + int(micros)),
+        now,
         breakers,
         queue,
         {key: details(value) for key, value in pauses.items()},
@@ -326,6 +333,13 @@ def read_all() -> Snapshot:
         seal == info["run_id"],
         info["run_id"],
     )
+
+
+def _blocked_until(now: datetime, blocked: str | None, wait: str | None) -> datetime | None:
+    """As common.lua's: no further off than it was when it was set, whatever clock wrote it."""
+    if not blocked:
+        return None
+    return min(from_us(blocked), now + timedelta(microseconds=float(wait)) if wait else now + LONGEST_WAIT)
 
 
 def take_probe_lease(service: str, token: str, seconds: int) -> bool:

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 
+from circuitbreakers import postgresql
 from circuitbreakers.events import NAME_LENGTH, Actor
 from circuitbreakers.services import UnknownService
 from circuitbreakers.switch import RedisUnavailable
@@ -68,7 +69,9 @@ class VerbCommand(BaseCommand):
                 f"{error}. Nothing was changed that the supervisor will not finish; try again."
             ) from None
         except DatabaseError as error:
-            raise CommandError(f"PostgreSQL: {str(error).strip()}") from None
+            raise CommandError(
+                postgresql.words(error) if postgresql.row_in_use(error) else f"PostgreSQL: {str(error).strip()}"
+            ) from None
 
     def refuse_wrong_vendors(self) -> None:
         """With settings that web, workers and supervisor do not start with, no verb runs either."""

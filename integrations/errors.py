@@ -7,6 +7,8 @@ from integrations.redaction import redact
 from integrations.results import Usage
 
 MESSAGE_LENGTH = 300
+# What a proxy says in its vendor's place when it has handed the request on: bad gateway, timeouts, Cloudflare's 52x.
+GATEWAYS = frozenset({408, 499, 502, 504, 520, 522, 524})
 
 
 class FailureType(StrEnum):
@@ -54,3 +56,14 @@ class VendorError(Exception):
         self.sent = sent
         self.usage = usage
         super().__init__(f"{service}: {failure_type}: {self.message}")
+
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether the request left and no whole answer of the vendor's own came back: nobody knows what it did with it.
+
+        A 2xx that cannot be read was cut or garbled on its way; a gateway's timeout hides what is behind it.
+        """
+        if not self.sent or (self.usage is not None and self.usage != Usage()):
+            return False
+        garbled = self.failure_type == FailureType.MALFORMED and self.http_status is not None and self.http_status < 300
+        return self.http_status is None or garbled or self.http_status in GATEWAYS

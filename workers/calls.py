@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from campaigns.jobs import Done
 from campaigns.models import Job, Lead
+from integrations import prices
 from integrations.errors import VendorError
+from integrations.results import Result
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class Ready:
     send: Callable[[], Any]
     done: Callable[[Any], Done]
     tokens: int = 0  # what it may use at most, for the budget per minute
+    answer: type[Result] | None = None  # what it buys, so that an answer in hand can be kept; None: a look that is free
     stops: Callable[[VendorError], str] = lambda error: ""  # why the whole campaign must wait for a person, if it must
 
 
@@ -35,6 +39,16 @@ class Stopped:
 
 class Rejected(Exception):
     """The vendor answered, and was paid, but the answer is no use; the text says why."""
+
+
+def credits_usd(job: Job, credits: int) -> Decimal:
+    """What so many of the service's credits cost."""
+    return prices.cost(job.service, credits=Decimal(credits))
+
+
+def tokens_usd(job: Job, model: str, tokens_in: int, tokens_out: int) -> Decimal:
+    """What so many tokens of the service's model cost."""
+    return prices.cost(job.service, model=model, tokens_in=tokens_in, tokens_out=tokens_out)
 
 
 def lead_of(job: Job) -> Lead:

@@ -71,8 +71,7 @@ def dispatch() -> int:
     for service in SERVICES:
         if snapshot.queue.get(service) != "ACTIVE" or snapshot.breakers[service].state != "closed":
             continue
-        blocked = snapshot.gates[service].blocked_until
-        if blocked and blocked > snapshot.now:
+        if snapshot.waits_until(service):
             continue
         room = window(service) - queued[service]
         if room > 0:

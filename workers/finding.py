@@ -1,5 +1,6 @@
 """Apollo's calls: a page of a search, and the people of it with their addresses."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,7 +12,7 @@ from campaigns.jobs import Done
 from campaigns.models import Campaign, Job, Lead
 from integrations import apollo
 from integrations.results import PeoplePage, Person, Reveal
-from workers.calls import Ready
+from workers.calls import Ready, credits_usd
 
 
 def find(job: Job) -> Ready:
@@ -19,6 +20,7 @@ def find(job: Job) -> Ready:
     return Ready(
         lambda: apollo.search_people(campaign.search or {}, page=job.part, per_page=pipeline.FIND_AT_ONCE),
         lambda page: found(job, page),
+        answer=PeoplePage,
     )
 
 
@@ -55,7 +57,12 @@ def unknown(campaign: Campaign, ids: list[str]) -> list[str]:
 
 def reveal(job: Job) -> Ready:
     ids = job.payload["people"]
-    return Ready(lambda: apollo.reveal(ids), lambda answer: revealed(job, ids, answer))
+    return Ready(lambda: apollo.reveal(ids), lambda answer: revealed(job, ids, answer), answer=Reveal)
+
+
+def most_of_reveal(job: Job) -> Decimal:
+    """A credit for each person asked for."""
+    return credits_usd(job, len(job.payload["people"]))
 
 
 def revealed(job: Job, ids: list[str], answer: Reveal) -> Done:

@@ -5,6 +5,7 @@ is a claim of its own (`Done.again`), so that one claim stays one request under 
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 
 from campaigns import pipeline, suppression
@@ -14,7 +15,7 @@ from circuitbreakers.models import Event
 from integrations import instantly
 from integrations.errors import FailureType, VendorError
 from integrations.results import InstantlyCampaign, Push
-from workers.calls import NotYet, Ready, Stopped, address_of, lead_of
+from workers.calls import NotYet, Ready, Stopped, address_of, credits_usd, lead_of
 
 # How long a push waits for its campaign at Instantly to be made (seconds).
 TARGET_WAIT = 2
@@ -133,4 +134,9 @@ def push_into(target: str, lead: Lead, email: str) -> Ready:
         gone = error.http_status == NOT_FOUND and error.failure_type == FailureType.INVALID_REQUEST
         return f"Instantly has no campaign {target}. Give it another one, then resume it." if gone else ""
 
-    return Ready(partial(instantly.push, campaign_id=target, lead=body), done, stops=stops)
+    return Ready(partial(instantly.push, campaign_id=target, lead=body), done, stops=stops, answer=Push)
+
+
+def most_of_push(job: Job) -> Decimal:
+    """An upload."""
+    return credits_usd(job, 1)

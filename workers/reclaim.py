@@ -1,7 +1,7 @@
 """Dead leases: a worker died, froze, or could not reach PostgreSQL. What it may have bought is booked as `unknown`."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -10,7 +10,9 @@ from django.utils import timezone
 from campaigns import jobs
 from campaigns.models import Job, Process
 from circuitbreakers import gate, switch
+from circuitbreakers.models import Incident
 from workers import liveness
+from workers.preparing import most_usd
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,8 @@ def _reclaim(job: Job) -> bool:
         return False
     crashed = not alive
     call = None
-    if may_have_been_admitted(job):
-        call = jobs.Call(job.claimed_at or timezone.now(), "unknown", error="The answer was lost")
+    if admitted_at := admission_of(job):
+        call = jobs.Call(admitted_at, "unknown", error="The answer was lost", may_cost_usd=most_usd(job))
         gate.record(job.service, "unknown", call=job.call)
     message = f"Worker {job.worker} {'died' if crashed else 'lost the answer'}"
     # Never admitted means that it never began: that counts against nobody.
@@ -43,13 +45,22 @@ def _reclaim(job: Job) -> bool:
     return changed
 
 
-def may_have_been_admitted(job: Job) -> bool:
-    """False only if Redis remembers that far back and knows nothing of the call."""
-    state = gate.call_state(job.service, job.call)
-    if state != "absent":
-        return True
-    claimed, since = job.claimed_at or timezone.now(), switch.sealed_at()
-    return since is None or timezone.now() - claimed > MEMORY or claimed < since + CLOCK_SKEW
+def admission_of(job: Job) -> datetime | None:
+    """When the call was admitted, by Redis's clock, or can have been at the latest; None if it was not.
+
+    That it was not can be said only if Redis remembers that far back and knows nothing of the call.
+    """
+    known = gate.trace(job.service, job.call)
+    if known.admitted_at:
+        return known.admitted_at
+    claimed, sealed = job.claimed_at or timezone.now(), switch.sealed_at()
+    since = max(filter(None, (sealed, known.since)), default=None)
+    if sealed and since and timezone.now() - claimed <= MEMORY and claimed >= since + CLOCK_SKEW:
+        return None
+    # After an opening nothing is admitted until its pause ends.
+    shut = Incident.objects.filter(Q(pause__ended_at=None) | Q(pause__ended_at__gt=claimed), opened_at__lt=claimed)
+    opening = shut.order_by("opened_at").values_list("opened_at", flat=True).first()
+    return opening or claimed
 
 
 def _outlived(job: Job) -> bool | None:

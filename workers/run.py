@@ -1,4 +1,4 @@
-"""One job, from its message to its result: claim, gate, call, record, complete. Safe to run twice."""
+"""One job, from its message to its result: claim, gate, call, settle, book, save. Safe to run twice."""
 
 import contextlib
 import logging
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import Error, connection, transaction
 
-from campaigns import jobs, lifecycle
+from campaigns import jobs, lifecycle, refusals
 from campaigns.models import Job
 from campaigns.pipeline import MAX_REJECTED_MAILS
-from circuitbreakers import events, gate, switch
+from circuitbreakers import events, gate, postgresql, switch
 from circuitbreakers.rates import RateLimit
-from integrations import deadline
-from integrations.errors import VendorError
+from integrations import deadline, kept
+from integrations.errors import FailureType, VendorError
 from integrations.redaction import redact
-from integrations.results import RateLimits, Usage
+from integrations.results import RateLimits, Result, Usage
 from workers import calls
-from workers.preparing import prepare
+from workers.preparing import most_usd, prepare
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,23 @@ LONGEST_HINT = 120.0
 
 
 def run(pk: int, service: str) -> str:
-    """Run job `pk` if it may run now. Returns what happened, for tests: `nothing` when there was nothing to do."""
+    """Run job `pk` if it may run now. Returns what happened, for tests: `nothing` when there was nothing to do.
+
+    While PostgreSQL is away it is left where it is: not claimed, or under a lease that ends.
+    """
+    try:
+        happened = _run(pk, service)
+    except Error as error:
+        if not postgresql.away(error):
+            raise
+        connection.close()
+        postgresql.Availability.failed(error)
+        return "postgresql is away"
+    postgresql.Availability.worked()
+    return happened
+
+
+def _run(pk: int, service: str) -> str:
     claimed_at = time.monotonic()
     job = jobs.claim(pk, service, gate.process_name())
     if job is None:
@@ -48,21 +64,26 @@ def run(pk: int, service: str) -> str:
         if isinstance(ready, calls.Stopped):
             stop_campaign(job, None, ready.why)
             return "campaign paused"
+        if ready.answer and jobs.ANSWER in job.payload:
+            answer = kept.from_json(ready.answer, job.payload[jobs.ANSWER])
+            return _save(job, ready, answer, None, claimed_at + jobs.lease_seconds(service))
         return _admit_and_call(job, ready, claimed_at)
-    except (OperationalError, InterfaceError):
-        raise  # PostgreSQL went away before the call: the lease ends and the job is handed back
     except Exception as error:
+        if postgresql.away(error):
+            raise
         # Our own bug: this job must not take the others down, nor be retried for ever.
         logger.exception("Job %s failed by an error of our own", job.pk, extra={"job": job.pk})
-        jobs.lost(job, call=None, crashed=True, message=f"Internal error: {type(error).__name__}")
+        jobs.lost(job, call=None, crashed=True, message=internal(error))
         return "crashed"
 
 
 def _admit_and_call(job: Job, ready: calls.Ready, claimed_at: float) -> str:
     try:
         permit = gate.admit(job.service, job.call, tokens=ready.tokens)
+    except gate.Seen as seen:
+        return _seen_before(job, ready, seen)
     except gate.Refused as refused:
-        jobs.hand_back(job, until=refused.until)
+        jobs.hand_back(job, wait=refused.wait)
         return f"refused: {refused.reason}"
     try:
         # Nothing that can block stands between the permit and the call; a thread that was not scheduled asks again.
@@ -73,6 +94,15 @@ def _admit_and_call(job: Job, ready: calls.Ready, claimed_at: float) -> str:
         return _call(job, ready, permit, until=lease_end)
     finally:
         permit.settle("unknown")
+
+
+def _seen_before(job: Job, ready: calls.Ready, seen: gate.Seen) -> str:
+    """PostgreSQL has lost a claim of this number, and what came of it: booked as `unknown`. The next has another."""
+    message = "PostgreSQL has lost an earlier claim of this number"
+    call = jobs.Call(seen.admitted_at, "unknown", error=message, may_cost_usd=_most(job, ready))
+    logger.error("Job %s: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id})
+    jobs.lost(job, call=call, crashed=False, message=message)
+    return "refused: seen"
 
 
 def _too_late(job: Job, permit: gate.Permit, until: float) -> str:
@@ -89,11 +119,9 @@ def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) ->
             answer = ready.send()
     except deadline.PermitEnded:
         return _too_late(job, permit, until)
-    except VendorError as caught:
-        failure = caught
-        permit.settle(
-            failure.failure_type, failure.message, retry_after=failure.retry_after, tokens=_tokens(failure.usage)
-        )
+    except VendorError as failure:
+        tokens = _tokens(failure.usage)
+        permit.settle(failure.failure_type, failure.message, retry_after=failure.retry_after, tokens=tokens)
         call = _entry(
             permit,
             failure.failure_type,
@@ -102,22 +130,17 @@ def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) ->
             http_status=failure.http_status,
             request_id=failure.request_id,
             error=failure.message,
+            may_cost_usd=_most(job, ready) if failure.may_be_charged else None,
         )
-        why = ready.stops(failure)
-        if why:
-            persist(lambda: stop_campaign(job, call, why), until)
-            return "campaign paused"
-        persist(
-            lambda: jobs.failed(job, failure.failure_type, failure.message, call, retry_after=failure.retry_after),
-            until,
-        )
-        return f"failed: {failure.failure_type}"
+        return _failed(job, ready, failure, call, until)
     except Exception as error:
-        # Our own bug, and the call may have been made: never counted against the vendor, booked as unknown.
+        # Our own bug, and the call may have been made: never counted against the vendor, booked as unknown, and not
+        # made again.
         logger.exception("Call of job %s failed by an error of our own", job.pk, extra={"job": job.pk})
         permit.settle("unknown")
-        call = _entry(permit, "unknown", started, error=f"Internal error: {type(error).__name__}")
-        persist(lambda: jobs.lost(job, call=call, crashed=True, message=call.error), until)
+        lost = _most(job, ready) if deadline.exchange.sent else None
+        call = _entry(permit, "unknown", started, error=internal(error), may_cost_usd=lost)
+        persist(lambda: jobs.spoiled(job, call=call, answer=None, message=call.error), until)
         return "crashed"
     usage: Usage | None = getattr(answer, "usage", None)
     permit.settle("success", tokens=_tokens(usage))
@@ -129,6 +152,42 @@ def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) ->
         http_status=getattr(answer, "http_status", 200),
         request_id=getattr(answer, "request_id", ""),
     )
+    happened = _save(job, ready, answer, call, until)
+    follow_headers(job.service, getattr(answer, "limits", None), tokens=ready.tokens)
+    return happened
+
+
+def _failed(job: Job, ready: calls.Ready, failure: VendorError, call: jobs.Call, until: float) -> str:
+    if why := ready.stops(failure):
+        persist(lambda: stop_campaign(job, call, why), until)
+        return "campaign paused"
+    if failure.failure_type == FailureType.INVALID_REQUEST:
+        return _refused(job, call, until)
+    persist(
+        lambda: jobs.failed(job, failure.failure_type, failure.message, call, retry_after=failure.retry_after), until
+    )
+    return f"failed: {failure.failure_type}"
+
+
+def _refused(job: Job, call: jobs.Call, until: float) -> str:
+    """The lead fails; but if one after the other is refused in the same words, it is not the leads that are wrong."""
+    alike: list[int] | None = None
+
+    def save() -> None:
+        nonlocal alike
+        alike = refusals.alike(job, call.error)
+        if alike is None:
+            jobs.failed(job, call.outcome, call.error, call)
+        else:
+            stop_campaign(job, call, refusals.why(job.service, call.error))
+            refusals.mark(alike)
+
+    persist(save, until)
+    return f"failed: {call.outcome}" if alike is None else "campaign paused"
+
+
+def _save(job: Job, ready: calls.Ready, answer: Any, call: jobs.Call | None, until: float) -> str:
+    """Save an answer that was paid for; `call` is its entry in the ledger, None if that has been made."""
     try:
         done = ready.done(answer)
         persist(lambda: jobs.complete(job, done, call), until)
@@ -137,28 +196,38 @@ def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) ->
         why = redact(str(rejected))
         persist(lambda: reject(job, call, why), until)
         return "rejected"
-    except (OperationalError, InterfaceError):
-        raise  # PostgreSQL was away until the lease ended: the call will be booked as unknown
     except Exception as error:
-        # Our own bug with an answer that was paid for: it stays on the books.
+        if postgresql.away(error):
+            raise  # until the lease ended: the call will be booked as unknown
         logger.exception("Result of job %s could not be saved", job.pk, extra={"job": job.pk})
-        message = f"Internal error: {type(error).__name__}"
-        persist(lambda: jobs.lost(job, call=call, crashed=True, message=message), until)
+        keep = kept.as_json(answer) if isinstance(answer, Result) else None
+        message = internal(error)
+        persist(lambda: jobs.spoiled(job, call=call, answer=keep, message=message), until)
         return "crashed"
-    follow_headers(job.service, getattr(answer, "limits", None), tokens=ready.tokens)
     return "once more" if done.again is not None else "completed"
+
+
+def internal(error: Exception) -> str:
+    """An error of our own for people: its text may hold anything."""
+    return f"Internal error: {type(error).__name__}"
+
+
+def _most(job: Job, ready: calls.Ready) -> Decimal | None:
+    """What the call can have cost at most; None for one that is free."""
+    return most_usd(job) if ready.answer else None
 
 
 def _tokens(usage: Usage | None) -> int:
     return usage.tokens_in + usage.tokens_out if usage else 0
 
 
-def reject(job: Job, call: jobs.Call, why: str) -> bool:
+def reject(job: Job, call: jobs.Call | None, why: str) -> bool:
     """A mail that must not be pushed: one more try, then the lead fails and a person looks at the prompt."""
     if job.attempts + 1 < MAX_REJECTED_MAILS:
         return jobs.failed(job, "malformed", f"Mail rejected: {why}", call)
     with transaction.atomic():
-        jobs.book(job, call)
+        if call:
+            jobs.book(job, call)
         return jobs.end_failed(job, "malformed", f"Mail rejected: {why}", attempts=job.attempts + 1)
 
 
@@ -184,6 +253,7 @@ def _entry(
     http_status: int | None = None,
     request_id: str = "",
     error: str = "",
+    may_cost_usd: Decimal | None = None,
 ) -> jobs.Call:
     usage = usage or Usage()
     return jobs.Call(
@@ -198,6 +268,7 @@ def _entry(
         min(usage.tokens_in, MOST_TOKENS),
         min(usage.tokens_out, MOST_TOKENS),
         min(usage.cost_usd, MOST_USD),
+        may_cost_usd,
     )
 
 
@@ -206,11 +277,13 @@ def persist(save: Callable[[], Any], until: float) -> None:
     while True:
         try:
             save()
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
+            if not postgresql.away(error):
+                raise
             connection.close()
+            postgresql.Availability.failed(error)
             if time.monotonic() > until:
                 raise
-            logger.warning("Result not saved yet: %s", type(error).__name__)
             time.sleep(0.5)
         else:
             return

@@ -1,9 +1,11 @@
 """The calls between a lead's address and its mail: is it deliverable, who is this, what to write."""
 
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Now
+from django.db import connection
 
 from campaigns import pipeline, prompts
 from campaigns.jobs import Done
@@ -12,26 +14,56 @@ from campaigns.models import Job, Verdict
 from integrations import millionverifier, openai, perplexity
 from integrations.results import Mail, Research
 from integrations.results import Verdict as VerdictResult
-from workers.calls import Ready, Rejected, address_of, lead_of
+from workers.calls import NotYet, Ready, Rejected, address_of, credits_usd, lead_of, tokens_usd
 
 # Verdicts of addresses are remembered for this long: asked again, they would be paid again and drift to `unknown`.
 REMEMBERED = timedelta(days=30)
+# How long a job waits for the verdict that another one is asking for (seconds).
+ASKED_WAIT = 2
+# More tokens than any prompt of ours has, and with them what a search feeds to the model.
+MOST_PROMPT, MOST_SEARCHED = 20_000, 30_000
+
+# One of all that need the same verdict asks for it: whoever gets a row back.
+ASK = """
+INSERT INTO verdicts (email, result, subresult, checked_at, asked_by, asked_until)
+VALUES (%(email)s, '', '', statement_timestamp(), %(job)s, %(until)s)
+ON CONFLICT (email) DO UPDATE SET result = '', asked_by = excluded.asked_by, asked_until = excluded.asked_until
+WHERE (verdicts.result <> '' AND verdicts.checked_at < statement_timestamp() - %(remembered)s)
+    OR (verdicts.result = '' AND (verdicts.asked_by = excluded.asked_by
+        OR coalesce(verdicts.asked_until < statement_timestamp(), true)))
+RETURNING email
+"""
 
 
-def verify(job: Job) -> Ready | Done:
+def verify(job: Job) -> Ready | Done | NotYet:
     email = address_of(lead_of(job))
-    known = Verdict.objects.filter(email=email, checked_at__gt=Now() - REMEMBERED).first()
-    if known:
-        done = verdict_reached(known.result)
-        done.without_call = True
-        return done
 
     def remember(answer: VerdictResult) -> Done:
         done = verdict_reached(answer.result)
         done.effects = lambda: keep_verdict(email, answer)
         return done
 
-    return Ready(lambda: millionverifier.verify(email), remember)
+    if may_ask(job, email):
+        return Ready(lambda: millionverifier.verify(email), remember, answer=VerdictResult)
+    known = Verdict.objects.filter(email=email).exclude(result="").first()
+    if known is None:
+        return NotYet(ASKED_WAIT)
+    done = verdict_reached(known.result)
+    done.without_call = True
+    return done
+
+
+def may_ask(job: Job, email: str) -> bool:
+    """Whether this job is the one to ask; no when the verdict is known, or another job is asking."""
+    with connection.cursor() as cursor:
+        values: dict[str, Any] = {"email": email, "job": job.pk, "until": job.lease_until, "remembered": REMEMBERED}
+        cursor.execute(ASK, values)
+        return cursor.fetchone() is not None
+
+
+def most_of_verify(job: Job) -> Decimal:
+    """A credit."""
+    return credits_usd(job, 1)
 
 
 def verdict_reached(result: str) -> Done:
@@ -41,13 +73,15 @@ def verdict_reached(result: str) -> Done:
 
 def keep_verdict(email: str, answer: VerdictResult) -> None:
     # `unknown` is the recipient's server being shy, not a fact about the address; it was not charged either.
-    if answer.result != "unknown":
-        Verdict.objects.bulk_create(
-            [Verdict(email=email, result=answer.result, subresult=answer.subresult[:40])],
-            update_conflicts=True,
-            unique_fields=["email"],
-            update_fields=["result", "subresult", "checked_at"],
-        )
+    if answer.result == "unknown":
+        Verdict.objects.filter(email=email, result="").delete()
+        return
+    Verdict.objects.bulk_create(
+        [Verdict(email=email, result=answer.result, subresult=answer.subresult[:40])],
+        update_conflicts=True,
+        unique_fields=["email"],
+        update_fields=["result", "subresult", "checked_at", "asked_by", "asked_until"],
+    )
 
 
 def research(job: Job) -> Ready:
@@ -63,7 +97,14 @@ def research(job: Job) -> Ready:
         lambda: perplexity.research(instructions=instructions, prompt=prompt),
         done,
         tokens=prompts.estimate_tokens(instructions + prompt) + settings.PERPLEXITY_MAX_OUTPUT_TOKENS,
+        answer=Research,
     )
+
+
+def most_of_research(job: Job) -> Decimal:
+    """The longest prompt, all that a search may read, the longest answer."""
+    tokens_in = MOST_PROMPT + MOST_SEARCHED
+    return tokens_usd(job, settings.PERPLEXITY_MODEL, tokens_in, settings.PERPLEXITY_MAX_OUTPUT_TOKENS)
 
 
 def write(job: Job) -> Ready:
@@ -83,7 +124,13 @@ def write(job: Job) -> Ready:
         lambda: openai.write_mail(instructions=instructions, prompt=prompt),
         done,
         tokens=prompts.estimate_tokens(instructions + prompt) + settings.OPENAI_MAX_OUTPUT_TOKENS,
+        answer=Mail,
     )
+
+
+def most_of_write(job: Job) -> Decimal:
+    """The longest prompt and the longest answer."""
+    return tokens_usd(job, settings.OPENAI_MODEL, MOST_PROMPT, settings.OPENAI_MAX_OUTPUT_TOKENS)
 
 
 def clean(text: str) -> str:

@@ -45,6 +45,9 @@ class BreakerStatus(serializers.Serializer):
     open_until = serializers.DateTimeField(allow_null=True)
     reason = serializers.CharField(allow_blank=True)
     last_error = serializers.CharField(allow_blank=True)
+    waits_until = serializers.DateTimeField(
+        allow_null=True, help_text="The vendor asked us to wait (429, Retry-After); lift-wait ends it."
+    )
     last_probe = LastProbe(allow_null=True)
 
 

@@ -38,7 +38,13 @@ class Stretch(serializers.Serializer):
 class Sums(serializers.Serializer):
     calls = serializers.IntegerField()
     failed = serializers.IntegerField()
-    unknown = serializers.IntegerField(help_text="May have been charged beyond what is booked.")
+    unknown = serializers.IntegerField(help_text="Nobody knows how they ended.")
+    may_be_charged = serializers.IntegerField(
+        help_text="Sent, and the answer lost: may have been charged beyond what is booked."
+    )
+    may_cost_usd = serializers.DecimalField(
+        max_digits=20, decimal_places=6, help_text="How much more those can have cost at most."
+    )
     credits = serializers.DecimalField(max_digits=20, decimal_places=4, help_text="In the service's own unit.")
     tokens_in = serializers.IntegerField()
     tokens_out = serializers.IntegerField()
@@ -59,7 +65,7 @@ class Spent(serializers.Serializer):
 
 
 class SpendView(Door):
-    """What was spent at each service, day by day. Booked calls; an `unknown` one may have been charged beyond it."""
+    """What was spent at each service, day by day, as booked; and what may have been charged beyond it."""
 
     required = {"GET": "campaigns.view_vendorcall"}
 

@@ -3,8 +3,8 @@
 --   2 queue_status                hash    service -> ACTIVE | PAUSED, derived from 3
 --   3 queue_pauses                hash    system, operator:all, operator:{service} -> JSON
 --   4 circuit_permits:{service}   zset    call id -> admitted at (us): calls in flight
---   5 circuit_settled:{service}   zset    call id -> settled at (us): answers that may not be booked yet
---   6 circuit_gate:{service}      hash    rate limits, throttling, failure-rate window, admissions
+--   5 circuit_settled:{service}   zset    call id -> admitted at (us): answers that may not be booked yet
+--   6 circuit_gate:{service}      hash    rate limits, throttling, failure-rate window, how many calls 4 and 5 hold
 --   7 circuit_failures:{service}  list    the last failures as JSON, newest first
 --   8 switch_seal                 hash    run_id of the server whose contents were compared with PostgreSQL, at
 --   9 circuit_probe:{service}     string  lease of the probe that is running
@@ -16,6 +16,7 @@ local SERVICE = ARGV[2]
 local SERVICES = {}
 for name in string.gmatch(ARGV[1], '[^,]+') do SERVICES[#SERVICES + 1] = name end
 local EVIDENCE = 20
+local MEMORY = 900000000 -- us that calls are remembered; no deadline is that long (PERMIT_LIFE in switch.py)
 
 -- Numbers of 16 digits: Lua would concatenate them as 1.79e+15.
 local function digits(number) return string.format('%.0f', number) end
@@ -44,6 +45,36 @@ end
 -- PostgreSQL and sealed it under its new run id, nothing is admitted.
 local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
 local function sealed() return redis.call('HGET', SEAL, 'run_id') == run_id() end
+
+-- How many calls `permits` and `settled` must hold. Whatever takes some of them away behind the scripts' back (an
+-- eviction, a DEL) leaves these numbers wrong: then nothing can be said of calls from before `forgot_at`.
+local function forgot(now)
+  redis.call('HSET', GATE, 'forgot_at', digits(now), 'remembers', 1,
+    'permits', redis.call('ZCARD', PERMITS), 'settled', redis.call('ZCARD', SETTLED))
+end
+
+-- Drop what is too old to matter. A clock that was ahead drops too much: `horizon` says what is gone.
+local function forget_old(key, counter, now)
+  local dropped = redis.call('ZREMRANGEBYSCORE', key, '-inf', digits(now - MEMORY))
+  if dropped == 0 then return end
+  redis.call('HINCRBY', GATE, counter, -dropped)
+  redis.call('HSET', GATE, 'horizon', digits(now - MEMORY))
+end
+
+-- The instant (us) until which a vendor, or the backoff after its 429, keeps everybody away; 0 for none. Never further off
+-- than it was when it was set: one that a clock wrote which was ahead is put right.
+local function blocked_until(now)
+  local at, wait = unpack(redis.call('HMGET', GATE, 'blocked_until', 'blocked_for'))
+  at, wait = tonumber(at or '') or 0, tonumber(wait or '') or 86400000000
+  if at - now <= wait then return at end
+  redis.call('HSET', GATE, 'blocked_until', digits(now + wait))
+  return now + wait
+end
+
+local function block(now, wait)
+  if now + wait <= blocked_until(now) then return end
+  redis.call('HSET', GATE, 'blocked_until', digits(now + wait), 'blocked_for', digits(wait))
+end
 
 -- The one place where a state changes. Returns the new epoch.
 local function transition(state, now, fields)

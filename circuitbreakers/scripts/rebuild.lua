@@ -11,6 +11,9 @@ local current = ARGV[4] ~= '' and (tonumber(opening or '') or 0) >= tonumber(ARG
 if state and state ~= 'closed' and current then return {'kept'} end
 local verb = state and 'reopened' or 'created'
 if not state then
+  redis.call('HSETNX', GATE, 'remembers', 1)
+  redis.call('HSETNX', GATE, 'permits', 0)
+  redis.call('HSETNX', GATE, 'settled', 0)
   redis.call('HSET', BREAKER, 'failure_count', 0, 'last_failure_time', '', 'last_failure_type', '', 'last_error', '',
     'half_open_attempts', 0, 'opened_at', '', 'open_until', '', 'reason', '', 'reset_of', '')
 end

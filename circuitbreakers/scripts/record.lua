@@ -1,7 +1,7 @@
 -- Count, judge and switch in one step. ARGV: 3 call id ('' without a permit), 4 the permit's epoch ('' for now),
 -- 5 outcome: success | failure | fatal | rate_limit | ignored, 6 failure type, 7 message, 8 worker, 9 threshold,
 -- 10 reset timeout (us), 11 failure-rate limit (%), 12 least calls, 13 window (us), 14 retry after (us, 0 unknown),
--- 15 throttling that opens (us), then for each correction of a token budget: name, interval (us), units.
+-- 15 throttling that opens (us), then for each correction of a token budget: name, interval (us), units, longest (us).
 -- Returns {opened, ...} to exactly one caller, else {counted, failures} | {ignored} | {duplicate} | {stale} | {lost}.
 local call, epoch, outcome, failure_type = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local threshold, wait_us = tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -9,12 +9,15 @@ local window, retry_after = tonumber(ARGV[13]), tonumber(ARGV[14])
 local now = now_us()
 
 if call ~= '' then
-  if redis.call('ZREM', PERMITS, call) == 0 then return {'duplicate'} end
-  redis.call('ZADD', SETTLED, digits(now), call)
-  redis.call('ZREMRANGEBYSCORE', SETTLED, '-inf', digits(now - 900000000))
-  -- A call whose end nobody could record is over by now too: no deadline is that long
-  -- (PERMIT_LIFE in switch.py).
-  redis.call('ZREMRANGEBYSCORE', PERMITS, '-inf', digits(now - 900000000))
+  local admitted_at = redis.call('ZSCORE', PERMITS, call)
+  if not admitted_at then return {'duplicate'} end
+  redis.call('ZREM', PERMITS, call)
+  redis.call('ZADD', SETTLED, admitted_at, call)
+  redis.call('HINCRBY', GATE, 'permits', -1)
+  redis.call('HINCRBY', GATE, 'settled', 1)
+  forget_old(SETTLED, 'settled', now)
+  -- A call whose end nobody could record is over by now too.
+  forget_old(PERMITS, 'permits', now)
 end
 local state = redis.call('HGET', BREAKER, 'state')
 if not state then return {'lost'} end
@@ -23,15 +26,16 @@ if state ~= 'closed' or (epoch ~= '' and epoch ~= redis.call('HGET', BREAKER, 'e
   return {'stale'}
 end
 
-for i = 16, #ARGV, 3 do
+for i = 16, #ARGV, 4 do
   local field = 'tat:' .. ARGV[i]
-  local arrival = tonumber(redis.call('HGET', GATE, field) or '0')
-  redis.call('HSET', GATE, field, digits(math.max(arrival + tonumber(ARGV[i + 1]) * tonumber(ARGV[i + 2]), 0)))
+  local arrival = tonumber(redis.call('HGET', GATE, field) or '0') + tonumber(ARGV[i + 1]) * tonumber(ARGV[i + 2])
+  -- What is owed beyond a whole period the vendor's own window has forgotten by then.
+  redis.call('HSET', GATE, field, digits(math.max(math.min(arrival, now + tonumber(ARGV[i + 3])), 0)))
 end
 if outcome == 'ignored' then return {'ignored'} end
 
 if outcome == 'rate_limit' then
-  local before = tonumber(redis.call('HGET', GATE, 'blocked_until') or '0')
+  local before = blocked_until(now)
   -- A minute in which it could have been asked and did not complain is no throttling without a break.
   if before > 0 and now - before > 60000000 then redis.call('HDEL', GATE, 'throttled_since', 'throttles') end
   -- Without a Retry-After: 2, 4, 8 ... at most 60 seconds, a step for each block and not for each call that was out
@@ -39,9 +43,8 @@ if outcome == 'rate_limit' then
   local throttles = tonumber(redis.call('HGET', GATE, 'throttles') or '0')
   if throttles == 0 or now >= before then throttles = redis.call('HINCRBY', GATE, 'throttles', 1) end
   if retry_after == 0 then retry_after = math.min(1000000 * 2 ^ throttles, 60000000) end
-  local blocked = math.max(before, now + retry_after)
+  block(now, retry_after)
   redis.call('HSETNX', GATE, 'throttled_since', digits(now))
-  redis.call('HSET', GATE, 'blocked_until', digits(blocked))
   if now - tonumber(redis.call('HGET', GATE, 'throttled_since')) < tonumber(ARGV[15]) then
     return {'counted', tonumber(redis.call('HGET', BREAKER, 'failure_count') or '0')}
   end

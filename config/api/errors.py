@@ -11,13 +11,14 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler
 
+from circuitbreakers import postgresql
 from circuitbreakers.services import UnknownService
 from circuitbreakers.switch import RedisUnavailable
 from config.api.parsing import printable
@@ -69,14 +70,14 @@ def failure(code: int, detail: str, retry_after: int | None = None) -> Response:
 
 
 def database_failure(error: Exception) -> Response:
-    """PostgreSQL refused the value, or does not answer (a lock that is not to be had in time counts as that)."""
+    """PostgreSQL refused the value, or is away for now (a lock that is not to be had in time counts as that)."""
     if isinstance(error, DataError):
         logger.warning("PostgreSQL refused a value: %s", error)
         detail = "A value cannot be stored: too large, or with a character such as NUL."
         return failure(status.HTTP_400_BAD_REQUEST, detail)
-    if isinstance(error, OperationalError | InterfaceError):
+    if postgresql.away(error):
         logger.error("PostgreSQL does not answer: %s", error)
-        return failure(status.HTTP_503_SERVICE_UNAVAILABLE, "PostgreSQL does not answer. Try again.", 5)
+        return failure(status.HTTP_503_SERVICE_UNAVAILABLE, postgresql.words(error), 5)
     raise error
 
 

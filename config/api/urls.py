@@ -26,6 +26,7 @@ urlpatterns = [
     path(f"{BREAKER}/probe", breakers.Probe.as_view(), name="probe"),
     path(f"{BREAKER}/hold", breakers.Hold.as_view(), name="hold"),
     path(f"{BREAKER}/release", breakers.Release.as_view(), name="release"),
+    path(f"{BREAKER}/lift-wait", breakers.LiftWait.as_view(), name="lift-wait"),
     path(f"{QUEUE}/resume-queue", queue.ResumeQueue.as_view(), name="resume-queue"),
     path(f"{QUEUE}/pause-service", breakers.PauseService.as_view(), name="pause-service"),
     path(f"{QUEUE}/resume-service", queue.ResumeService.as_view(), name="resume-service"),

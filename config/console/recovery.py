@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import recovery
-from circuitbreakers import breaker, pauses, probes
+from circuitbreakers import breaker, gate, pauses, probes
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Incident
 from circuitbreakers.services import SERVICES
@@ -67,6 +67,12 @@ def release(request: HttpRequest, service: str) -> tuple[bool, str]:
     return True, f"{name} is released and stays open: reset it next." if changed else f"{name} was not held."
 
 
+def lift_wait(request: HttpRequest, service: str) -> tuple[bool, str]:
+    until = gate.lift_wait(service, actor=actor_of(request), reason=reason_of(request))
+    name = service_name(service)
+    return True, f"The wait of {name} is lifted: it is asked again." if until else f"{name} has not asked us to wait."
+
+
 def pause(request: HttpRequest, service: str) -> tuple[bool, str]:
     if not (reason := reason_of(request)):
         raise breaker.Refused("A reason is needed: the others will want to know why.")
@@ -94,6 +100,7 @@ VERBS = {
     "reset": Verb(OPERATE_BREAKER, reset),
     "hold": Verb(OPERATE_BREAKER, hold),
     "release": Verb(OPERATE_BREAKER, release),
+    "lift-wait": Verb(OPERATE_BREAKER, lift_wait),
     "pause": Verb(OPERATE_QUEUE, pause, takes_all=True),
     "lift": Verb(OPERATE_QUEUE, lift, takes_all=True),
 }

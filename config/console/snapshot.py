@@ -87,8 +87,11 @@ class Snapshot:
     def unfinished(self) -> int:
         return sum(card.pending + card.processing + card.paused for card in self.cards)
 
+    def card_of(self, service: str) -> Card:
+        return next(card for card in self.cards if card.service == service)
+
     def state_of(self, service: str) -> str:
-        return next(card.state for card in self.cards if card.service == service)
+        return self.card_of(service).state
 
 
 @contextmanager
@@ -182,7 +185,6 @@ def _card(service: str, seen: switch.Snapshot | None, unreset: list[Incident]) -
             return Card(service, "lost")
         return Card(service, "open", since=incident.opened_at, reason=incident.reason)
     state, gate = seen.breakers[service], seen.gates[service]
-    blocked = gate.blocked_until if gate.blocked_until and gate.blocked_until > seen.now else None
     shut = state.state != "closed"
     return Card(
         service,
@@ -195,6 +197,6 @@ def _card(service: str, seen: switch.Snapshot | None, unreset: list[Incident]) -
         reason=state.reason if shut else "",
         hold_reason=state.hold_reason if state.held else "",
         probe_due=state.open_until if shut and not state.held else None,
-        slowed_until=blocked,
+        slowed_until=seen.waits_until(service),
         in_flight=gate.in_flight,
     )

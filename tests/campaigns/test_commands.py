@@ -439,7 +439,11 @@ def test_reconcile_says_that_the_books_balance_or_what_is_wrong(manage: Any) -> 
     ran = manage("reconcile")
     assert ran.status == 0
     assert ran.out.startswith("The books balance (")
-    assert manage("reconcile", "--json").data == {"balanced": True, "findings": []}
+    assert manage("reconcile", "--json").data == {
+        "balanced": True,
+        "findings": [],
+        "may_be_charged": {"calls": 0, "at_most_usd": 0},
+    }
     lead = make_lead(state="PUSHED")
     ran = manage("reconcile")
     text = f"1 leads are PUSHED without a completed push job: {lead.pk}"

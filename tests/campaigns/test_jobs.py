@@ -115,7 +115,7 @@ LATE_VERBS = {
     "fail for good": lambda job: jobs.failed(job, "invalid_request", "HTTP 400", a_call("invalid_request")),
     "lose": lambda job: jobs.lost(job, call=a_call("unknown"), crashed=True, message="died"),
     "be poisoned": lambda job: jobs.lost(job, call=a_call("unknown"), crashed=True, message="died"),
-    "hand back": lambda job: jobs.hand_back(job, until=ago(-60)),
+    "hand back": lambda job: jobs.hand_back(job, wait=60),
 }
 
 
@@ -283,10 +283,9 @@ def test_refused_at_the_gate_spends_nothing() -> None:
     assert ledger(job) == []
 
 
-def test_refused_for_the_rate_waits_until_that_instant() -> None:
-    until = timezone.now() + timedelta(seconds=9)
-    jobs.hand_back(claim(make_job()), until=until)
-    assert Job.objects.get().run_at == until
+def test_refused_for_the_rate_waits_by_the_clock_that_claims_go_by() -> None:
+    jobs.hand_back(claim(make_job()), wait=9)
+    assert timedelta(seconds=8) < Job.objects.get().run_at - timezone.now() <= timedelta(seconds=9)
 
 
 # --- crashes ----------------------------------------------------------------------------------------------------------

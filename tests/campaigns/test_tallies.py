@@ -1,6 +1,8 @@
 """The tallies are what counting gives, in every snapshot, whatever changed the rows and however many at once."""
 
 import io
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -176,3 +178,45 @@ def test_rows_that_came_behind_the_triggers_are_found_and_counted_anew(table: st
     call_command("reconcile", "--recount", stdout=out)
     assert "The books balance" in out.getvalue()
     assert tallied() == counted()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fold_that_meets_another_keeps_what_changed_in_the_cost_alone() -> None:
+    """The second fold finds the rows of the first gone; what is left for it is a difference without a number."""
+    job = make_job(status="PROCESSING")
+    call = make_call(job, "unknown", may_be_charged=True, may_cost_usd=5)
+    make_call(make_job(job.campaign, status="PROCESSING"), "unknown")
+    with another_session() as first:
+        columns = [field.name for field in tallies.CallTally._meta.fields if field.name != "id"]
+        keys = tallies.KEYS[tallies.CallTally]
+        numbers = [name for name in columns if name not in keys]
+        sums = ", ".join(f"sum({name})" for name in numbers)
+        first.execute(
+            tallies.FOLD.format(table="call_tallies", keys=", ".join(keys), numbers=", ".join(numbers), sums=sums)
+        )
+        book(job, Call(call.admitted_at, "success", cost_usd=spend.NOTHING + 5))
+        fold = threading.Thread(target=fold_here)
+        fold.start()
+        wait_for_a_waiter()
+        first.commit()
+    fold.join(30)
+    assert tallied() == counted()
+    assert spend.in_all().cost_usd == 5
+    assert reconcile() == []
+
+
+def fold_here() -> None:
+    tallies.fold()
+    connection.close()
+
+
+def wait_for_a_waiter() -> None:
+    """Until somebody waits for a row that another session has changed."""
+    until = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.02)
+    raise AssertionError("nobody waits")

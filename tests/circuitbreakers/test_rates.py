@@ -267,4 +267,4 @@ def test_limits_that_make_no_sense_are_refused(text):
 
 def test_only_the_limit_named_tokens_is_charged_tokens():
     arguments = rates.arguments(parse("10/1,tokens=100/60"), 42)
-    assert [arguments[3], arguments[7]] == [1, 42]
+    assert [arguments[3], arguments[8]] == [1, 42]

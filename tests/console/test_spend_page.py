@@ -18,12 +18,13 @@ PAGE = "/admin/spend/"
 def test_days_are_listed_newest_first_with_their_sums(viewer: Client) -> None:
     campaign, now = make_campaign(name="<b>CTOs</b>"), timezone.now()
     make_call(make_job(campaign, "verify", fence=1), cost_usd=Decimal("1.25"))
-    make_call(make_job(campaign, "write", fence=1), "timeout", cost_usd=2)
+    lost = {"may_be_charged": True, "may_cost_usd": Decimal("0.75")}
+    make_call(make_job(campaign, "write", fence=1), "timeout", cost_usd=2, **lost)
     make_call(make_job(None, "write", fence=1), "unknown", admitted_at=now - timedelta(days=3), cost_usd=3)
     make_call(make_job(None, "write", fence=1), admitted_at=now - timedelta(days=40), cost_usd=70)
     text = viewer.get(PAGE).content.decode()
     assert "The last 30 days: $6.25" in text
-    assert "1 call ended unknown" in text
+    assert "The answers of 1 call were lost: at most $0.75 more may have been charged." in text
     assert text.index(f"{now:%Y-%m-%d}</td>") < text.index(f"{now - timedelta(days=3):%Y-%m-%d}</td>")
     assert "$76.25" in viewer.get(PAGE, {"days": "90"}).content.decode()
     text = viewer.get(PAGE, {"campaign": campaign.pk}).content.decode()

@@ -12,7 +12,7 @@ from circuitbreakers import gate, switch
 from tests.builders import ago, make_campaign, make_job, make_process
 from tests.circuitbreakers.builders import at_once, in_flight
 from tests.stores import away
-from workers.reclaim import may_have_been_admitted, reclaim
+from workers.reclaim import admission_of, reclaim
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 SERVICE = "millionverifier"
@@ -117,7 +117,7 @@ def test_an_answer_that_came_and_was_not_saved_is_unknown_too(long_memory: None)
 def test_a_redis_that_was_flushed_knows_nothing_so_the_call_may_have_been_made() -> None:
     held = claimed()
     switch.client().flushdb()
-    assert may_have_been_admitted(held)
+    assert admission_of(held)
     reclaim()
     assert after(held) == ("PENDING", 1, 0, ["unknown"])
 
@@ -134,7 +134,7 @@ def test_redis_forgets_after_a_quarter_of_an_hour(long_memory: None) -> None:
     recent, old = claimed(), claimed()
     Job.objects.filter(pk=old.pk).update(claimed_at=ago(14 * 60 + 5))
     old.refresh_from_db()
-    assert (may_have_been_admitted(recent), may_have_been_admitted(old)) == (False, True)
+    assert (admission_of(recent), admission_of(old)) == (None, old.claimed_at)
 
 
 def test_without_redis_nobody_knows_so_nothing_is_reclaimed(long_memory: None) -> None:

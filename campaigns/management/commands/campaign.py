@@ -195,7 +195,8 @@ class Command(VerbCommand):
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
-            table(["service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD"],
+            table(["service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD", "answers lost",
+                   "USD more at most"],
                   [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]),
         )  # fmt: skip
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from campaigns import tallies
-from campaigns.reconcile import CHECKS, reconcile
+from campaigns import spend, tallies
+from campaigns.reconcile import CHECKS, reconcile, uncertain
 from circuitbreakers.switch import RedisUnavailable
 from config.commands import as_json
 
@@ -28,10 +28,14 @@ class Command(BaseCommand):
             raise CommandError(f"{error}: the two stores cannot be compared.") from None
         if options["as_json"]:
             rows = [{"check": f.check, "count": f.count, "detail": f.detail} for f in found]
-            self.stdout.write(as_json({"balanced": not found, "findings": rows}))
+            sums = spend.in_all()
+            beyond = {"calls": sums.may_be_charged, "at_most_usd": sums.may_cost_usd}
+            self.stdout.write(as_json({"balanced": not found, "findings": rows, "may_be_charged": beyond}))
         else:
             for finding in found:
                 self.stdout.write(f"{finding.check}: {finding.detail}")
+        if (beyond_the_books := uncertain()) and not options["as_json"]:
+            self.stdout.write(beyond_the_books)
         if found:
             raise CommandError(f"The books do not balance: {len(found)} findings.")
         if not options["as_json"]:

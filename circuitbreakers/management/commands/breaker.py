@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from circuitbreakers import breaker, probes, switch
+from circuitbreakers import breaker, gate, probes, switch
 from circuitbreakers.policy import policy_of
 from config.commands import REFUSED, WRONG_USAGE, VerbCommand, table
 
@@ -24,7 +24,10 @@ class Command(VerbCommand):
         hold = self.verb("hold", "force a breaker open until it is released", changes=True)
         hold.add_argument("--remind-at", type=_instant, help="ISO 8601: when to ask whether it is still needed")
         release = self.verb("release", "end a hold; the breaker stays open, to be reset", changes=True)
-        for parser in (reset, probe, hold, release):
+        lift = self.verb(
+            "lift-wait", "ask a service again at once although it asked us to wait (429, Retry-After)", changes=True
+        )
+        for parser in (reset, probe, hold, release, lift):
             parser.add_argument("service")
 
     def status(self, options: dict[str, Any]) -> None:
@@ -40,19 +43,21 @@ class Command(VerbCommand):
                 "open_until": state.open_until,
                 "reason": state.reason,
                 "last_error": state.last_error,
+                "waits_until": snapshot.waits_until(state.service),
             }
             for state in snapshot.breakers.values()
         }
         rows = [
             [name, d["circuit_state"] + (" (held)" if d["held"] else ""),
              f"{d['failure_count']}/{d['failure_threshold']}",
-             snapshot.queue.get(name), d["opened_at"] and f"{d['opened_at']:%Y-%m-%d %H:%M:%S}", d["reason"]]
+             snapshot.queue.get(name), d["opened_at"] and f"{d['opened_at']:%Y-%m-%d %H:%M:%S}",
+             d["waits_until"] and f"{d['waits_until']:%Y-%m-%d %H:%M:%S}", d["reason"]]
             for name, d in data.items()
         ]  # fmt: skip
         self.show(
             {"mode": settings.MODE, "breakers": data},
             f"Mode: {settings.MODE.upper()}",
-            table(["service", "breaker", "failures", "queue", "opened (UTC)", "reason"], rows),
+            table(["service", "breaker", "failures", "queue", "opened (UTC)", "waits until (UTC)", "reason"], rows),
         )
 
     def reset(self, options: dict[str, Any]) -> None:
@@ -91,6 +96,16 @@ class Command(VerbCommand):
     def release(self, options: dict[str, Any]) -> None:
         changed = breaker.release(options["service"], actor=self.actor(options), reason=options["reason"])
         self._changed(options, changed, "is released and stays open: reset it next", "was not held")
+
+    def lift_wait(self, options: dict[str, Any]) -> None:
+        service = options["service"]
+        until = gate.lift_wait(service, actor=self.actor(options), reason=options["reason"])
+        message = (
+            f"The wait of {service} until {until:%Y-%m-%d %H:%M:%S} UTC is lifted."
+            if until
+            else f"{service} has not asked us to wait."
+        )
+        self.show({"service": service, "changed": until is not None, "message": message}, message)
 
     def _changed(self, options: dict[str, Any], changed: bool, did: str, did_not: str) -> None:
         service = options["service"]
