@@ -4,7 +4,7 @@ that may hide a failure, a list of output items, and tokens."""
 from decimal import Decimal
 from typing import Any
 
-from integrations import prices, reading
+from integrations import messages, prices, reading
 from integrations.answers import Answer
 from integrations.errors import FailureType
 from integrations.results import Usage
@@ -53,9 +53,9 @@ def by_outcome(body: dict[str, Any]) -> FailureType | None:
     """
     status = body.get("status")
     if status == "completed":
-        if refusal(body):
+        if messages.refused(body):
             return FailureType.INVALID_REQUEST
-        return None if output_text(body).strip() else FailureType.MALFORMED
+        return None if messages.candidates(body) else FailureType.MALFORMED
     if status == "incomplete":
         reason = reading.mapping(body.get("incomplete_details")).get("reason")
         return FailureType.INVALID_REQUEST if reason == "content_filter" else FailureType.MALFORMED
@@ -65,21 +65,6 @@ def by_outcome(body: dict[str, Any]) -> FailureType | None:
             return FailureType.INVALID_REQUEST
         return by_codes(error) or FailureType.SERVER_ERROR
     return FailureType.MALFORMED
-
-
-def _contents(body: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = [item for item in reading.mappings(body.get("output")) if item.get("type") == "message"]
-    return [part for message in messages for part in reading.mappings(message.get("content"))]
-
-
-def output_text(body: dict[str, Any]) -> str:
-    """The text of all messages; `output_text` at the top is an SDK's convenience that raw HTTP lacks."""
-    return "".join(reading.text(part.get("text")) for part in _contents(body) if part.get("type") == "output_text")
-
-
-def refusal(body: dict[str, Any]) -> str:
-    """The model's reason for refusing, "" if it did not."""
-    return next((reading.text(part.get("refusal")) for part in _contents(body) if part.get("type") == "refusal"), "")
 
 
 def sources(body: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, language, probing, ratelimits
+from integrations import http, language, messages, probing, ratelimits
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Research, Usage
@@ -53,7 +53,7 @@ def research(*, instructions: str, prompt: str) -> Research:
         billed=_usage,
     )
     body = answer.body or {}
-    text = language.output_text(body).strip()
+    text = messages.prose(body)
     if not text:
         raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no text in the answer", _usage(answer))
     return Research(

@@ -182,7 +182,7 @@ def _write(request: Request, body: dict[str, object], limit: object, spoiled: st
     elif status == "incomplete":
         text = text[: len(text) // 2]
     asked = writing.tokens(prompt + str(body.get("instructions") or ""))
-    return openai_shapes.Written(subject.key, status, text, asked, tokens)
+    return openai_shapes.Written(subject.key, status, text, asked, tokens, subject.tag if status == "completed" else "")
 
 
 def _complaint(body: dict[str, object], content: str) -> Answer | None:
