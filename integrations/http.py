@@ -41,15 +41,18 @@ def call(
     headers: Mapping[str, str] | None = None,
     longest: float | None = None,
     billed: Callable[[Answer], Usage] | None = None,
+    advice: Callable[[Answer], str] | None = None,
 ) -> Answer:
     """One request and its answer, if `classify` finds nothing wrong with it; otherwise raises VendorError.
 
-    `longest` shortens the service's deadline (seconds); `billed` reads what a failed answer was charged all the same.
+    `longest` shortens the service's deadline (seconds); `billed` reads what a failed answer was charged all the same,
+    `advice` says what to do about one, where the vendor's own words do not.
     """
     answer = send(service, method, path, params=params, json=json, headers=headers, longest=longest)
     failure = classify(answer)
     if failure is not None:
-        raise failed(service, failure, answer, usage=billed(answer) if billed and answer.ok else None)
+        usage = billed(answer) if billed and answer.ok else None
+        raise failed(service, failure, answer, advice(answer) if advice else "", usage)
     return answer
 
 

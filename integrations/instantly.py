@@ -27,6 +27,8 @@ PAGE = 100  # items per page, at most
 SUBJECT_VARIABLE = "subject"
 BODY_VARIABLE = "body"
 
+NO_ENDPOINT = "Route "  # "Route POST:/api/v2/leads/add not found": its web framework's words
+
 # Counters of a bulk answer, each naming what became of the one lead sent.
 OUTCOMES: tuple[tuple[str, PushOutcome], ...] = (
     ("leads_uploaded", "pushed"),
@@ -47,12 +49,13 @@ def classify(answer: Answer) -> FailureType | None:
     # A few endpoints put their error into a 200.
     told = reading.whole(body.get("statusCode")) if answer.ok else None
     status = told if told is not None and told >= 400 else answer.status
-    if status == 404:
+    if status == 404 and not reading.text(body.get("message")).startswith(NO_ENDPOINT):
         return FailureType.INVALID_REQUEST  # a campaign that does not exist, not a retired endpoint
     if status == 403 and " plan" in answer.words:
         return FailureType.QUOTA_EXHAUSTED
     if "leads_uploaded" in body and answer.ok and _outcome(body) is None:
-        return FailureType.QUOTA_EXHAUSTED if body.get("remaining_in_plan") == 0 else FailureType.MALFORMED
+        left = reading.whole(body.get("remaining_in_plan"))
+        return FailureType.QUOTA_EXHAUSTED if left is not None and left <= 0 else FailureType.MALFORMED
     return by_status(replace(answer, status=status))
 
 

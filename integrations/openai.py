@@ -31,7 +31,7 @@ def classify(answer: Answer) -> FailureType | None:
     if body is None:
         return by_status(answer)
     if answer.ok:
-        return language.by_outcome(body) if "output" in body or "status" in body else by_status(answer)
+        return language.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
     return language.by_codes(body.get("error")) or by_status(answer)
 
 
@@ -49,6 +49,7 @@ def write_mail(*, instructions: str, prompt: str) -> Mail:
             "text": {"format": {"type": "json_schema", "name": "mail", "strict": True, "schema": MAIL_SCHEMA}},
         },
         billed=_usage,
+        advice=lambda answer: language.advice(answer, "OPENAI_MAX_OUTPUT_TOKENS"),
     )
     for text in messages.candidates(answer.body or {}):
         mail = reading.parse_object(text) or {}

@@ -28,7 +28,7 @@ def classify(answer: Answer) -> FailureType | None:
     if body is None:
         return by_status(answer)
     if answer.ok:
-        return language.by_outcome(body) if "output" in body or "status" in body else by_status(answer)
+        return language.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
     failure = language.by_codes(body.get("error"))
     if failure is not None:
         return failure
@@ -51,6 +51,7 @@ def research(*, instructions: str, prompt: str) -> Research:
             "max_output_tokens": settings.PERPLEXITY_MAX_OUTPUT_TOKENS,
         },
         billed=_usage,
+        advice=lambda answer: language.advice(answer, "PERPLEXITY_MAX_OUTPUT_TOKENS"),
     )
     body = answer.body or {}
     text = messages.prose(body)

@@ -19,6 +19,7 @@ class Written:
     asked: int
     spent: int
     tag: str = ""
+    reason: str | None = "max_output_tokens"  # why it is incomplete, if it is; None where nobody knows
 
     def charges(self) -> dict[str, float]:
         """A refusal and a cut answer cost their tokens, a failure costs nothing."""
@@ -38,7 +39,7 @@ def response(written: Written, body: dict[str, object], identifier: str, now: in
         "status": status,
         "background": False,
         "error": {"code": "server_error", "message": "The model failed to answer."} if status == "failed" else None,
-        "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+        "incomplete_details": {"reason": written.reason} if status == "incomplete" and written.reason else None,
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "model": body["model"],
