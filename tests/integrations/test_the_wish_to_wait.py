@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-from pytest import LogCaptureFixture
 
 from integrations import http, openai
 from integrations.errors import FailureType, VendorError
@@ -28,11 +27,11 @@ def throttled(serve: Serve, *values: str) -> list[VendorError]:
     return errors
 
 
-def lines(caplog: LogCaptureFixture) -> list[str]:
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
-def test_a_form_that_cannot_be_read_is_told_once(serve: Serve, caplog: LogCaptureFixture) -> None:
+def test_a_form_that_cannot_be_read_is_told_once(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     errors = throttled(serve, "in 5 moons", "in 6 moons", "99999999", "30", "1 eternity")
     assert [error.retry_after for error in errors] == [None, None, None, 30.0, None]
     assert {error.failure_type for error in errors} == {FailureType.RATE_LIMIT}
@@ -40,7 +39,7 @@ def test_a_form_that_cannot_be_read_is_told_once(serve: Serve, caplog: LogCaptur
     assert all(line.startswith("openai ") for line in lines(caplog))
 
 
-def test_what_is_told_is_short_and_holds_no_key(serve: Serve, caplog: LogCaptureFixture) -> None:
+def test_what_is_told_is_short_and_holds_no_key(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     throttled(serve, f"ask {KEYS['openai']} for ida@acme.example " + "x" * 5000)
     (line,) = lines(caplog)
     assert KEYS["openai"] not in line
@@ -48,7 +47,7 @@ def test_what_is_told_is_short_and_holds_no_key(serve: Serve, caplog: LogCapture
     assert len(line) < 200
 
 
-def test_there_is_an_end_to_what_is_told(serve: Serve, caplog: LogCaptureFixture) -> None:
+def test_there_is_an_end_to_what_is_told(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(http.MOST_FORMS + 50):
         http.tell_unread("openai", "x" * (number % 59) + "y" * (number // 59))
     assert len(lines(caplog)) == http.MOST_FORMS
