@@ -407,7 +407,7 @@ def test_the_error_carries_the_vendors_words_its_wish_and_its_id(serve: Serve) -
     assert (error.request_id, error.sent, error.usage) == ("req_1", True, None)
 
 
-CUT = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+CUT: dict[str, Any] = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
 
 
 @pytest.mark.parametrize(
