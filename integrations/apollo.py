@@ -44,10 +44,11 @@ def classify(answer: Answer) -> FailureType | None:
 
 
 def _hides_a_failure(body: dict[str, Any]) -> bool:
-    """A success says so, also one that matched nobody; where it says anything else, the work was not done, or not all
-    of it: whoever is missing in it may exist."""
+    """A reveal that worked says `success`, also one that matched nobody. Where it says anything else, the work was not
+    done, or not all of it: whoever is missing in it may exist."""
     status = reading.text(body.get("status")).lower()
-    return bool(body.get("error") or body.get("error_code") or (status and status != "success"))
+    failed = status in ("failed", "error") or ("matches" in body and status not in ("", "success"))
+    return bool(body.get("error") or body.get("error_code") or failed)
 
 
 def search_people(params: dict[str, Any], *, page: int, per_page: int) -> PeoplePage:

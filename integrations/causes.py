@@ -13,7 +13,21 @@ from integrations.errors import FailureType
 TOKEN = re.compile(r"[a-z0-9]+")
 
 # In the names of codes and types.
-SPEED = {"rate", "rpm", "tpm", "rpd", "tpd", "rps", "requests", "tokens", "minute", "min", "second", "concurrency"}
+SPEED = {
+    "rate",
+    "request",
+    "rpm",
+    "tpm",
+    "rpd",
+    "tpd",
+    "rps",
+    "requests",
+    "tokens",
+    "minute",
+    "min",
+    "second",
+    "concurrency",
+}
 MONEY = {"quota", "billing", "credit", "credits", "balance", "payment", "funds", "budget", "spend", "spending"}
 MONEY |= {"subscription", "unpaid", "overdue", "prepaid"}
 LIMITS = {"usage", "hard", "monthly", "plan"}  # with `limit`: usage_limit_exceeded, hard_limit_reached
@@ -21,7 +35,7 @@ OWNERS = {"account", "organization", "organisation", "project", "user", "workspa
 CLOSED = {"deactivated", "disabled", "suspended", "terminated", "banned", "blocked", "revoked", "closed", "expired"}
 CLOSED |= {"inactive", "deleted", "archived"}
 OURS = {"unauthorized", "unauthenticated", "authentication", "permission", "permissions", "forbidden", "apikey"}
-OURS |= {"account", "organization", "organisation"}
+OURS |= {"account", "organization", "organisation", "inaccessible"}
 GONE = {"found", "invalid", "unknown", "unsupported", "supported", "deprecated", "retired", "removed", "unavailable"}
 GONE |= {"decommissioned", "disabled", "access"}
 
@@ -32,12 +46,15 @@ LACK = {"insufficient", "enough", "no", "not", "out", "low", "exhausted", "deple
 LACK |= {"exceeded", "reached", "limit", "expired", "ended", "lapsed", "required", "failed", "declined", "overdue"}
 LACK |= {"upgrade", "check", "inactive", "cancelled", "canceled"}
 LIMITED = {"verification", "usage", "hard", "spend", "spending", "monthly", "daily", "upload"}
-HOLDERS = {"account", "organization", "organisation", "workspace", "project", "apikey", "apikeys"}
+LIMITED |= {"lead", "leads", "contact", "contacts"}
+HOLDERS = {"account", "organization", "organisation", "workspace", "project", "apikey", "apikeys", "credentials"}
 SHUT = CLOSED | {"activate", "invalid", "incorrect", "unknown", "wrong", "missing", "found"}
 FAST = re.compile(
-    r"rate limit|too many (?:requests|calls|emails)|throttl|slow down"
+    r"rate limit|too many (?:\w{1,20} )?(?:requests|calls|emails)|throttl|slow down"
     r"|\b(?:requests?|calls?|tokens|times|\d{1,9}) per (?:second|sec|min|hour|day)"
+    r"|\b(?:try again|retry) (?:in|after) (?:\d{1,9} ?(?:ms|s|sec\w*|m|min\w*)\b|a (?:second|minute|few))"
 )
+QUOTED = re.compile(r"(?<!\w)(['\"`])[^'\"`\n]{0,200}\1(?!\w)")  # a value of ours, repeated
 NOT_PAID = "account is not active"  # OpenAI's words for a bill that is open
 
 
@@ -65,7 +82,7 @@ def _by_name(tokens: Set[str], throttled: bool) -> FailureType | None:
 
 def by_words(text: str) -> FailureType | None:
     """What a vendor's sentences say, None if they do not tell. For where neither its status nor its names do."""
-    text = text.lower().replace("_", " ")
+    text = QUOTED.sub(" ", text).lower().replace("_", " ")
     if FAST.search(text):
         return FailureType.RATE_LIMIT
     clauses = [set(TOKEN.findall(clause.replace("api key", "apikey"))) for clause in CLAUSE.split(text)]
@@ -75,4 +92,6 @@ def by_words(text: str) -> FailureType | None:
 
 
 def _speaks_of_money(words: Set[str]) -> bool:
-    return bool(words & FUNDS and words & LACK) or ("limit" in words and bool(words & LIMITED)) or "unpaid" in words
+    return bool(
+        (words & FUNDS and words & LACK) or ("limit" in words and words & LIMITED) or words & {"unpaid", "upgrade"}
+    )

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
 from integrations import causes, http, prices, probing, reading
-from integrations.answers import EXPLAINED, Answer, by_status
+from integrations.answers import EXPLAINED, OUR_FAULT, Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Usage, Verdict, VerdictResult
 
@@ -47,8 +47,9 @@ def classify(answer: Answer) -> FailureType | None:
     if answer.status == 429:
         return FailureType.QUOTA_EXHAUSTED if "credit" in error else by_status(answer)
     if error:
-        unknown = FailureType.SERVER_ERROR if answer.ok else by_status(answer)
-        return _by_words(error) or unknown
+        # An error that no keyword fits is not taken for one lead's fault, whatever the status.
+        unclear = answer.ok or (answer.status in OUR_FAULT and body.get("error"))
+        return _by_words(error) or (FailureType.SERVER_ERROR if unclear else by_status(answer))
     if answer.ok and "result" in body:
         result = _result(body)
         if result in NOT_DONE:
