@@ -111,7 +111,7 @@ def _host(name: str, led_on: bool) -> str:
     a path follows."""
     labels = name.strip("-_").split(".")
     for count in range(len(labels), 1, -1):
-        stem, ending = labels[: count - 1], labels[count - 1].strip("-_")
+        stem, ending = labels[: count - 1], labels[count - 1].rstrip("-_")
         if led_on and count == len(labels):
             if _is_suffix(ending.lower()) or (ending.isalpha() and ending.islower() and ending != "js"):
                 return ".".join([*stem, ending])

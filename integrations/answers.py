@@ -22,6 +22,7 @@ WORDS = ("error_message", "message", "detail", "error")
 PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 OUR_FAULT = frozenset({400, 411, 413, 414, 415, 422})
+OF_ITS_FORM = frozenset({411, 413, 414, 415})  # about the request's form, whatever else its words speak of
 GONE = frozenset({404, 405, 410})
 
 
@@ -121,7 +122,7 @@ def by_status(answer: Answer) -> FailureType | None:
         return FailureType.SERVER_ERROR
     if status == 408:
         return FailureType.TIMEOUT
-    if status >= 400 and (cause := _cause(answer)):
+    if status >= 400 and status not in OF_ITS_FORM and (cause := _cause(answer)):
         return cause
     if status == 429:
         return FailureType.RATE_LIMIT

@@ -46,9 +46,9 @@ def classify(answer: Answer) -> FailureType | None:
     error = _error(body)
     if answer.status == 429:
         return FailureType.QUOTA_EXHAUSTED if "credit" in error else by_status(answer)
-    if error:
+    if error and (answer.ok or body.get("error")):
         # An error that no keyword fits is not taken for one lead's fault, whatever the status.
-        unclear = answer.ok or (answer.status in OUR_FAULT and body.get("error"))
+        unclear = answer.ok or answer.status in OUR_FAULT
         return _by_words(error) or (FailureType.SERVER_ERROR if unclear else by_status(answer))
     if answer.ok and "result" in body:
         result = _result(body)
@@ -63,6 +63,7 @@ def _error(body: dict[str, Any]) -> str:
     """The text of an error in lower case and without addresses, whose own words ("credit@keys.example") say nothing;
     "" if there is no error. What is there and no text is an error all the same."""
     error = body.get("error")
+    error = error.strip() if isinstance(error, str) else error
     if not error and reading.text(body.get("result")) in VERDICTS:
         return ""
     said = error if isinstance(error, str) else reading.mapping(error).get("message") or body.get("message")

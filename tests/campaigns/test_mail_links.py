@@ -142,6 +142,8 @@ def test_a_link_is_found_in_every_form(link: str) -> None:
             "…",
             "l.o.l",
             "Dr.med. Lee",
+            "Dipl.-Ing. Lee",
+            "dipl.-ing.",
         ),
     ],
 )
