@@ -3,6 +3,7 @@
 import re
 
 from campaigns.addresses import domain_and_parents, domain_of, normalise, normalise_domain
+from campaigns.links import canonical, links
 from campaigns.models import Lead
 
 MAX_SUBJECT = 150
@@ -13,19 +14,6 @@ BRACES = re.compile(r"\{[^{}\n]{0,80}\}|\{\{|\}\}|%[A-Za-z_]{2,40}%|\$[A-Z_]{3,4
 # [Name], [your company]; not [1], which marks a source.
 BRACKETS = re.compile(r"\[[^\W\d_][^\[\]\n]{1,60}\]")
 TAG = re.compile(r"<!--|</?[A-Za-z][\w-]{0,30}(?:\s[^<>]{0,200})?/?>")
-
-# Endings that a mail program turns into a link, and that people do not type by accident ("e.g.", "Node.js").
-ENDINGS = (
-    "com net org io co ai app dev info biz xyz site online shop store link click top club tech cloud agency live"
-    " ly ru cn uk de fr nl es it ch at be us eu ca au in br pl se no fi dk cz jp example"
-)
-URL = re.compile(r"(?i:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|\b(?:mailto|tel|javascript|data):)[^\s<>\"”“»«]+")
-BARE = re.compile(
-    rf"(?<![\w@./-])(?:[\w-]{{1,63}}\.)+(?:(?:{ENDINGS.replace(' ', '|')})(?![\w-]|\.\w)|[a-z]{{2,24}}(?=/\w))"
-    r"(?:/[^\s<>\"”“»«]*)?"
-)
-EMAIL = re.compile(r"[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.)+[\w-]{2,63}")
-TRAILING = ".,;:!?)]}'\u2019*_"
 
 
 def check_mail(subject: str, body: str, lead: Lead, template: str) -> list[str]:
@@ -63,24 +51,6 @@ def unfilled(text: str, lead: Lead) -> list[str]:
     own = f"{lead.company}\n{lead.title}"
     gaps = [*BRACES.findall(text), *(found for found in BRACKETS.findall(text) if found not in own)]
     return list(dict.fromkeys(gaps))
-
-
-def links(text: str) -> set[str]:
-    """Every link and address in a text, in one form: `https://acme.example/demo` and `Acme.example/demo/` are equal."""
-    found: set[str] = set()
-    rest = text
-    for pattern in (URL, EMAIL, BARE):
-        found.update(canonical(match) for match in pattern.findall(rest))
-        rest = pattern.sub(" ", rest)
-    return found - {""}
-
-
-def canonical(link: str) -> str:
-    text = link.rstrip(TRAILING)
-    text = re.sub(r"(?i)^https?://", "", text)
-    text = re.sub(r"(?i)^(?:www\.|mailto:(?=[^:]*@))", "", text)
-    host, slash, path = text.partition("/")
-    return f"{host.lower()}{slash}{path}".rstrip("/")
 
 
 def given(lead: Lead, template: str) -> set[str]:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from integrations import reading
+from integrations import causes, reading
 from integrations.errors import FailureType
 
 TAG = re.compile(r"<[^<>]{0,500}>")
@@ -18,7 +19,10 @@ EXPLAINED = 2_000  # characters of a text that are looked at
 # longer one of Instantly's two.
 WORDS = ("error_message", "message", "detail", "error")
 
+PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
 OUR_FAULT = frozenset({400, 411, 413, 414, 415, 422})
+OF_ITS_FORM = frozenset({411, 413, 414, 415})  # about the request's form, whatever else its words speak of
 GONE = frozenset({404, 405, 410})
 
 
@@ -49,8 +53,31 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
-        """Whether an edge (Cloudflare, openresty) answered in the vendor's place."""
+        """Whether an edge (Cloudflare, openresty) answered with a page in the vendor's place."""
         return "html" in self.headers.get("content-type", "") or self.words.lstrip().startswith("<")
+
+    @property
+    def is_edges(self) -> bool:
+        """Whether an edge answered, with a page or with its bare `error code: 1010`."""
+        return self.is_html or self.words.lstrip().startswith("error code:")
+
+    @property
+    def names(self) -> list[str]:
+        """The codes and types of an error, wherever one of the five puts them. Any may be missing, null or a number."""
+        body = self.body or {}
+        error, details = reading.mapping(body.get("error")), reading.mapping(body.get("error_details"))
+        found = (*(error.get(key) for key in ("type", "code")), details.get("code"), body.get("error_code"))
+        return [name for value in found if (name := reading.identifier(value))]
+
+    @property
+    def complaint(self) -> str:
+        """The beginning of the vendor's sentences on an error, "" if an edge answered. Not what else is in the body,
+        nor a sentence that is only the status in words (Instantly's `error`)."""
+        if self.body is None:
+            return "" if self.is_edges else self.words
+        found = [self.body, *(reading.mapping(self.body.get(key)) for key in ("error", "error_details"))]
+        said = [reading.text(part.get(key)) for part in found for key in WORDS]
+        return "\n".join(words for words in said if words and words != PHRASES.get(self.status))[:EXPLAINED]
 
     @property
     def explanation(self) -> str:
@@ -87,22 +114,29 @@ def _plain(words: str) -> str:
 def by_status(answer: Answer) -> FailureType | None:
     """What a status means where the vendor's own fields do not tell; None for 2xx with a JSON object.
 
-    Whatever is unknown counts as the vendor's fault: it is retried, and enough of it stops the system. A 401 or 403
-    without JSON is the edge's, not a refused key.
+    Whatever is unknown counts as the vendor's fault: it is retried, and enough of it stops the system. A 401 or 403 of
+    the edge's is no refused key. Between 400 and 499 the error's names and words may say what no retry cures.
     """
     status = answer.status
-    if status == 429:
-        return FailureType.RATE_LIMIT
     if status >= 500:
         return FailureType.SERVER_ERROR
     if status == 408:
         return FailureType.TIMEOUT
+    if status >= 400 and status not in OF_ITS_FORM and (cause := _cause(answer)):
+        return cause
+    if status == 429:
+        return FailureType.RATE_LIMIT
+    if not answer.is_edges and status in (401, 402):
+        return FailureType.AUTH if status == 401 else FailureType.QUOTA_EXHAUSTED
     if answer.body is None or not (answer.ok or status >= 400):
         return FailureType.MALFORMED
     if answer.ok:
         return None
-    if status in (401, 403) or status in GONE:
+    if status == 403 or status in GONE:
         return FailureType.AUTH
-    if status == 402:
-        return FailureType.QUOTA_EXHAUSTED
     return FailureType.INVALID_REQUEST if status in OUR_FAULT else FailureType.SERVER_ERROR
+
+
+def _cause(answer: Answer) -> FailureType | None:
+    by_names = causes.by_names(answer.names, throttled=answer.status == 429)
+    return by_names or causes.by_words(answer.complaint)

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, prices, probing, ratelimits, reading
+from integrations import causes, http, prices, probing, ratelimits, reading
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import FoundPerson, PeoplePage, Person, Reveal, Usage
@@ -22,10 +22,6 @@ REVEAL_AT_ONCE = 10  # people per bulk_match; the eleventh is answered with RECO
 PER_PAGE = 100  # people per page of a search, at most
 PAGES = 500  # pages of a search that can be asked for: 50,000 people
 
-# Seen as 422 (captured 2026-09) and claimed as 402, with the code, and in an older form as bare text.
-NO_CREDIT_CODE = "BILLING.LIMIT.CREDITS_EXHAUSTED"
-NO_CREDIT_WORDS = "insufficient credits"
-BAD_KEY_WORDS = "api key"
 NO_PLAN_WORDS = ("upgrade your plan", "free plan")
 
 # Stands where an address would be that has not been paid for.
@@ -35,18 +31,24 @@ LOCKED_ADDRESS = "email_not_unlocked@"
 def classify(answer: Answer) -> FailureType | None:
     """What went wrong, None if nothing did."""
     body = answer.body or {}
-    details = reading.mapping(body.get("error_details"))
-    if details.get("code") == NO_CREDIT_CODE or (answer.status in (402, 422) and NO_CREDIT_WORDS in answer.words):
-        return FailureType.QUOTA_EXHAUSTED
-    if answer.status == 401 and BAD_KEY_WORDS in answer.words and not answer.is_html:
-        return FailureType.AUTH
     if answer.status == 403 and body and any(words in answer.words for words in NO_PLAN_WORDS):
         return FailureType.QUOTA_EXHAUSTED
-    if answer.status == 422 and not answer.is_html:
+    if answer.ok and _hides_a_failure(body):
+        return causes.by_names(answer.names) or causes.by_words(answer.complaint) or FailureType.SERVER_ERROR
+    failure = by_status(answer)
+    # A validation error may come as a string of JSON; exhausted credits (BILLING.LIMIT.CREDITS_EXHAUSTED, captured
+    # 2026-09, and in an older form as bare text) have been told apart from it by their code and words.
+    if answer.status == 422 and failure == FailureType.MALFORMED and not answer.is_html:
         return FailureType.INVALID_REQUEST
-    if answer.ok and (body.get("error") or body.get("error_code")):
-        return FailureType.SERVER_ERROR
-    return by_status(answer)
+    return failure
+
+
+def _hides_a_failure(body: dict[str, Any]) -> bool:
+    """A reveal that worked says `success`, also one that matched nobody. Where it says anything else, the work was not
+    done, or not all of it: whoever is missing in it may exist."""
+    status = reading.text(body.get("status")).lower()
+    failed = status in ("failed", "error") or ("matches" in body and status not in ("", "success"))
+    return bool(body.get("error") or body.get("error_code") or failed)
 
 
 def search_people(params: dict[str, Any], *, page: int, per_page: int) -> PeoplePage:
@@ -89,28 +91,49 @@ def reveal(person_ids: list[str]) -> Reveal:
         "/people/bulk_match",
         params=[("reveal_personal_emails", "false"), ("reveal_phone_number", "false")],
         json={"details": [{"id": person_id} for person_id in person_ids]},
+        billed=_credits,
     )
     body = answer.body or {}
     rows = body.get("matches")
     if not isinstance(rows, list):
         raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no matches in an enrichment's answer")
-    people = [_person(row) if isinstance(row, dict) else None for row in rows]
-    if len(people) != len(person_ids):
-        # Paid for already, so what can be told apart by its id is kept.
-        by_id = {person.id: person for person in people if person}
-        people = [by_id.get(person_id) for person_id in person_ids]
+    people = _aligned(person_ids, [_person(row) if isinstance(row, dict) else None for row in rows])
     if len(people) == REVEAL_AT_ONCE and not any(people):
         # Each of the ten was in its own search: a success that hides a failure, and would drop ten leads for good.
-        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "not one of ten people matched")
-    reported = reading.amount(body.get("credits_consumed"))
-    spent = reported if reported is not None else Decimal(sum(1 for person in people if person and person.email))
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "not one of ten people matched", _credits(answer))
     return Reveal(
         matches=people,
-        usage=Usage(credits=spent, cost_usd=prices.cost(SERVICE, credits=spent)),
+        usage=_credits(answer),
         request_id=answer.request_id,
         http_status=answer.status,
         limits=ratelimits.apollo(answer.headers),
     )
+
+
+def _aligned(person_ids: list[str], rows: list[Person | None]) -> list[Person | None]:
+    """One for each id, by the rows' own ids: rows have come in another order, and without those not matched.
+
+    A row under an id that nobody asked for (Apollo merges people) was paid for too. It stays in its place, or goes to
+    the next free one, unless rows are missing, so that no place says anything.
+    """
+    by_id = {row.id: row for row in reversed(rows) if row}
+    people = [by_id.get(person_id) for person_id in person_ids]
+    if len(rows) == len(person_ids):
+        for place, row in enumerate(rows):
+            if row and row.id not in person_ids:
+                free = [at for at in (place, *range(len(people))) if people[at] is None]
+                if free:
+                    people[free[0]] = row
+    return people
+
+
+def _credits(answer: Answer) -> Usage:
+    """What the vendor says it took; where it is silent, a credit for each row with an address."""
+    body = answer.body or {}
+    spent = reading.amount(body.get("credits_consumed"))
+    if spent is None:
+        spent = Decimal(sum(1 for row in reading.mappings(body.get("matches")) if _person(row).email))
+    return Usage(credits=spent, cost_usd=prices.cost(SERVICE, credits=spent))
 
 
 def probe() -> ProbeResult:

@@ -2,6 +2,7 @@
 back. Nothing is retried and no redirect is followed; what an answer means is each vendor's `classify`."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any
@@ -13,15 +14,23 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import SSLError as TLSError
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 
-from integrations import deadline, ratelimits
+from integrations import deadline, ratelimits, reading
 from integrations.answers import Answer
 from integrations.deadline import MAX_BODY, PermitEnded, TooLarge, exchange
 from integrations.errors import FailureType, VendorError
-from integrations.redaction import RedactingFilter
+from integrations.redaction import RedactingFilter, redact
 from integrations.results import Usage
 
 CHUNK = 65_536
 PROBE_DEADLINE = 10.0  # seconds; a health call that takes longer is not health
+
+logger = logging.getLogger(__name__)
+
+# Forms of Retry-After that could not be read and have been told, digits aside.
+told: set[tuple[str, str]] = set()
+DIGITS = re.compile(r"\d+")
+LONGEST_FORM = 60  # characters
+MOST_FORMS = 100
 
 Classify = Callable[[Answer], FailureType | None]
 Params = Sequence[tuple[str, str | int]]
@@ -41,15 +50,18 @@ def call(
     headers: Mapping[str, str] | None = None,
     longest: float | None = None,
     billed: Callable[[Answer], Usage] | None = None,
+    advice: Callable[[Answer], str] | None = None,
 ) -> Answer:
     """One request and its answer, if `classify` finds nothing wrong with it; otherwise raises VendorError.
 
-    `longest` shortens the service's deadline (seconds); `billed` reads what a failed answer was charged all the same.
+    `longest` shortens the service's deadline (seconds); `billed` reads what a failed answer was charged all the same,
+    `advice` says what to do about one, where the vendor's own words do not.
     """
     answer = send(service, method, path, params=params, json=json, headers=headers, longest=longest)
     failure = classify(answer)
     if failure is not None:
-        raise failed(service, failure, answer, usage=billed(answer) if billed and answer.ok else None)
+        usage = billed(answer) if billed and answer.ok else None
+        raise failed(service, failure, answer, advice(answer) if advice else "", usage)
     return answer
 
 
@@ -57,6 +69,7 @@ def failed(
     service: str, failure: FailureType, answer: Answer, message: str = "", usage: Usage | None = None
 ) -> VendorError:
     """The error for an answer that came but will not do; without a `message` the vendor's own words are kept."""
+    tell_unread(service, ratelimits.unread(answer.headers))
     return VendorError(
         service=service,
         failure_type=failure,
@@ -66,6 +79,18 @@ def failed(
         request_id=answer.request_id,
         usage=usage,
     )
+
+
+def tell_unread(service: str, value: str) -> None:
+    """Say, once for each form of it, that a vendor's wish to wait could not be read; "" is none."""
+    form = (service, DIGITS.sub("0", value)[:LONGEST_FORM])
+    if value and form not in told and len(told) < MOST_FORMS:
+        told.add(form)
+        logger.warning(
+            "%s wishes to be called later, in a form that cannot be read: Retry-After: %s",
+            service,
+            redact(reading.line(value))[:LONGEST_FORM],
+        )
 
 
 def send(

@@ -14,8 +14,8 @@ from urllib.parse import quote
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, prices, probing, reading
-from integrations.answers import Answer, by_status
+from integrations import causes, http, prices, probing, reading
+from integrations.answers import PHRASES, Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import InstantlyCampaign, Push, PushOutcome, Usage
 
@@ -26,6 +26,10 @@ PAGE = 100  # items per page, at most
 # What a campaign of ours sends: the lead's own custom variables of these names.
 SUBJECT_VARIABLE = "subject"
 BODY_VARIABLE = "body"
+
+STATUSES = {phrase: status for status, phrase in PHRASES.items()}  # what its `error` says is the status in words
+QUOTA = FailureType.QUOTA_EXHAUSTED
+NO_ENDPOINT = "Route "  # "Route POST:/api/v2/leads/add not found": its web framework's words
 
 # Counters of a bulk answer, each naming what became of the one lead sent.
 OUTCOMES: tuple[tuple[str, PushOutcome], ...] = (
@@ -45,14 +49,17 @@ def classify(answer: Answer) -> FailureType | None:
     if body is None:
         return by_status(answer)
     # A few endpoints put their error into a 200.
-    told = reading.whole(body.get("statusCode")) if answer.ok else None
+    named = STATUSES.get(reading.text(body.get("error")))
+    told = reading.whole(body.get("statusCode")) or named if answer.ok else None
     status = told if told is not None and told >= 400 else answer.status
-    if status == 404:
+    if status == 404 and not reading.text(body.get("message")).startswith(NO_ENDPOINT):
         return FailureType.INVALID_REQUEST  # a campaign that does not exist, not a retired endpoint
     if status == 403 and " plan" in answer.words:
-        return FailureType.QUOTA_EXHAUSTED
+        return QUOTA
     if "leads_uploaded" in body and answer.ok and _outcome(body) is None:
-        return FailureType.QUOTA_EXHAUSTED if body.get("remaining_in_plan") == 0 else FailureType.MALFORMED
+        left = reading.whole(body.get("remaining_in_plan"))
+        used_up = left is not None and left <= 0
+        return causes.by_words(answer.complaint) or (QUOTA if used_up else FailureType.MALFORMED)
     return by_status(replace(answer, status=status))
 
 

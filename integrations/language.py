@@ -4,7 +4,7 @@ that may hide a failure, a list of output items, and tokens."""
 from decimal import Decimal
 from typing import Any
 
-from integrations import prices, reading
+from integrations import causes, messages, prices, reading
 from integrations.answers import Answer
 from integrations.errors import FailureType
 from integrations.results import Usage
@@ -20,7 +20,9 @@ NO_QUOTA = frozenset(
     }
 )
 TOO_FAST = frozenset({"rate_limit_exceeded", "request_rate_limit_exceeded", "slow_down"})
-NO_MODEL = frozenset({"model_not_found", "invalid_model"})
+GONE = frozenset({"model_not_found", "invalid_model", "chat_completions_not_available", "agent_api_migration_required"})
+# Our own limit; the long-standing name first, then those of other models behind the same API.
+CUT_OFF = frozenset({"max_output_tokens", "max_tokens", "max_completion_tokens", "length"})
 
 # A `failed` answer of one of these kinds would fail again with the same prompt.
 PROMPTS_FAULT = frozenset(
@@ -42,20 +44,22 @@ def by_codes(error: Any) -> FailureType | None:
     if named & TOO_FAST:
         return FailureType.RATE_LIMIT
     # Every lead would fail by it and no retry cures it, like a retired endpoint.
-    return FailureType.AUTH if named & NO_MODEL else None
+    return FailureType.AUTH if named & GONE else None
 
 
 def by_outcome(body: dict[str, Any]) -> FailureType | None:
     """What a 200 hides; None when a whole text came.
 
-    A refusal or a filtered text is this prompt's fault and would come again. A truncated one counts against the
-    service: as the prompt's fault, a limit set too low would fail every lead, each paid for, without stopping anything.
+    A refusal or a filtered text is this prompt's fault and would come again. So would a text that our own limit cut
+    off, which is no failure of the vendor's: whoever sends the request is told to raise the limit.
     """
+    if cut_off(body):
+        return FailureType.INVALID_REQUEST
     status = body.get("status")
     if status == "completed":
-        if refusal(body):
+        if messages.refused(body):
             return FailureType.INVALID_REQUEST
-        return None if output_text(body).strip() else FailureType.MALFORMED
+        return None if messages.candidates(body) else FailureType.MALFORMED
     if status == "incomplete":
         reason = reading.mapping(body.get("incomplete_details")).get("reason")
         return FailureType.INVALID_REQUEST if reason == "content_filter" else FailureType.MALFORMED
@@ -63,23 +67,23 @@ def by_outcome(body: dict[str, Any]) -> FailureType | None:
         error = body.get("error")
         if codes(error) & PROMPTS_FAULT:
             return FailureType.INVALID_REQUEST
-        return by_codes(error) or FailureType.SERVER_ERROR
+        return by_codes(error) or causes.by_names(codes(error)) or FailureType.SERVER_ERROR
     return FailureType.MALFORMED
 
 
-def _contents(body: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = [item for item in reading.mappings(body.get("output")) if item.get("type") == "message"]
-    return [part for message in messages for part in reading.mappings(message.get("content"))]
+def cut_off(body: dict[str, Any]) -> bool:
+    """Whether the text ended at our limit of tokens; also as chat completions say it."""
+    if body.get("status") == "incomplete":
+        return reading.mapping(body.get("incomplete_details")).get("reason") in CUT_OFF
+    return any(choice.get("finish_reason") == "length" for choice in reading.mappings(body.get("choices")))
 
 
-def output_text(body: dict[str, Any]) -> str:
-    """The text of all messages; `output_text` at the top is an SDK's convenience that raw HTTP lacks."""
-    return "".join(reading.text(part.get("text")) for part in _contents(body) if part.get("type") == "output_text")
-
-
-def refusal(body: dict[str, Any]) -> str:
-    """The model's reason for refusing, "" if it did not."""
-    return next((reading.text(part.get("refusal")) for part in _contents(body) if part.get("type") == "refusal"), "")
+def advice(answer: Answer, setting: str) -> str:
+    """What an operator can do about a failed answer, "" if the vendor's own words are all there is to say. Always the
+    same words for the same cause."""
+    if not (answer.ok and answer.body and cut_off(answer.body)):
+        return ""
+    return f"cut off at our own limit of tokens, which the model's reasoning uses too: raise {setting}"
 
 
 def sources(body: dict[str, Any]) -> list[str]:

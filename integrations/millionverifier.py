@@ -4,6 +4,7 @@ Facts: developer.millionverifier.com (API 3.1.0). Three surprises: every error i
 travels in the URL, and the texts differ by source, so they are matched by keyword.
 """
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast, get_args
@@ -11,8 +12,8 @@ from typing import Any, cast, get_args
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, prices, probing, reading
-from integrations.answers import Answer, by_status
+from integrations import causes, http, prices, probing, reading
+from integrations.answers import EXPLAINED, OUR_FAULT, Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Usage, Verdict, VerdictResult
 
@@ -20,9 +21,17 @@ SERVICE = "millionverifier"
 
 VERDICTS = frozenset(get_args(VerdictResult))
 CODES = {1: "ok", 2: "catch_all", 3: "unknown", 4: "error", 5: "disposable", 6: "invalid"}
-# No 429 is documented; bursts were seen to end in a 403, whose body nobody wrote down.
-TOO_FAST_WORDS = "too many requests"
 NOT_DONE = frozenset({"error", "unverified", "reverify"})
+WORD = re.compile(r"[a-z]+")
+KEY = re.compile(r"api ?keys?|\bkeys?\b")
+REFUSED = frozenset({"unauthorized", "unauthorised", "denied", "forbidden", "token", "credentials", "permission"})
+# "No email specified", "invalid_email", "Email address is not valid", and then at most the address, which is taken out.
+ADDRESS = re.compile(r"[^\s@]{1,64}@\S{1,255}")
+BAD_ADDRESS = re.compile(
+    r"(?:(?:no|invalid|missing|empty|malformed|bad|wrong|incorrect) (?:\w+ ?:? )?)?"
+    r"e-?mail(?: address| parameter| format| syntax)*(?: (?:is|was))?"
+    r"(?: (?:not )?(?:valid|specified|provided|given|missing|required|invalid|empty|malformed|set))?\W*"
+)
 CHARGED = frozenset({"ok", "disposable", "invalid"})
 
 # How long the vendor waits for the recipient's server: 2 to 60 s, and well below our own read timeout.
@@ -32,16 +41,15 @@ SHORTEST_WAIT, LONGEST_WAIT, SPARE = 2, 60, 10
 def classify(answer: Answer) -> FailureType | None:
     """What went wrong, None if nothing did. A 403 without JSON is the edge's, not the key's."""
     body = answer.body
-    if answer.status == 403 and TOO_FAST_WORDS in answer.words:
-        return FailureType.RATE_LIMIT
-    if body is None or answer.status in (408, 429) or answer.status >= 500:
+    if body is None or answer.status == 408 or answer.status >= 500:
         return by_status(answer)
-    error = reading.text(body.get("error")).lower().replace("_", " ").strip()
-    failure = _by_words(error)
-    if failure is not None:
-        return failure
-    if answer.ok and error:
-        return FailureType.SERVER_ERROR
+    error = _error(body)
+    if answer.status == 429:
+        return FailureType.QUOTA_EXHAUSTED if "credit" in error else by_status(answer)
+    if error and (answer.ok or body.get("error")):
+        # An error that no keyword fits is not taken for one lead's fault, whatever the status.
+        unclear = answer.ok or answer.status in OUR_FAULT
+        return _by_words(error) or (FailureType.SERVER_ERROR if unclear else by_status(answer))
     if answer.ok and "result" in body:
         result = _result(body)
         if result in NOT_DONE:
@@ -51,16 +59,32 @@ def classify(answer: Answer) -> FailureType | None:
     return by_status(answer)
 
 
+def _error(body: dict[str, Any]) -> str:
+    """The text of an error in lower case and without addresses, whose own words ("credit@keys.example") say nothing;
+    "" if there is no error. What is there and no text is an error all the same."""
+    error = body.get("error")
+    error = error.strip() if isinstance(error, str) else error
+    if not error and reading.text(body.get("result")) in VERDICTS:
+        return ""
+    said = error if isinstance(error, str) else reading.mapping(error).get("message") or body.get("message")
+    text = ADDRESS.sub(" ", reading.text(said)[:EXPLAINED].lower().replace("_", " ")).strip()
+    return text or ("an error without words" if error else "")
+
+
 def _by_words(error: str) -> FailureType | None:
     """What an error's text says; None for one that no keyword fits. Hardly any has been captured live.
 
-    A blocked IP is nothing that a retry cures, so it stops the system like a refused key.
+    Only a text that is about the address and nothing else is the lead's own fault: "email" occurs in others too. A
+    blocked IP is nothing that a retry cures, so it stops the system like a refused key.
     """
     if "credit" in error:
         return FailureType.QUOTA_EXHAUSTED
-    if "key" in error or ("ip" in error.split() and "block" in error):
+    words = set(WORD.findall(error))
+    if KEY.search(error) or words & REFUSED or ("ip" in words and "block" in error):
         return FailureType.AUTH
-    return FailureType.INVALID_REQUEST if "email" in error and "internal" not in error else None
+    if BAD_ADDRESS.fullmatch(error):
+        return FailureType.INVALID_REQUEST
+    return causes.by_words(error)
 
 
 def verify(email: str) -> Verdict:

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, language, probing, ratelimits, reading
+from integrations import http, language, messages, probing, ratelimits, reading
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Mail, Usage
@@ -31,7 +31,7 @@ def classify(answer: Answer) -> FailureType | None:
     if body is None:
         return by_status(answer)
     if answer.ok:
-        return language.by_outcome(body) if "output" in body or "status" in body else by_status(answer)
+        return language.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
     return language.by_codes(body.get("error")) or by_status(answer)
 
 
@@ -49,10 +49,14 @@ def write_mail(*, instructions: str, prompt: str) -> Mail:
             "text": {"format": {"type": "json_schema", "name": "mail", "strict": True, "schema": MAIL_SCHEMA}},
         },
         billed=_usage,
+        advice=lambda answer: language.advice(answer, "OPENAI_MAX_OUTPUT_TOKENS"),
     )
-    mail = reading.parse_object(language.output_text(answer.body or {})) or {}
-    subject, body = reading.text(mail.get("subject")).strip(), reading.text(mail.get("body")).strip()
-    if not subject or not body:
+    for text in messages.candidates(answer.body or {}):
+        mail = reading.parse_object(text) or {}
+        subject, body = reading.text(mail.get("subject")).strip(), reading.text(mail.get("body")).strip()
+        if subject and body:
+            break
+    else:
         raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no subject and body in the text", _usage(answer))
     return Mail(
         subject=subject,

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, language, probing, ratelimits
+from integrations import http, language, messages, probing, ratelimits
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Research, Usage
@@ -28,7 +28,7 @@ def classify(answer: Answer) -> FailureType | None:
     if body is None:
         return by_status(answer)
     if answer.ok:
-        return language.by_outcome(body) if "output" in body or "status" in body else by_status(answer)
+        return language.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
     failure = language.by_codes(body.get("error"))
     if failure is not None:
         return failure
@@ -51,9 +51,10 @@ def research(*, instructions: str, prompt: str) -> Research:
             "max_output_tokens": settings.PERPLEXITY_MAX_OUTPUT_TOKENS,
         },
         billed=_usage,
+        advice=lambda answer: language.advice(answer, "PERPLEXITY_MAX_OUTPUT_TOKENS"),
     )
     body = answer.body or {}
-    text = language.output_text(body).strip()
+    text = messages.prose(body)
     if not text:
         raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no text in the answer", _usage(answer))
     return Research(

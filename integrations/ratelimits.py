@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from integrations import reading
@@ -10,11 +11,20 @@ from integrations.results import RateLimits, RateWindow
 
 # No vendor has a window longer than a day; a longer wait is a mistake that would keep the service shut for nothing.
 LONGEST_WAIT = 86_400.0
-EPOCH = 1_000_000_000  # a reset larger than this is an instant, not a duration
+# Nobody asks anybody to wait for longer than a month: a number that says so means something else.
+LONGEST_MEANT = 31 * 86_400.0
+EPOCH = 1_000_000_000  # a number larger than this is an instant in seconds since 1970, not a duration ...
+EPOCH_MS = EPOCH * 1000  # ... and one larger than this in milliseconds
 
+LONGEST_VALUE = 200  # characters; what is longer is no wish to wait in any form
 SECONDS = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 PART = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)", re.ASCII)
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+# `30 seconds`, and the time of an ISO 8601 duration: PT1M30S.
+WORDY = re.compile(r"(\d)\s*(ms|s|m|h|d)(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?|ays?)?\b\s*", re.ASCII | re.IGNORECASE)
+ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d", re.ASCII)
+# A header that came twice arrives as one, joined by a comma; a date has a comma of its own, behind its weekday.
+TWICE = re.compile(r"(?<!Mon|Tue|Wed|Thu|Fri|Sat|Sun|day),")
 
 # (seconds, names): Apollo's fixed windows; the daily one has had two names.
 APOLLO_WINDOWS = ((60, ("minute",)), (3600, ("hourly",)), (86_400, ("24-hour", "daily")))
@@ -25,42 +35,86 @@ def capped(seconds: float) -> float:
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
+def meant(seconds: float) -> float | None:
+    """`seconds` between 0 and a day, None if nobody can mean them."""
+    return capped(seconds) if seconds <= LONGEST_MEANT else None
+
+
 def duration(value: str, now: float) -> float | None:
-    """Seconds in `1s`, `6m0s`, `120ms`, `12.5`, or until an instant in epoch seconds; None for anything else."""
+    """Seconds in `1s`, `6m0s`, `120ms`, `12.5`, or until an instant in seconds or milliseconds since 1970; None for
+    anything else."""
     value = value.strip()
+    if len(value) > LONGEST_VALUE:
+        return None
     if SECONDS.fullmatch(value):
-        seconds = float(value)
-        return capped(seconds - now if seconds > EPOCH else seconds)
+        number = float(value)
+        if number > EPOCH:
+            number = (number / 1000 if number > EPOCH_MS else number) - now
+        return meant(number)
     parts = PART.findall(value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
         return None
-    return capped(sum(float(number) * UNITS[unit] for number, unit in parts))
+    return meant(sum(float(number) * UNITS[unit] for number, unit in parts))
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds to wait from `retry-after-ms` or `Retry-After` (seconds or an HTTP date), else until the last used-up
-    window that names its reset; None when nothing says.
+    """Seconds to wait from `retry-after-ms` or `Retry-After`, else until the last used-up window that names its reset;
+    None when nothing says.
 
-    A date is read against the answer's own `Date`, so that a wrong clock here does no harm. `headers` ignores case.
+    Besides seconds and the HTTP date, which are the standard, the forms that have been seen are read: instants in
+    seconds or milliseconds since 1970 and in ISO 8601, units (`30s`), a header that came twice. An instant is held
+    against the answer's own `Date`, so that a wrong clock here does no harm. `headers` ignores case.
     """
-    milliseconds = headers.get("retry-after-ms", "").strip()
-    if SECONDS.fullmatch(milliseconds):
-        return capped(float(milliseconds) / 1000)
-    value = headers.get("retry-after", "").strip()
-    if SECONDS.fullmatch(value):
-        return capped(float(value))
-    until = _instant(value)
-    if until is None:
-        limits = openai(headers, now)
-        return max((w.reset for w in limits.windows if w.remaining == 0 and w.reset), default=None) if limits else None
-    sent_at = _instant(headers.get("date", ""))
-    return capped(until - (sent_at if sent_at is not None else time.time() if now is None else now))
+    for _, seconds in _wishes(headers, now):
+        if seconds is not None:
+            return seconds
+    limits = openai(headers, now)
+    return max((w.reset for w in limits.windows if w.remaining == 0 and w.reset), default=None) if limits else None
 
 
-def _instant(value: str) -> float | None:
+def unread(headers: Mapping[str, str], now: float | None = None) -> str:
+    """The vendor's wish to wait, as it stands, if it has one that cannot be read; else ""."""
+    return next((value for value, seconds in _wishes(headers, now) if seconds is None), "")
+
+
+def _wishes(headers: Mapping[str, str], now: float | None) -> Iterator[tuple[str, float | None]]:
+    """Both headers that may hold a wish, the finer one first, and what each says in seconds."""
+    sent_at = _date(headers.get("date", ""))
+    at = sent_at if sent_at is not None else time.time() if now is None else now
+    if milliseconds := headers.get("retry-after-ms", "").strip():
+        number = milliseconds.removeprefix("-")
+        seconds = meant(float(number) / 1000) if SECONDS.fullmatch(number) else None
+        yield milliseconds, 0.0 if seconds is not None and number != milliseconds else seconds
+    if value := headers.get("retry-after", "").strip():
+        told = [_wait(part, at) for part in TWICE.split(value)] if len(value) <= LONGEST_VALUE else [None]
+        waits = [seconds for seconds in told if seconds is not None]
+        yield value, max(waits) if len(waits) == len(told) else None
+
+
+def _wait(value: str, at: float) -> float | None:
+    value = value.strip().strip("\"'").removeprefix("+")
+    if value.startswith("-"):
+        return 0.0 if value[1:2].isdigit() else None
+    if ISO.match(value) or not value[:1].isdigit():
+        until = _iso(value) if ISO.match(value) else _date(value)
+        if until is not None:
+            return meant(until - at)
+    return duration(WORDY.sub(r"\1\2", value.removeprefix("PT")).lower(), at)
+
+
+def _date(value: str) -> float | None:
     try:
         return parsedate_to_datetime(value).timestamp() if value else None
     except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _iso(value: str) -> float | None:
+    """Without a zone it is UTC, as everything in HTTP."""
+    try:
+        found = datetime.fromisoformat(value)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
 
 

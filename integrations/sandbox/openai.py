@@ -160,7 +160,7 @@ class OpenAI(Vendor):
         return Answer.html(403, "Just a moment...", cf_ray="8a1b2c3d4e5f6072-FRA")
 
     def silent(self, failing: Failing) -> Answer | None:
-        """An output cut short, which is billed: `status: incomplete`, or `finish_reason: length`."""
+        """An output cut short, which is billed: `status: incomplete` without a reason, or `finish_reason: length`."""
         if failing.route.path == "/responses":
             return self.responses(failing.request, spoiled="incomplete")
         return self.chat_completions(failing.request, spoiled="incomplete") if failing.route.paid else None
@@ -182,7 +182,15 @@ def _write(request: Request, body: dict[str, object], limit: object, spoiled: st
     elif status == "incomplete":
         text = text[: len(text) // 2]
     asked = writing.tokens(prompt + str(body.get("instructions") or ""))
-    return openai_shapes.Written(subject.key, status, text, asked, tokens)
+    return openai_shapes.Written(
+        subject.key,
+        status,
+        text,
+        asked,
+        tokens,
+        tag=subject.tag if status == "completed" else "",
+        reason=None if spoiled else "max_output_tokens",
+    )
 
 
 def _complaint(body: dict[str, object], content: str) -> Answer | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from integrations.sandbox import messages
 from integrations.sandbox.exchange import digest
 
 REFUSAL = "I'm sorry, but I can't help with that request."
@@ -9,13 +10,16 @@ REFUSAL = "I'm sorry, but I can't help with that request."
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`status`: completed, incomplete (cut short), refusal, failed or cancelled. `asked` and `spent` are tokens."""
+    """`status`: completed, incomplete (cut short), refusal, failed or cancelled. `asked` and `spent` are tokens;
+    `tag` says in which messages it comes (see messages)."""
 
     key: str
     status: str
     text: str
     asked: int
     spent: int
+    tag: str = ""
+    reason: str | None = "max_output_tokens"  # why it is incomplete, if it is; None where nobody knows
 
     def charges(self) -> dict[str, float]:
         """A refusal and a cut answer cost their tokens, a failure costs nothing."""
@@ -35,11 +39,11 @@ def response(written: Written, body: dict[str, object], identifier: str, now: in
         "status": status,
         "background": False,
         "error": {"code": "server_error", "message": "The model failed to answer."} if status == "failed" else None,
-        "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+        "incomplete_details": {"reason": written.reason} if status == "incomplete" and written.reason else None,
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "model": body["model"],
-        "output": [] if failed else [_message(written, status)],
+        "output": [] if failed else messages.told(_message(written, status), written.tag),
         "parallel_tool_calls": True,
         "previous_response_id": body.get("previous_response_id"),
         "reasoning": {"effort": None, "summary": None},

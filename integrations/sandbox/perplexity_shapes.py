@@ -2,6 +2,7 @@
 
 import time
 
+from integrations.sandbox import messages
 from integrations.sandbox.exchange import digest
 from integrations.sandbox.writing import Subject
 
@@ -51,7 +52,7 @@ def response(
 
 
 def output(subject: Subject, text: str, status: str, *, searched: bool) -> list[dict[str, object]]:
-    """The message, after the search results where there was a search; nothing for an answer that failed."""
+    """What was said, after the search results where there was a search; nothing for an answer that failed."""
     if status in ERRORS:
         return []
     message: dict[str, object] = {
@@ -61,8 +62,9 @@ def output(subject: Subject, text: str, status: str, *, searched: bool) -> list[
         "status": status,
         "content": [{"type": "output_text", "text": text, "annotations": []}],
     }
+    told = messages.told(message, subject.tag if status == "completed" else "")
     if not searched:
-        return [message]
+        return told
     slug = "".join(letter for letter in subject.company.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
     results = [
         {
@@ -76,4 +78,4 @@ def output(subject: Subject, text: str, status: str, *, searched: bool) -> list[
         }
         for number, page in enumerate(("about", "news"), start=1)
     ]
-    return [{"type": "search_results", "queries": [subject.company], "results": results}, message]
+    return [{"type": "search_results", "queries": [subject.company], "results": results}, *told]

@@ -6,7 +6,8 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.mailcheck import check_mail, links
+from campaigns.links import links
+from campaigns.mailcheck import check_mail
 from campaigns.models import Campaign, Lead
 from campaigns.prompts import (
     LEAD_FIELDS,

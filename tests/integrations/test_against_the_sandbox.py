@@ -113,6 +113,20 @@ def test_a_proper_call_and_a_probe_succeed(service: str) -> None:
     assert vendor.probe().ok
 
 
+@pytest.mark.parametrize("tag", ["commentary", "draft", "twice", "reworded"])
+def test_an_answer_of_several_messages_is_as_good_as_one_of_one(tag: str, sandbox: str) -> None:
+    mail, research = (
+        openai.write_mail(instructions="Write a mail.", prompt=f"Email: ida+{tag}@acme.example"),
+        perplexity.research(instructions="Two sentences.", prompt=f"Email: ida+{tag}@acme.example"),
+    )
+    assert mail.body.startswith("Hi Ida")
+    assert "Draft" not in mail.subject
+    assert research.text.count("is known for") == 1
+    assert not research.text.startswith(("Draft", "I will look"))
+    bill = requests.get(f"{sandbox}/_control/bill", timeout=5).json()
+    assert (bill["openai"]["charged"], bill["perplexity"]["charged"]) == (1, 1)
+
+
 def test_what_we_say_we_used_is_what_the_sandbox_charged(sandbox: str) -> None:
     revealed = apollo.reveal([person.id for person in apollo.search_people({}, page=1, per_page=10).people])
     bill = requests.get(f"{sandbox}/_control/bill", timeout=5).json()

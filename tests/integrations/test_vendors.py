@@ -110,6 +110,49 @@ def test_apollo_reveal_keeps_what_was_paid_for_when_rows_are_missing(serve: Serv
     assert reveal.usage.credits == 1
 
 
+def apollo_row(person_id: str | None, name: str = "") -> dict[str, Any]:
+    return bodies.APOLLO_PERSON | {"id": person_id, "first_name": name or person_id}
+
+
+A, B, C = apollo_row("a"), apollo_row("b"), apollo_row("c")
+
+
+@pytest.mark.parametrize(
+    ("matches", "expected"),
+    [
+        ([A, B, C], ["a", "b", "c"]),
+        ([C, A, B], ["a", "b", "c"]),
+        ([B, A, None], ["a", "b", None]),
+        ([None, C, None], [None, None, "c"]),
+        ([B], [None, "b", None]),
+        ([C, B], [None, "b", "c"]),
+        ([B, B, A], ["a", "b", None]),
+        ([A, B, C, None, None], ["a", "b", "c"]),
+        ([], [None, None, None]),
+        # Rows whose ids say nothing, or not all: the known go to their places, the others stay in theirs if it is free.
+        ([apollo_row(None, "x"), apollo_row(None, "y"), None], ["x", "y", None]),
+        ([apollo_row("merged", "x"), B, None], ["x", "b", None]),
+        ([B, apollo_row("merged", "x"), None], ["x", "b", None]),
+        ([apollo_row("stranger"), B], [None, "b", None]),
+    ],
+)
+def test_apollo_reveal_puts_people_where_their_ids_were_asked_for(
+    serve: Serve, matches: list[dict[str, Any] | None], expected: list[str | None]
+) -> None:
+    serve("apollo", http(200, bodies.APOLLO_REVEALED | {"matches": matches}))
+    reveal = apollo.reveal(["a", "b", "c"])
+    assert [person and person.first_name for person in reveal.matches] == expected
+
+
+def test_apollo_reveal_that_failed_drops_nobody_and_books_what_it_cost(serve: Serve) -> None:
+    serve("apollo", http(200, bodies.APOLLO_REVEALED | {"status": "failed", "error_message": "Internal error"}))
+    with pytest.raises(VendorError) as caught:
+        apollo.reveal(["6650aa01", "6650aa02"])
+    assert caught.value.failure_type == FailureType.SERVER_ERROR
+    assert caught.value.message == "HTTP 200: Internal error"
+    assert caught.value.usage == Usage(credits=Decimal("1.5"), cost_usd=Decimal("0.030"))
+
+
 @pytest.mark.parametrize("count", [0, 11])
 def test_apollo_reveal_takes_one_to_ten(count: int) -> None:
     with pytest.raises(ValueError, match="1 to 10"):

@@ -41,6 +41,8 @@ ANSWERS: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("openai", "POST", "/responses", "", {"json": {"model": "gpt-5-mini", "input": "a+refusal@b.example"}}),
     ("openai", "POST", "/responses", "", {"json": {"model": "gpt-5-mini", "input": "a+failed@b.example"}}),
     ("openai", "POST", "/responses", "", {"json": {"model": "gpt-5-mini", "input": "a+incomplete@b.example"}}),
+    ("openai", "POST", "/responses", "", {"json": {"model": "gpt-5-mini", "input": "a+commentary@b.example"}}),
+    ("openai", "POST", "/responses", "", {"json": {"model": "gpt-5-mini", "input": "a+twice@b.example"}}),
     (
         "openai",
         "POST",
