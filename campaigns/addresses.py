@@ -36,6 +36,7 @@ LOCKED = re.compile(
     r".*notunlocked.*|(?:e?mail|address)*(?:is)?(?:locked|not(?:yet)?available|unavailable)(?:e?mail|address)*"
 )
 PLACEHOLDER_HOST = "domain.com"
+PERHAPS_LOCKED = re.compile(r"lock|avail|@domain\.com$")
 URL_START = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 
@@ -53,7 +54,7 @@ def addresses_in(raw: str) -> list[str]:
     """All addresses in a cell, each once, normalised, in their order; none for a placeholder of Apollo's."""
     text = raw.strip()
     if len(text) <= MAX_ADDRESS and CLEAN.fullmatch(lower := text.lower()) and text.isascii():
-        return [] if is_locked(lower) else [lower]
+        return [] if PERHAPS_LOCKED.search(lower) and is_locked(lower) else [lower]
     if len(text) > MAX_RAW:
         return []
     found: dict[str, None] = {}
@@ -105,11 +106,8 @@ def exact(text: str) -> str | None:
 
 def is_locked(text: str) -> bool:
     """Whether this address or word is what Apollo shows in place of an address that was not paid for."""
-    text = text.lower()
-    if not ("lock" in text or "avail" in text or text.endswith(f"@{PLACEHOLDER_HOST}")):
-        return False
-    local, at, host = text.rpartition("@")
-    letters = re.sub(r"[^a-z]+", "", local if at else text)
+    local, at, host = text.lower().rpartition("@")
+    letters = re.sub(r"[^a-z]+", "", local if at else host)
     return LOCKED.fullmatch(letters) is not None or (host == PLACEHOLDER_HOST and letters.startswith("email"))
 
 

@@ -20,6 +20,7 @@ from campaigns.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, Imp
 from campaigns.importing import ImportReport, import_csv
 from campaigns.models import Campaign
 from campaigns.preview import sniff
+from campaigns.source import Reading
 from circuitbreakers.events import Actor
 
 logger = logging.getLogger(__name__)
@@ -59,9 +60,9 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "console/import.html", context)
 
 
-def reading(request: HttpRequest) -> dict[str, str | None]:
-    """What the form says about the file; None: recognise it."""
-    return {name: request.POST.get(name) or None for name in ("encoding", "delimiter")}
+def reading(request: HttpRequest) -> Reading:
+    """What the form says about the file."""
+    return Reading(encoding=request.POST.get("encoding") or None, delimiter=request.POST.get("delimiter") or None)
 
 
 def preview(request: HttpRequest, pk: int) -> HttpResponse:

@@ -66,11 +66,11 @@ def parse(number: int, cells: list[str], columns: Columns, width: int, shortened
     if opted_out(cells, columns):
         row.reason = OPTED_OUT
         return row
-    of_first = find_addresses(row, columns.positions["email"])
+    of_best = find_addresses(row, columns.positions["email"])
     if row.reason:
         return row
     values = {name: first_filled(cells, positions) for name, positions in columns.positions.items() if name != "email"}
-    if not of_first:
+    if not of_best:
         values.pop("email_status", None)  # it says something about another address
     if (apollo_id := values.get("apollo_id", "")) and APOLLO_ID.fullmatch(apollo_id):
         row.apollo_id = apollo_id
@@ -104,23 +104,25 @@ def find_addresses(row: Row, positions: list[int]) -> bool:
 
     The others are kept in `data`: they are the same person's, and one of them may be suppressed.
     """
-    filled, of_first, found = "", False, dict[str, None]()
-    for position in positions:
-        cell = row.cells[position] if position < len(row.cells) else ""
-        if cell and (addresses := addresses_in(undefuse(cell))):
-            of_first = of_first or (not found and position == positions[0])
-            found |= dict.fromkeys(addresses)
-        elif cell:
-            filled = f"{filled}\n{cell}"
+    cells, best = row.cells, positions[0]
+    if len(positions) == 1:  # nearly always, and then nearly always one address
+        found = addresses_in(undefuse(cells[best])) if best < len(cells) else []
+        of_best = True
+    else:
+        each = {place: addresses_in(undefuse(cells[place])) for place in positions if place < len(cells)}
+        found = list(dict.fromkeys(address for addresses in each.values() for address in addresses))
+        of_best = bool(each.get(best))
     if found:
         row.email, *row.others = found
         if row.others:
             row.data["other_emails"] = ", ".join(row.others)[:MAX_DATA]
-    elif not clean(filled):
+        return of_best
+    filled = [cells[place] for place in positions if place < len(cells) and clean(cells[place])]
+    if not filled:
         row.reason = NO_ADDRESS
     else:
-        row.reason = LOCKED if any(map(holds_locked, filled.split("\n"))) else MALFORMED
-    return of_first
+        row.reason = LOCKED if any(map(holds_locked, filled)) else MALFORMED
+    return of_best
 
 
 def opted_out(cells: list[str], columns: Columns) -> bool:
@@ -152,7 +154,9 @@ def first_filled(cells: list[str], positions: list[int]) -> str:
 
 def clean(cell: str) -> str:
     """One line without control characters; what an export of ours put before a formula is taken off again."""
-    text = undefuse(cell)
+    text = undefuse(cell) if cell[:1] == "'" else cell
     if not text.isprintable():
         text = UNWANTED.sub(" ", text)
+    elif "  " not in text:
+        return text.strip()
     return " ".join(text.split())

@@ -4,12 +4,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 from campaigns.columns import Columns, list_of
 from campaigns.csvfile import CsvFile, ImportRefused, seekable
 from campaigns.headers import settle
 from campaigns.rows import Row, header_names, parse
+
+
+class Reading(TypedDict):
+    """How somebody says that a file is to be read; None: recognise it."""
+
+    encoding: str | None
+    delimiter: str | None
 
 
 @dataclass(frozen=True)

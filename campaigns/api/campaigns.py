@@ -29,13 +29,13 @@ from campaigns.api.serializers import (
 from campaigns.csvfile import ImportRefused
 from campaigns.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.models import Campaign, Lead
+from campaigns.source import Reading
 from circuitbreakers.serializers import Reason
 from config.api.parsing import LimitedMultiPartParser, StrictJSONParser
 from config.api.views import Door, Listing
 
 OPERATE = "campaigns.operate_campaign"
 VIEW = "campaigns.view_campaign"
-READING = ("encoding", "delimiter")  # how a caller may say that a file is to be read
 KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -111,7 +111,7 @@ class Campaigns(Listing):
         serializer.is_valid(raise_exception=True)
         fields = dict(serializer.validated_data)
         upload = fields.pop("csv", None)
-        reading = {name: fields.pop(name, None) for name in READING}
+        reading = Reading(encoding=fields.pop("encoding", None), delimiter=fields.pop("delimiter", None))
         stream: BinaryIO | None = io.BytesIO(upload.encode()) if isinstance(upload, str) else upload
         search = serializer.search
         url = fields.pop("apollo_url")
@@ -141,7 +141,7 @@ def created(campaign: Campaign, messages: list[str], report: ImportReport | None
     }
 
 
-def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, reading: dict[str, str | None]) -> ImportReport:
+def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, reading: Reading) -> ImportReport:
     """Import an upload; what is wrong with the file is an error of the field `csv`. Raises CampaignEnded."""
     try:
         return import_csv(campaign, stream, actor=door.actor, **reading)
@@ -278,6 +278,7 @@ class CampaignLeads(Listing):
         serializer.is_valid(raise_exception=True)
         if not serializer.validated_data.get("csv"):
             raise ValidationError({"csv": ["No file was sent."]})
-        reading = {name: serializer.validated_data.get(name) for name in READING}
-        report = import_upload(campaign, serializer.validated_data["csv"], self, reading)
+        sent = serializer.validated_data
+        reading = Reading(encoding=sent.get("encoding"), delimiter=sent.get("delimiter"))
+        report = import_upload(campaign, sent["csv"], self, reading)
         return Response({"campaign": pk, "report": asdict(report)})

@@ -31,7 +31,9 @@ def create(manage: Any, tmp_path: Path) -> Any:
 
 def lead() -> dict[str, Any]:
     """The one lead's columns."""
-    return Lead.objects.values("email", "first_name", "last_name", "title", "company", "company_domain", "data").get()
+    return dict(
+        Lead.objects.values("email", "first_name", "last_name", "title", "company", "company_domain", "data").get()
+    )
 
 
 IDA = {"email": "ida@acme.example", "first_name": "Ida", "last_name": "Locke", "title": "CTO", "company": "Acme"}

@@ -41,7 +41,7 @@ def test_the_preview_shows_a_hostile_cell_as_text(operator: Client) -> None:
 def test_the_preview_reads_no_more_than_the_head_of_a_file(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     handed_on: list[int] = []
 
-    def counted(stream: io.BytesIO, **chosen: str | None) -> Preview:
+    def counted(stream: io.BytesIO, **chosen: Any) -> Preview:
         handed_on.append(stream.getbuffer().nbytes)
         return sniff(stream, **chosen)
 
