@@ -7,6 +7,8 @@ import re
 
 import idna
 
+from campaigns.residue import ENCODED, bare, decoded
+
 # Dot-atoms as in Django's EmailValidator. Quoted local parts ("a b"@acme.example) and non-ASCII ones are legal on
 # paper; the verifier and the sender take neither.
 ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -14,46 +16,116 @@ LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 HOST = rf"(?:{LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])"
 DOMAIN = re.compile(HOST)
 ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@){ATOM}(?:\.{ATOM})*@{HOST}")
+# What nearly every cell holds: nothing in it could be residue, so nothing needs to be taken off.
+CLEAN = re.compile(rf"(?!u00)(?=[^@]{{1,64}}@)[a-z0-9_][a-z0-9_+-]*(?:\.[a-z0-9_+-]+)*@{HOST}")
 
 MAX_ADDRESS = 254  # RFC 5321, 4.5.3.1.3 less the brackets
 MAX_DOMAIN = 253
-MAX_RAW = 1000  # what is longer is no address in any notation; the parsers below need not see it
+MAX_RAW = 1000  # characters; what is longer is no address in any notation, and the parsers below need not see it
 
-NAMED = re.compile(r"[^<>]*<([^<>]+)>")  # Ida Locke <ida@acme.example>
-AROUND = " \t\r\n\v\f\xa0\u200b\u200e\u200f\u2060\ufeff\"'"
-AFTER = AROUND + ".,;:>"
+# Between two addresses, or an address and its name or label. A blank alone is none: see `in_piece`.
+SEPARATOR = re.compile(
+    r"([,;|\n\r<>()\[\]{}\"`\u00ab\u00bb\u201c-\u201f\u2039\u203a\u3008-\u3011]|:\s"
+    r"|\s[-=*/>\u2010-\u2015\u2022\u00b7]+\s)"
+)
+AROUND_AT = re.compile(r"\s*@\s*")
+AND = frozenset({"", "and", "or", "und", "oder", "et", "ou", "y", "o", "e", "en", "&", "+"})
+
+# In place of an address that is not paid for, Apollo writes `email_not_unlocked@domain.com`, or a word. Letters only.
+LOCKED = re.compile(
+    r".*notunlocked.*|(?:e?mail|address)*(?:is)?(?:locked|not(?:yet)?available|unavailable)(?:e?mail|address)*"
+)
+PLACEHOLDER_HOST = "domain.com"
+PERHAPS_LOCKED = re.compile(r"lock|avail|@domain\.com$")
 URL_START = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 
 def normalise(raw: str) -> str | None:
-    """The address in lower case with an ASCII domain; None if it is malformed or there is none.
+    """The address in lower case with an ASCII domain; None if it is malformed, a placeholder, several, or missing.
 
-    Forgives what exports do to addresses: blanks, `mailto:`, `Ida <ida@acme.example>`, a full stop behind it.
-    A plus tag stays: it is part of the address.
+    Forgives what exports do to addresses (`campaigns.residue`), so that residue neither makes another address nor gets
+    around the suppression list. A plus tag stays: it is part of the address.
     """
+    found = addresses_in(raw)
+    return found[0] if len(found) == 1 else None
+
+
+def addresses_in(raw: str) -> list[str]:
+    """All addresses in a cell, each once, normalised, in their order; none for a placeholder of Apollo's."""
     text = raw.strip()
+    if len(text) <= MAX_ADDRESS and CLEAN.fullmatch(lower := text.lower()) and text.isascii():
+        return [] if PERHAPS_LOCKED.search(lower) and is_locked(lower) else [lower]
     if len(text) > MAX_RAW:
-        return None
-    if text.isascii() and len(text) <= MAX_ADDRESS and ADDRESS.fullmatch(lower := text.lower()):
-        return lower
-    if named := NAMED.fullmatch(text):
-        text = named[1]
-    text = text.strip(AROUND).rstrip(AFTER)
-    if text[:7].lower() == "mailto:":
-        text = text[7:].lstrip()
+        return []
+    found: dict[str, None] = {}
+    parts = SEPARATOR.split(decoded(text))
+    for place in range(0, len(parts), 2):
+        if "@" in parts[place] and not is_torn(parts, place):
+            found |= dict.fromkeys(in_piece(parts[place]))
+    return [address for address in found if not is_locked(address)]
+
+
+def is_torn(parts: list[str], place: int) -> bool:
+    """Whether a mistyped separator cut this piece out of an address: `ida,locke@acme.example`, `ida@acme.co,uk`."""
+    piece = parts[place]
+    before, joint = parts[place - 2 : place] if place else ("", "")
+    if (
+        joint
+        and joint in ',;|>)]}"`'
+        and before[-1:].isalnum()
+        and bare(before)
+        and "@" not in before
+        and not piece[0].isspace()
+    ):
+        return True
+    joint, after = parts[place + 1 : place + 3] if place + 2 < len(parts) else ("", "")
+    return bool(joint) and joint in ",;|" and after[:1].isalnum() and "@" not in after and not piece[-1].isspace()
+
+
+def in_piece(piece: str) -> list[str]:
+    """The addresses of a piece without separators. Nothing of `ida locke@acme.example`: nobody knows which it is."""
+    piece = AROUND_AT.sub("@", piece)
+    if piece.count("@") == 1:
+        address = exact(bare(piece))
+        return [address] if address else []
+    words = re.split(r"\s+|/", piece.strip())
+    if any("@" not in word and word.lower() not in AND for word in words):
+        return []
+    return [address for word in words if (address := exact(bare(word)))]
+
+
+def exact(text: str) -> str | None:
+    """An address that has nothing around it."""
     local, _, host = text.rpartition("@")
     # Before lower-casing: the Kelvin sign would become an ordinary k.
-    if not local.isascii():
+    if not local.isascii() or ENCODED.search(local):
         return None
-    address = f"{local.lower()}@{_ascii_host(host)}"
+    address = f"{local.rstrip(chr(39)).lower()}@{_ascii_host(host)}"
     return address if len(address) <= MAX_ADDRESS and ADDRESS.fullmatch(address) else None
+
+
+def is_locked(text: str) -> bool:
+    """Whether this address or word is what Apollo shows in place of an address that was not paid for."""
+    local, at, host = text.lower().rpartition("@")
+    letters = re.sub(r"[^a-z]+", "", local if at else host)
+    return LOCKED.fullmatch(letters) is not None or (host == PLACEHOLDER_HOST and letters.startswith("email"))
+
+
+def holds_locked(raw: str) -> bool:
+    """Whether a placeholder of Apollo's stands in this cell, with residue or without."""
+    return len(raw) <= MAX_RAW and any(is_locked(bare(piece)) for piece in SEPARATOR.split(decoded(raw)))
 
 
 def normalise_domain(raw: str) -> str | None:
     """The host of a URL or domain as one writes it, without `www.`, in ASCII; None if there is none in it."""
-    text = raw.strip(AROUND)
-    if len(text) > MAX_RAW * 4:
+    text = raw.strip()
+    if not text or len(text) > MAX_RAW * 4:
         return None
+    host = _host_of(text)
+    return host or (_host_of(bare(decoded(text)).lstrip(".")) if len(text) <= MAX_RAW else None)
+
+
+def _host_of(text: str) -> str | None:
     if start := URL_START.match(text):
         text = text[start.end() :]
     host = re.split(r"[/?#\\]", text, maxsplit=1)[0].rpartition("@")[2].partition(":")[0]

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from campaigns import campaign_admin, job_verbs, story
 from campaigns.models import Job, Lead, Process, Suppression, VendorCall
-from campaigns.suppression import normalise_value
+from campaigns.suppression import ValueRefused, parse_value
 from circuitbreakers import events
 from config.console import shared
 from config.console.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
@@ -168,10 +168,10 @@ class SuppressionForm(ModelForm):
 
     def clean_value(self) -> str:
         """Normalised as the import does it."""
-        value = normalise_value(self.cleaned_data["value"])
-        if value is None:
-            raise ValidationError("This is neither an address nor a domain such as acme.example.")
-        return value
+        try:
+            return parse_value(self.cleaned_data["value"])
+        except ValueRefused as error:
+            raise ValidationError(str(error)) from None
 
 
 @admin.register(Suppression)

@@ -12,14 +12,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from django.conf import settings
 
-from campaigns import columns
+from campaigns.columns import match
+from campaigns.headers import LOOKED_AT, SAMPLE, find_header
 
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1")
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")  # those that are recognised
+NAMED_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 SIGNATURES = (
     (b"PK\x03\x04", "an Excel workbook or a ZIP archive"),
@@ -37,6 +40,7 @@ SAVE_AS = "In Excel: File, Save as, “CSV UTF-8 (Comma delimited)”."
 HEAD = 1 << 18  # bytes that detection looks at
 CHUNK = 1 << 20
 MAX_LINE = 1_000_000  # characters; memory stays constant for a file that is one line
+EXACT = re.compile(r"[^\s@,;|]+@[^\s@,;|]+")
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own hint
 
 
@@ -84,29 +88,28 @@ class Counted(io.RawIOBase):
 
 
 class CsvFile:
-    """An opened file. `encoding` and `delimiter` are settled, `header` is read, nothing else has been checked."""
+    """An opened file. `encoding` and `delimiter` are settled, `header` is read, nothing else has been checked.
 
-    def __init__(self, stream: BinaryIO, encoding: str | None = None) -> None:
+    `header_row`: its number as a spreadsheet shows it; what stands above it is skipped. `sample`: the first rows below.
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str | None = None, delimiter: str | None = None) -> None:
         self.stream = stream
         stream.seek(0)
         head = stream.read(HEAD)
         self.encoding = detect_encoding(head, encoding)
         check_encoding(stream, self.encoding)
-        self.delimiter = detect_delimiter(start_of_text(head, self.encoding))
+        self.delimiter = settle_delimiter(start_of_text(head, self.encoding), delimiter)
         self.bytes_read = 0
-        self.header = next((cells for _, cells in self._records()), [])
-        most = limits().columns
-        if len(self.header) > most:
-            raise ImportRefused(
-                f"The file has {len(self.header):,} columns; at most {most:,} are taken. Remove those you do not need."
-            )
-        if not self.header:
-            raise ImportRefused("The file is empty. Export it again; its first row must hold the column names.")
+        top = list(islice(self._records(), LOOKED_AT + SAMPLE))
+        self.header_row, self.header, self.sample = split_top(top)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """(row number as a spreadsheet shows it, cells), from the start, without header and blank rows."""
+        """(row number as a spreadsheet shows it, cells), from the start, below the header and without blank rows."""
         records = self._records()
-        next(records)
+        for number, _ in records:
+            if number == self.header_row:
+                break
         return records
 
     def check(self) -> int:
@@ -156,6 +159,23 @@ class CsvFile:
             self.bytes_read = counted.count
             if any(cell.strip() for cell in cells):
                 yield number, cells
+
+
+def split_top(top: list[tuple[int, list[str]]]) -> tuple[int, list[str], list[list[str]]]:
+    """(row number of the header, header, rows below it) of a file's first records, numbered."""
+    if not top:
+        raise ImportRefused("The file is empty. Export it again; its first row must hold the column names.")
+    place = find_header([cells for _, cells in top])
+    if place is None:
+        raise ImportRefused(
+            "The file's first row holds an address already. Put a row with the names of the columns above it."
+        )
+    number, header = top[place]
+    if len(header) > (most := limits().columns):
+        raise ImportRefused(
+            f"The file has {len(header):,} columns; at most {most:,} are taken. Remove those you do not need."
+        )
+    return number, header, [cells for _, cells in top[place + 1 :]]
 
 
 def detect_encoding(head: bytes, chosen: str | None = None) -> str:
@@ -210,8 +230,20 @@ def start_of_text(head: bytes, encoding: str) -> str:
     return codecs.getincrementaldecoder(encoding)("replace").decode(head)
 
 
+def settle_delimiter(text: str, chosen: str | None) -> str:
+    """The chosen one (a character, or one of NAMED_DELIMITERS), else the one that the file's top speaks for."""
+    if not chosen:
+        return detect_delimiter(text)
+    delimiter = NAMED_DELIMITERS.get(chosen.lower(), chosen)
+    if len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n\x00@.':
+        raise ImportRefused(
+            f"{chosen[:20]!r} cannot separate columns. Choose one character, or {', '.join(NAMED_DELIMITERS)}."
+        )
+    return delimiter
+
+
 def detect_delimiter(text: str) -> str:
-    """The one under which most columns of the first record mean something, then the one that makes most columns."""
+    """The one under which most columns mean something, then most cells are addresses, then the table is widest."""
     lines = io.StringIO(text.lstrip("\r\n"), newline="")
     first = lines.readline()
     if hint := SEPARATOR_LINE.fullmatch(first):
@@ -219,15 +251,26 @@ def detect_delimiter(text: str) -> str:
             return hint[1]
         first = lines.readline()
     start = first + lines.read()
+    return max(DELIMITERS, key=lambda delimiter: score(start, delimiter))
 
-    def score(delimiter: str) -> tuple[int, int]:
-        try:
-            cells = next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
-        except csv.Error:
-            return 0, 0
-        return len(columns.match(cells).recognised), len(cells)
 
-    return max(DELIMITERS, key=score)
+def score(text: str, delimiter: str) -> tuple[int, int, int]:
+    """How well this delimiter makes columns of the first records."""
+    records = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            records += [cells] if cells else []
+            if len(records) >= LOOKED_AT:
+                break
+    except csv.Error:
+        pass  # what came before counts
+    place = find_header(records) or 0
+    rows = records[place:]
+    return (
+        max((len(match(cells).recognised) for cells in rows[:1]), default=0),
+        sum(1 for cells in rows for cell in cells if EXACT.fullmatch(cell)),
+        max((len(cells) for cells in rows[:1]), default=0),
+    )
 
 
 def refuse_unclosed(lines: list[str], number: int, delimiter: str) -> None:

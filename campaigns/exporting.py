@@ -18,6 +18,7 @@ COLUMNS = {
     "Title": "title",
     "Company": "company",
     "Email": "email",
+    "Secondary Email": "data.other_emails",
     "Email Status": "data.email_status",
     "Headline": "data.headline",
     "Seniority": "data.seniority",

@@ -16,10 +16,11 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from campaigns.csvfile import ENCODINGS, HEAD, ImportRefused
+from campaigns.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, ImportRefused
 from campaigns.importing import ImportReport, import_csv
 from campaigns.models import Campaign
 from campaigns.preview import sniff
+from campaigns.source import Reading
 from circuitbreakers.events import Actor
 
 logger = logging.getLogger(__name__)
@@ -52,8 +53,16 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"Import leads into {campaign.name}",
         "campaign": campaign,
         "encodings": ENCODINGS,
+        "delimiters": [
+            name for name, character in NAMED_DELIMITERS.items() if character in DELIMITERS and name.isalpha()
+        ],
     }
     return render(request, "console/import.html", context)
+
+
+def reading(request: HttpRequest) -> Reading:
+    """What the form says about the file."""
+    return Reading(encoding=request.POST.get("encoding") or None, delimiter=request.POST.get("delimiter") or None)
 
 
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
@@ -63,7 +72,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     if upload is None:
         return HttpResponse(status=400)
     try:
-        seen = sniff(io.BytesIO(upload.read(HEAD)), request.POST.get("encoding") or None)
+        seen = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
     except ImportRefused as error:
         return render(request, "console/import_refused.html", {"why": str(error)})
     columns = [
@@ -86,7 +95,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponseBase:
     if mapping is not None and not (isinstance(mapping, dict) and all(isinstance(v, str) for v in mapping.values())):
         return HttpResponse(status=400)
     actor = Actor(request.user.get_username(), "admin")
-    steps = Import(campaign, upload.file, actor, mapping, request.POST.get("encoding") or None)
+    steps = Import(campaign, upload.file, actor, mapping=mapping, **reading(request))
     answer = StreamingHttpResponse((json.dumps(step) + "\n" for step in steps), content_type="application/x-ndjson")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"
@@ -101,11 +110,13 @@ class Import:
         campaign: Campaign,
         stream: IO[bytes],
         actor: Actor,
+        *,
         mapping: Mapping[str, str] | None,
         encoding: str | None,
+        delimiter: str | None,
     ) -> None:
         self.campaign, self.stream, self.actor = campaign, stream, actor
-        self.mapping, self.encoding = mapping, encoding
+        self.mapping, self.encoding, self.delimiter = mapping, encoding, delimiter
         # Bounded: a slow reader slows the import down instead of filling the memory with skipped rows.
         self.steps: queue.Queue[dict[str, Any] | None] = queue.Queue(maxsize=50)
         self.left = threading.Event()
@@ -136,6 +147,7 @@ class Import:
                 actor=self.actor,
                 mapping=self.mapping,
                 encoding=self.encoding,
+                delimiter=self.delimiter,
                 progress=lambda read, rows: self.say({"bytes": read, "rows": rows}),
                 skipped_to=cast(TextIO, skipped),
             )
@@ -180,4 +192,6 @@ def summary(report: ImportReport) -> dict[str, Any]:
         "skipped": report.skipped,
         "shortened": report.shortened,
         "encoding": report.encoding,
+        "ignored": report.ignored,
+        "guessed": report.guessed,
     }

@@ -13,12 +13,12 @@ from typing import BinaryIO, TextIO
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from campaigns.columns import Columns, list_of, match
-from campaigns.csvfile import CsvFile, ImportRefused, name_of, seekable
+from campaigns.csvfile import ImportRefused, name_of
 from campaigns.exporting import defuse
 from campaigns.models import Campaign, Lead
-from campaigns.rows import KNOWN, SUPPRESSED, TWICE, Row, clean, parse
-from campaigns.suppression import suppressed_among
+from campaigns.rows import KNOWN, SUPPRESSED, TWICE, Row
+from campaigns.source import Source, opened
+from campaigns.suppression import listed_among, suppressed_among
 from circuitbreakers import events
 from circuitbreakers.events import Actor
 
@@ -61,7 +61,8 @@ class ImportReport:
     """`rows` == `taken` + the sum of `skipped` (reason -> rows).
 
     `examples`: the first 20 skipped (row number as a spreadsheet shows it, reason). `shortened`: field -> cells that
-    were cut to the field's length. `recognised`: header -> field; `ignored`: headers without a meaning here.
+    were cut to the field's length. `recognised`: header -> field; `guessed`: those of them whose cells were looked at
+    because their header says nothing; `ignored`: headers without a meaning here. `header_row`: the header's row number.
     """
 
     rows: int = 0
@@ -71,6 +72,8 @@ class ImportReport:
     shortened: dict[str, int] = field(default_factory=dict)
     recognised: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    guessed: list[str] = field(default_factory=list)
+    header_row: int = 1
     encoding: str = ""
     delimiter: str = ""
 
@@ -83,76 +86,83 @@ def import_csv(
     reason: str = "",
     mapping: Mapping[str, str] | None = None,
     encoding: str | None = None,
+    delimiter: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     skipped_to: TextIO | None = None,
 ) -> ImportReport:
-    """Add the people of a CSV file to a campaign. The same file a second time adds nothing.
+    """`opened` and `import_source` in one. Reads the file three times (encoding, structure, import), so ImportRefused
+    means that nothing was written, with one exception: a campaign that ends meanwhile keeps what came before."""
+    refuse_finished(campaign, status_now(campaign))
+    with opened(stream, mapping=mapping, encoding=encoding, delimiter=delimiter) as source:
+        return import_source(campaign, source, actor=actor, reason=reason, progress=progress, skipped_to=skipped_to)
 
-    `mapping`: header -> field of `columns.FIELDS`, '' to ignore the column. `encoding`: one of `csvfile.ENCODINGS`;
-    without it the file is UTF-8 or begins with a byte order mark. `progress(bytes read, rows read)` after each batch of
-    5,000. `skipped_to` receives the skipped rows as CSV, row number and reason in front, to be mended and imported.
 
-    Reads the file three times (encoding, structure, import), so ImportRefused means that nothing was written, with one
-    exception: a campaign that ends meanwhile keeps what came before. A pipe is copied to disk first.
+def import_source(
+    campaign: Campaign,
+    source: Source,
+    *,
+    actor: Actor,
+    reason: str = "",
+    progress: Callable[[int, int], None] | None = None,
+    skipped_to: TextIO | None = None,
+) -> ImportReport:
+    """Add the people of a file to a campaign. The same file a second time adds nothing.
+
+    `progress(bytes read, rows read)` after each batch of 5,000. `skipped_to` receives the skipped rows as CSV, row
+    number and reason in front, to be mended and imported. Raises CampaignEnded.
     """
-    # As of now, not as of when the caller read it.
-    refuse_finished(campaign, Campaign.objects.filter(pk=campaign.pk).values_list("status").first())
-    with seekable(stream) as readable:
-        file = CsvFile(readable, encoding)
-        header = [clean(name) or f"Column {number}" for number, name in enumerate(file.header, 1)]
-        columns = recognise(header, mapping)
-        file.check()
-        report = ImportReport(
-            recognised=columns.recognised,
-            ignored=columns.ignored,
-            encoding=name_of(file.encoding),
-            delimiter=file.delimiter,
+    refuse_finished(campaign, status_now(campaign))
+    # Also the mark of this import's rows: it tells a duplicate in the file from a lead that was there before.
+    started_at = timezone.now()
+    report = report_of(source)
+    try:
+        read_into(
+            report,
+            source,
+            lambda batch: take(campaign, batch, started_at),
+            progress=progress,
+            write_skipped=skipped_writer(skipped_to, source.header),
         )
-        try:
-            _import(
-                campaign, file, columns, report, progress=progress, write_skipped=skipped_writer(skipped_to, header)
-            )
-        except BaseException:
-            # What was taken before an interruption belongs to the campaign's history. Without a database there is
-            # nothing to write to, and the first error is the one to show.
-            with suppress(Error):
-                record(campaign, report, actor, reason, interrupted=True)
-            raise
+    except BaseException:
+        # What was taken before an interruption belongs to the campaign's history. Without a database there is
+        # nothing to write to, and the first error is the one to show.
+        with suppress(Error):
+            record(campaign, report, actor, reason, interrupted=True)
+        raise
     record(campaign, report, actor, reason)
     return report
 
 
-def recognise(header: list[str], mapping: Mapping[str, str] | None) -> Columns:
-    """What the columns mean; ImportRefused if none holds addresses or the mapping does not fit."""
-    try:
-        columns = match(header, mapping)
-    except ValueError as error:
-        raise ImportRefused(str(error)) from error
-    if "email" not in columns.positions:
-        raise ImportRefused(
-            "No column holds e-mail addresses. Name it “Email”, or say which one it is."
-            f" The file's first row has: {list_of(header)}."
-        )
-    return columns
+def status_now(campaign: Campaign) -> tuple[str] | None:
+    """As of now, not as of when the caller read it."""
+    return Campaign.objects.filter(pk=campaign.pk).values_list("status").first()
 
 
-def _import(
-    campaign: Campaign,
-    file: CsvFile,
-    columns: Columns,
+def report_of(source: Source) -> ImportReport:
+    """An empty report that says how the file is read."""
+    return ImportReport(
+        recognised=source.columns.recognised,
+        ignored=source.columns.ignored,
+        guessed=source.columns.guessed,
+        header_row=source.file.header_row,
+        encoding=name_of(source.file.encoding),
+        delimiter=source.file.delimiter,
+    )
+
+
+def read_into(
     report: ImportReport,
+    source: Source,
+    take_batch: Callable[[list[Row]], int],
     *,
-    progress: Callable[[int, int], None] | None,
-    write_skipped: Callable[[Row], object],
+    progress: Callable[[int, int], None] | None = None,
+    write_skipped: Callable[[Row], object] = lambda _: None,
 ) -> None:
-    """All batches; `report` is complete after each."""
+    """All batches; `report` is complete after each. `take_batch` says how many it took and gives the rest a reason."""
     skipped: Counter[str] = Counter()
     shortened: Counter[str] = Counter()
-    # Also the mark of this import's rows: it tells a duplicate in the file from a lead that was there before.
-    started_at = timezone.now()
-    rows = (parse(number, cells, columns, len(file.header), shortened) for number, cells in file.rows())
-    for batch in batches(rows):
-        report.taken += take(campaign, batch, started_at)
+    for batch in batches(source.rows(shortened)):
+        report.taken += take_batch(batch)
         report.rows += len(batch)
         for row in batch:
             if row.reason:
@@ -162,7 +172,7 @@ def _import(
                 write_skipped(row)
         report.skipped, report.shortened = dict(skipped), dict(shortened)
         if progress:
-            progress(file.bytes_read, report.rows)
+            progress(source.file.bytes_read, report.rows)
 
 
 def record(campaign: Campaign, report: ImportReport, actor: Actor, reason: str, **more: object) -> None:
@@ -194,12 +204,12 @@ def take(campaign: Campaign, batch: list[Row], started_at: datetime) -> int:
         cursor.execute("SELECT status FROM campaigns WHERE id = %s FOR KEY SHARE", [campaign.pk])
         refuse_finished(campaign, cursor.fetchone())
         rows = [row for row in batch if not row.reason]
-        suppressed = suppressed_among(row.email for row in rows)
+        mark_suppressed(rows)
         fresh: dict[str, Row] = {}
         for row in rows:
-            if row.email in suppressed:
-                row.reason = SUPPRESSED
-            elif fresh.setdefault(row.email, row) is not row:
+            if row.reason:
+                continue
+            if fresh.setdefault(row.email, row) is not row:
                 row.reason = TWICE
         values = json.dumps([{name: getattr(row, name) for name in FILLED} for row in fresh.values()])
         cursor.execute(INSERT, [campaign.pk, started_at, *DEFAULTS.values(), values])
@@ -207,6 +217,16 @@ def take(campaign: Campaign, batch: list[Row], started_at: datetime) -> int:
         if left := [row for row in fresh.values() if row.email not in taken]:
             explain(campaign, left, started_at)
     return len(taken)
+
+
+def mark_suppressed(rows: list[Row]) -> None:
+    """Give the suppressed their reason: by the address that would be written to or its domain, or by another address of
+    the same person, if that itself is on the list."""
+    suppressed = suppressed_among(row.email for row in rows)
+    listed = listed_among(others) if (others := [address for row in rows for address in row.others]) else set()
+    for row in rows:
+        if row.email in suppressed or not listed.isdisjoint(row.others):
+            row.reason = SUPPRESSED
 
 
 def explain(campaign: Campaign, rows: list[Row], started_at: datetime) -> None:

@@ -1,14 +1,16 @@
 """The top of a file that somebody is about to import, for a form that maps its columns."""
 
 import csv
+import io
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
 from campaigns import csvfile
-from campaigns.columns import FIELDS, match
+from campaigns.columns import FIELDS
 from campaigns.csvfile import ImportRefused
-from campaigns.rows import clean
+from campaigns.headers import SAMPLE, settle
+from campaigns.rows import clean, header_names
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,8 @@ class Preview:
     """The top of a file, for a form that maps columns. `mapping`: header -> field, '' for what would be ignored.
 
     `encoding` is what to import it with; `guessed` if it is not UTF-8 and nobody has said what it is.
+    `guessed_columns`: headers whose meaning only their cells tell, to be confirmed. `header_row`: the header's number
+    as a spreadsheet shows it.
     """
 
     header: list[str]
@@ -25,9 +29,11 @@ class Preview:
     guessed: bool
     delimiter: str
     fields: dict[str, str]  # field -> label
+    guessed_columns: list[str]
+    header_row: int
 
 
-def sniff(stream: BinaryIO, encoding: str | None = None, rows: int = 5) -> Preview:
+def sniff(stream: BinaryIO, encoding: str | None = None, delimiter: str | None = None, *, rows: int = 5) -> Preview:
     """Header, meaning and first rows, from the first 256 KB. Leaves the stream at its start.
 
     ImportRefused for what is no CSV at all; a file without an address column is shown, it may be mapped.
@@ -41,24 +47,27 @@ def sniff(stream: BinaryIO, encoding: str | None = None, rows: int = 5) -> Previ
         found = "cp1252"
         text = csvfile.start_of_text(head, found)
     text = text.removeprefix("\ufeff")
-    delimiter = csvfile.detect_delimiter(text)
-    lines = [line for line in text.splitlines(keepends=True) if not csvfile.SEPARATOR_LINE.fullmatch(line)]
+    separator = csvfile.settle_delimiter(text, delimiter)
+    hinted = csvfile.SEPARATOR_LINE.fullmatch(text.partition("\n")[0].rstrip("\r"))
+    lines = io.StringIO(text.partition("\n")[2] if hinted else text, newline="")
+    records: list[tuple[int, list[str]]] = []
     try:
-        records = [
-            [clean(cell) for cell in cells]
-            for cells in islice((cells for cells in csv.reader(lines, delimiter=delimiter) if any(cells)), rows + 1)
-        ]
+        for number, cells in islice(enumerate(csv.reader(lines, delimiter=separator), 1), SAMPLE):
+            records += [(number, cells)] if any(map(str.strip, cells)) else []
     except csv.Error as error:
-        raise ImportRefused(f"The file cannot be read as CSV ({error}). {csvfile.SAVE_AS}") from error
-    if not records:
-        raise ImportRefused("The file is empty. Export it again; its first row must hold the column names.")
-    recognised = match(records[0]).recognised
+        if not records:  # what can be read is shown; the import names the row
+            raise ImportRefused(f"The file cannot be read as CSV ({error}). {csvfile.SAVE_AS}") from error
+    header_row, names, below = csvfile.split_top(records)
+    header = header_names(names)
+    columns = settle(header, None, below)
     return Preview(
-        header=records[0],
-        mapping={name: recognised.get(name, "") for name in records[0]},
-        rows=records[1:],
+        header=header,
+        mapping={name: columns.recognised.get(name, "") for name in header},
+        rows=[[clean(cell) for cell in cells] for cells in below[:rows]],
         encoding=csvfile.name_of(found),
         guessed=guessed,
-        delimiter=delimiter,
-        fields={name: label for name, (label, _) in FIELDS.items()},
+        delimiter=separator,
+        fields=FIELDS,
+        guessed_columns=columns.guessed,
+        header_row=header_row,
     )

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+import tldextract
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns.addresses import domain_and_parents, domain_of, normalise, normalise_domain
+from campaigns.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
 from campaigns.models import Suppression
 from circuitbreakers import events
 from circuitbreakers.events import Actor
@@ -16,22 +17,33 @@ from circuitbreakers.models import Event
 
 BATCH = 5000
 REASON_LENGTH = Suppression._meta.get_field("reason").max_length or 0
+# Where strangers register names of their own: ICANN's suffixes (co.uk) and private ones (github.io). From the list
+# that comes with the library: nothing is fetched and nothing is written.
+SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+
+
+class ValueRefused(ValueError):
+    """This cannot be suppressed. The text says why."""
 
 
 @dataclass
 class Suppressed:
-    """What `suppress` did. `refused` holds what is neither an address nor a domain, as it was given."""
+    """What `suppress` did. `refused` holds what was not taken, as it was given; `reasons` says why, in this order."""
 
     added: int = 0
     already: int = 0
     refused: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
 
 def is_suppressed(email: str) -> bool:
-    """Whether the address, its domain or a parent domain is on the list. Takes it in any notation."""
+    """Whether the address, its domain or a parent domain is on the list. Takes it in any notation.
+
+    Nobody is to be written to at a placeholder of Apollo's either.
+    """
     # What is no address cannot be sent to; its domain is looked up all the same.
-    address = normalise(email) or email.strip().lower().encode("ascii", "ignore").decode()
-    return bool(suppressed_among([address]))
+    addresses = addresses_in(email) or [email.strip().lower().encode("ascii", "ignore").decode()]
+    return holds_locked(email) or bool(suppressed_among(addresses))
 
 
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
@@ -48,14 +60,33 @@ def suppressed_among(addresses: Iterable[str]) -> set[str]:
     return {address for address, candidates in values.items() if not listed.isdisjoint(candidates)}
 
 
-def normalise_value(raw: str) -> str | None:
-    """An address, or a domain written as `acme.example`, `@acme.example` or `*.acme.example`; None for anything else.
+def listed_among(addresses: Iterable[str]) -> set[str]:
+    """Those of the normalised addresses that are on the list themselves, whatever it says about their domains."""
+    return set(Suppression.objects.filter(value__in=set(addresses)).values_list("value", flat=True))
 
-    A bare top-level domain is refused: `com` would silence nearly everybody.
+
+def parse_value(raw: str) -> str:
+    """An address, or a domain written as `acme.example`, `@acme.example` or `*.acme.example`, normalised.
+
+    ValueRefused for anything else, and for a public suffix: `co.uk` would silence a country.
     """
     text = raw.strip()
-    bare = text.removeprefix("*.").removeprefix("@")
-    return normalise(text) if "@" in bare else normalise_domain(bare)
+    domain = text.removeprefix("*.").removeprefix("@")
+    if found := addresses_in(text):
+        if len(found) > 1:
+            raise ValueRefused(f"These are {len(found)} addresses. Give each by itself.")
+        return found[0]
+    value = None if "@" in domain else normalise_domain(domain)
+    if value is None and domain.isalpha() and SUFFIXES(domain).suffix == domain.lower():
+        value = domain.lower()
+    if value is None:
+        raise ValueRefused("This is neither an address nor a domain such as acme.example.")
+    if SUFFIXES(value).suffix == value:
+        raise ValueRefused(
+            f"{value} is a public suffix: everybody with an address below it would be silenced. Name one domain below"
+            f" it, such as acme.{value}."
+        )
+    return value
 
 
 def suppress(values: Iterable[str], reason: str, actor: Actor) -> Suppressed:
@@ -67,9 +98,13 @@ def suppress(values: Iterable[str], reason: str, actor: Actor) -> Suppressed:
     for batch in _batches(values):
         wanted: dict[str, None] = {}
         for raw in batch:
-            if (value := normalise_value(raw)) is None:
+            try:
+                value = parse_value(raw)
+            except ValueRefused as error:
                 result.refused.append(raw)
-            elif value in wanted:
+                result.reasons.append(str(error))
+                continue
+            if value in wanted:
                 result.already += 1
             else:
                 wanted[value] = None

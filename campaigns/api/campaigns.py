@@ -29,6 +29,7 @@ from campaigns.api.serializers import (
 from campaigns.csvfile import ImportRefused
 from campaigns.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.models import Campaign, Lead
+from campaigns.source import Reading
 from circuitbreakers.serializers import Reason
 from config.api.parsing import LimitedMultiPartParser, StrictJSONParser
 from config.api.views import Door, Listing
@@ -110,7 +111,7 @@ class Campaigns(Listing):
         serializer.is_valid(raise_exception=True)
         fields = dict(serializer.validated_data)
         upload = fields.pop("csv", None)
-        encoding = fields.pop("encoding", None)
+        reading = Reading(encoding=fields.pop("encoding", None), delimiter=fields.pop("delimiter", None))
         stream: BinaryIO | None = io.BytesIO(upload.encode()) if isinstance(upload, str) else upload
         search = serializer.search
         url = fields.pop("apollo_url")
@@ -121,13 +122,13 @@ class Campaigns(Listing):
         # One transaction: a file that is refused leaves nothing behind, and a repetition waits for the first one's end.
         with transaction.atomic():
             if owned:
-                body = idempotency.fingerprint({**fields, "encoding": encoding}, stream)
+                body = idempotency.fingerprint({**fields, **reading}, stream)
                 if before := idempotency.first(owned, body):
                     return Response(created(before, [], None), headers={"Idempotent-Replayed": "true"})
                 fields["idempotency_key"] = f"{owned}:{body}"
             campaign = lifecycle.create(actor=self.actor, **fields)
             if stream is not None:
-                report = import_upload(campaign, stream, self, encoding)
+                report = import_upload(campaign, stream, self, reading)
         messages = search.messages if search else []
         return Response(created(campaign, messages, report), status=status.HTTP_201_CREATED)
 
@@ -140,10 +141,10 @@ def created(campaign: Campaign, messages: list[str], report: ImportReport | None
     }
 
 
-def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, encoding: str | None) -> ImportReport:
+def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, reading: Reading) -> ImportReport:
     """Import an upload; what is wrong with the file is an error of the field `csv`. Raises CampaignEnded."""
     try:
-        return import_csv(campaign, stream, actor=door.actor, encoding=encoding)
+        return import_csv(campaign, stream, actor=door.actor, **reading)
     except CampaignEnded:
         raise
     except ImportRefused as error:
@@ -277,7 +278,7 @@ class CampaignLeads(Listing):
         serializer.is_valid(raise_exception=True)
         if not serializer.validated_data.get("csv"):
             raise ValidationError({"csv": ["No file was sent."]})
-        report = import_upload(
-            campaign, serializer.validated_data["csv"], self, serializer.validated_data.get("encoding")
-        )
+        sent = serializer.validated_data
+        reading = Reading(encoding=sent.get("encoding"), delimiter=sent.get("delimiter"))
+        report = import_upload(campaign, sent["csv"], self, reading)
         return Response({"campaign": pk, "report": asdict(report)})

@@ -13,7 +13,18 @@ from campaigns.prompts import MAX_TEMPLATE, clean_template
 MAX_URL = 8000
 
 
-class CsvUpload(serializers.Serializer):
+class Delimited(serializers.Serializer):
+    """How a CSV is to be read, where what is recognised will not do."""
+
+    delimiter = serializers.CharField(
+        required=False,
+        max_length=20,
+        trim_whitespace=False,
+        help_text="A character, or `comma`, `semicolon`, `tab`, `pipe`; recognised when not given.",
+    )
+
+
+class CsvUpload(Delimited):
     """A CSV file: as a file of a multipart form, or as text."""
 
     csv = serializers.FileField(
@@ -22,7 +33,7 @@ class CsvUpload(serializers.Serializer):
     encoding = serializers.ChoiceField(choices=ENCODINGS, required=False, help_text="Of the file, if it is not UTF-8.")
 
 
-class CsvText(serializers.Serializer):
+class CsvText(Delimited):
     """The same as text in JSON."""
 
     csv = serializers.CharField(required=False, trim_whitespace=False, validators=[MaxLengthValidator(1_000_000)])

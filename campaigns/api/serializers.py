@@ -106,6 +106,10 @@ class ImportReportSerializer(serializers.Serializer):
     shortened = serializers.DictField(child=serializers.IntegerField(), help_text="Field -> cells cut to its length.")
     recognised = serializers.DictField(child=serializers.CharField(), help_text="Header -> field.")
     ignored = serializers.ListField(child=serializers.CharField(), help_text="Headers without a meaning here.")
+    guessed = serializers.ListField(
+        child=serializers.CharField(), help_text="Recognised by their cells, for their headers say nothing."
+    )
+    header_row = serializers.IntegerField(help_text="The header's row; what stands above it was left out.")
     encoding = serializers.CharField()
     delimiter = serializers.CharField()
 

@@ -45,6 +45,26 @@ def test_a_campaign_is_made_from_an_uploaded_csv(operator: APIClient) -> None:
     assert Lead.objects.get().email == "ann@acme.example"
 
 
+@pytest.mark.parametrize(("delimiter", "chosen"), [("~", "~"), ("\t", "\t"), ("|", "pipe")])
+def test_a_delimiter_can_be_chosen(operator: APIClient, delimiter: str, chosen: str) -> None:
+    text = CSV.replace(",", delimiter)
+    inline = operator.post(URL, {"name": "Inline", "csv": text, "delimiter": chosen})
+    pk = inline.json()["data"]["id"]
+    assert inline.json()["data"]["leads_imported"]["delimiter"] == delimiter
+    again = upload(operator, f"{URL}/{pk}/leads", csv=a_file(text), delimiter=chosen)
+    assert again.json()["data"]["report"]["skipped"] == {"malformed address": 1, "already in campaign": 1}
+    made = upload(operator, name="From a file", csv=a_file(text), delimiter=chosen)
+    assert made.json()["data"]["leads_imported"]["taken"] == 1
+    refused = operator.post(URL, {"name": "Inline", "csv": text, "delimiter": "ab"})
+    assert "cannot separate columns" in refused.json()["errors"]["csv"][0]
+
+
+def test_a_guessed_column_and_the_headers_row_are_said(operator: APIClient) -> None:
+    answer = operator.post(URL, {"name": "Inline", "csv": "A list\nWer,Kontakt\nAnn,ann@acme.example\n"})
+    report = answer.json()["data"]["leads_imported"]
+    assert (report["taken"], report["guessed"], report["header_row"]) == (1, ["Kontakt"], 2)
+
+
 def test_a_campaign_is_made_from_a_csv_inside_the_json(operator: APIClient) -> None:
     answer = operator.post(URL, {"name": "Inline", "csv": CSV})
     assert (answer.status_code, answer.json()["data"]["leads_imported"]["taken"]) == (201, 1)

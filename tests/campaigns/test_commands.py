@@ -377,13 +377,14 @@ def test_a_campaign_from_file_to_cancellation(manage: Any, tmp_path: Path) -> No
     assert {event.door for event in verbs} == {"command"}
 
 
-def test_a_campaign_whose_file_is_refused_does_not_linger(manage: Any, tmp_path: Path) -> None:
+def test_a_campaign_whose_file_is_refused_is_never_made(manage: Any, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text("First Name\nIda\n")
     ran = manage("campaign", "create", "Autumn", "--csv", people, "--start")
     assert ran.status == 1
     assert "No column holds e-mail addresses" in ran.err
-    assert Campaign.objects.get().status == "CANCELLED"
+    assert not Campaign.objects.exists()
+    assert not Event.objects.filter(subject_type="campaign").exists()
 
 
 def test_the_reason_of_a_creation_and_of_an_import_is_on_record(manage: Any, tmp_path: Path) -> None:

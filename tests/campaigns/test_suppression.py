@@ -1,11 +1,13 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
 
 from campaigns.models import Suppression
-from campaigns.suppression import is_suppressed, suppress, suppressed_among
+from campaigns.suppression import SUFFIXES, is_suppressed, suppress, suppressed_among
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
+from tests.campaigns.test_addresses import IDA, residues
 
 pytestmark = pytest.mark.django_db
 OPERATOR = Actor("olga", "admin")
@@ -69,3 +71,55 @@ def test_a_batch_is_one_query() -> None:
         found = suppressed_among(addresses)
     assert len(queries) == 1
     assert found == {address for address in addresses if address.endswith("@acme.example")}
+
+
+@settings(max_examples=200, deadline=None)
+@given(residues())
+def test_residue_does_not_get_around_the_list(raw: str) -> None:
+    suppress([IDA], "asked us to stop", OPERATOR)
+    assert is_suppressed(raw)
+    assert suppress([raw], "again", OPERATOR).added == 0
+
+
+def test_one_of_two_addresses_is_enough() -> None:
+    suppress(["tom@acme.example"], "", OPERATOR)
+    assert is_suppressed("ida@acme.example, tom@acme.example")
+    assert not is_suppressed("ida@acme.example, zoe@acme.example")
+
+
+def test_nobody_is_written_to_at_a_placeholder() -> None:
+    assert is_suppressed("email_not_unlocked@domain.com")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "co.uk",
+        "CO.UK",
+        "@co.uk",
+        "*.co.uk",
+        "https://www.co.uk/",
+        "'co.uk",
+        "github.io",
+        "com",
+        "foo.ck",
+        "\u516c\u53f8.cn",
+    ],
+)
+def test_a_public_suffix_is_refused_for_it_would_silence_a_country(value: str) -> None:
+    result = suppress([value, "acme.co.uk", "acme.github.io", "ida@co.uk", "city.kawasaki.jp"], "x", OPERATOR)
+    assert (result.added, result.refused) == (4, [value])
+    assert "is a public suffix" in result.reasons[0]
+    assert not is_suppressed("tom@other.co.uk")
+
+
+def test_each_refusal_has_its_reason() -> None:
+    result = suppress(["co.uk", "nobody", "a@acme.example, b@acme.example"], "x", OPERATOR)
+    assert result.refused == ["co.uk", "nobody", "a@acme.example, b@acme.example"]
+    for reason, words in zip(result.reasons, ["public suffix", "neither an address", "2 addresses"], strict=True):
+        assert words in reason
+
+
+def test_the_list_of_suffixes_is_the_librarys_own() -> None:
+    assert SUFFIXES.suffix_list_urls == ()
+    assert not SUFFIXES._cache.enabled

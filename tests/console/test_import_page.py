@@ -41,9 +41,9 @@ def test_the_preview_shows_a_hostile_cell_as_text(operator: Client) -> None:
 def test_the_preview_reads_no_more_than_the_head_of_a_file(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     handed_on: list[int] = []
 
-    def counted(stream: io.BytesIO, encoding: str | None) -> Preview:
+    def counted(stream: io.BytesIO, **chosen: Any) -> Preview:
         handed_on.append(stream.getbuffer().nbytes)
-        return sniff(stream, encoding)
+        return sniff(stream, **chosen)
 
     monkeypatch.setattr("campaigns.import_admin.sniff", counted)
     rows = b"Email\n" + b"a@b.example\n" * 80_000
@@ -69,6 +69,39 @@ def test_an_import_with_a_mapping_reports_and_hands_back_what_it_skipped(operato
 def test_a_file_without_addresses_is_refused_in_words(operator: Client) -> None:
     steps = steps_of(upload(operator, "import_run", make_campaign("CREATED"), b"A,B\n1,2\n"))
     assert "No column holds e-mail addresses" in steps[-1]["refused"]
+
+
+def test_a_guessed_column_is_shown_to_be_confirmed(operator: Client) -> None:
+    text = upload(operator, "preview", make_campaign("CREATED"), PEOPLE.encode("latin-1")).content.decode()
+    assert "Guessed from the cells: Kontakt." in text
+    assert '<option value="email" selected>' in text
+    assert (
+        "Guessed" not in upload(operator, "preview", make_campaign("CREATED"), b"Email\na@b.example\n").content.decode()
+    )
+
+
+def test_what_stands_above_the_column_names_is_left_out(operator: Client) -> None:
+    text = upload(operator, "preview", make_campaign("CREATED"), b"A list\n\nEmail,Name\na@b.example,Ida\n")
+    assert "The column names are in row 3" in text.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delimiter_can_be_chosen(operator: Client) -> None:
+    campaign, content = make_campaign("CREATED"), b"Email~First Name\nida@acme.example~Ida\n"
+    assert 'data-header="First Name"' not in upload(operator, "preview", campaign, content).content.decode()
+    shown = upload(operator, "preview", campaign, content, delimiter="~")
+    assert 'data-header="First Name"' in shown.content.decode()
+    steps = steps_of(upload(operator, "import_run", campaign, content, delimiter="~"))
+    assert steps[-1]["report"]["taken"] == 1
+    assert Lead.objects.get().first_name == "Ida"
+    steps = steps_of(upload(operator, "import_run", campaign, content, delimiter="ab"))
+    assert "cannot separate columns" in steps[-1]["refused"]
+
+
+def test_the_form_offers_delimiters(operator: Client) -> None:
+    address = reverse("admin:campaigns_campaign_import", args=[make_campaign("CREATED").pk])
+    text = operator.get(address).content.decode()
+    assert all(f"<option>{name}</option>" in text for name in ("comma", "semicolon", "tab", "pipe"))
 
 
 @pytest.mark.parametrize("page", ["preview", "import_run"])

@@ -169,6 +169,16 @@ def test_an_incident_is_acknowledged_noted_and_exported(operator: Client) -> Non
     assert incident.acknowledged_by == "operator"
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [("co.uk", "is a public suffix"), ("a@b.example, c@d.example", "2 addresses"), ("nobody", "neither")],
+)
+def test_a_suppression_that_is_refused_says_why(operator: Client, value: str, why: str) -> None:
+    answer = operator.post("/admin/campaigns/suppression/add/", {"value": value, "reason": "asked us"})
+    assert why in answer.content.decode()
+    assert not Suppression.objects.exists()
+
+
 def test_an_operator_suppresses_a_domain_and_only_an_admin_takes_it_off(operator: Client, boss: Client) -> None:
     operator.post("/admin/campaigns/suppression/add/", {"value": "@Acme.Example", "reason": "asked us"})
     row = Suppression.objects.get()

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ from django.core.management.base import CommandError
 from campaigns import apollo_url, lifecycle, prompts, spend, tallies
 from campaigns.csvfile import ImportRefused
 from campaigns.exporting import export_csv
-from campaigns.importing import ImportReport, import_csv
+from campaigns.foretell import foretell
+from campaigns.importing import ImportReport, import_source
+from campaigns.management.reading import add_reading, report_as_dict, report_lines
 from campaigns.models import Campaign, Lead
+from campaigns.source import Source, opened
 from config.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
 
 LISTED = 50
+NOTHING_CHANGED = "Nothing was changed."
 
 
 class Command(VerbCommand):
@@ -33,11 +37,12 @@ class Command(VerbCommand):
         create.add_argument("--max-leads", type=int, default=100, metavar="N", help="of a search (default 100)")
         create.add_argument("--instantly-campaign", default="", metavar="ID", help="made at start when not given")
         create.add_argument("--start", action="store_true")
+        add_reading(create)
         importing = self.verb("import", "add the leads of a CSV", changes=True)
         importing.add_argument("id", type=int)
         importing.add_argument("file", type=Path)
         importing.add_argument("--skipped", type=Path, metavar="FILE", help="write the skipped rows and why to a CSV")
-        importing.add_argument("--encoding", help="of the file, if it is not UTF-8 (latin-1, cp1252, ...)")
+        add_reading(importing)
         for name, text in (
             ("start", "CREATED -> RUNNING"),
             ("pause", "an operator's pause; it survives a queue resume"),
@@ -73,16 +78,12 @@ class Command(VerbCommand):
                 raise CommandError(str(error), returncode=WRONG_USAGE) from None
             fields |= {"search": search.params, "search_url": options["apollo_url"]}
             messages = search.messages
-        if options["csv"]:
-            _readable(options["csv"])
-        campaign = lifecycle.create(actor=actor, reason=options["reason"], **fields)
-        report = None
-        if options["csv"]:
-            try:
-                report = self._import(campaign, options["csv"], options)
-            except ImportRefused as error:
-                lifecycle.cancel(campaign.pk, actor=actor, reason=f"Import refused: {error}")
-                raise
+        with self.source(options["csv"], options) if options["csv"] else nullcontext() as source:
+            # The file has been checked: from here on only the system can refuse.
+            if options["dry_run"]:
+                return self._foretell_creation(fields, messages, source)
+            campaign = lifecycle.create(actor=actor, reason=options["reason"], **fields)
+            report = self._import(campaign, source, options) if source else None
         if options["start"]:
             campaign = lifecycle.start(campaign.pk, actor=actor, reason=options["reason"])
         data = {"id": campaign.pk, "name": campaign.name, "status": campaign.status, "messages": messages}
@@ -90,29 +91,53 @@ class Command(VerbCommand):
         if report:
             data["import"] = report_as_dict(report)
             lines += report_lines(report)
-        self.show(data, *lines, f"It is {campaign.status}.")
+        return self.show(data, *lines, f"It is {campaign.status}.")
+
+    def _foretell_creation(self, fields: dict[str, Any], messages: list[str], source: Source | None) -> None:
+        Campaign(**fields).full_clean(exclude=["created_by", "idempotency_key"])
+        data: dict[str, Any] = {"dry_run": True, "name": fields["name"], "messages": messages}
+        lines = [f"Campaign {fields['name']} would be created.", *messages]
+        if source:
+            report = foretell(source, None)
+            data["import"] = report_as_dict(report)
+            lines += report_lines(report, dry_run=True)
+        self.show(data, *lines, NOTHING_CHANGED)
 
     def do_import(self, options: dict[str, Any]) -> None:
-        _readable(options["file"])
         campaign = Campaign.objects.get(pk=options["id"])
-        report = self._import(campaign, options["file"], options)
+        with self.source(options["file"], options) as source:
+            if options["dry_run"]:
+                report = foretell(source, campaign)
+                lines = [*report_lines(report, dry_run=True), NOTHING_CHANGED]
+                self.show({"id": campaign.pk, "dry_run": True, **report_as_dict(report)}, *lines)
+                return
+            report = self._import(campaign, source, options)
         self.show({"id": campaign.pk, **report_as_dict(report)}, *report_lines(report))
 
-    def _import(self, campaign: Campaign, path: Path, options: dict[str, Any]) -> ImportReport:
-        skipped = options.get("skipped")
+    @contextmanager
+    def source(self, path: Path, options: dict[str, Any]) -> Iterator[Source]:
+        """The file, checked before anything is made for it."""
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.", returncode=REFUSED)
+        mapping = dict(options["map"]) or None
+        with files_or_refusal(path), path.open("rb") as stream:
+            reading = opened(stream, mapping=mapping, encoding=options["encoding"], delimiter=options["delimiter"])
+            with reading as source:
+                yield source
+
+    def _import(self, campaign: Campaign, source: Source, options: dict[str, Any]) -> ImportReport:
+        skipped, path = options.get("skipped"), options.get("csv") or options["file"]
         if skipped is not None and skipped.resolve() == path.resolve():
             raise CommandError("--skipped must name another file than the leads'.", returncode=WRONG_USAGE)
-        with files_or_refusal(path), path.open("rb") as stream:
-            arguments: dict[str, Any] = {
-                "actor": self.actor(options),
-                "reason": options["reason"],
-                "encoding": options.get("encoding"),
-                "progress": self._progress(path.stat().st_size),
-            }
-            if skipped is None:
-                return import_csv(campaign, stream, **arguments)
-            with files_or_refusal(skipped), skipped.open("w", newline="", encoding="utf-8") as target:
-                return import_csv(campaign, stream, skipped_to=target, **arguments)
+        arguments: dict[str, Any] = {
+            "actor": self.actor(options),
+            "reason": options["reason"],
+            "progress": self._progress(path.stat().st_size),
+        }
+        if skipped is None:
+            return import_source(campaign, source, **arguments)
+        with files_or_refusal(skipped), skipped.open("w", newline="", encoding="utf-8") as target:
+            return import_source(campaign, source, skipped_to=target, **arguments)
 
     def _progress(self, size: int) -> Callable[[int, int], None] | None:
         """A bar on a terminal; nothing for programs."""
@@ -232,29 +257,3 @@ def files_or_refusal(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror or error}.", returncode=REFUSED) from None
-
-
-def _readable(path: Path) -> None:
-    """Refuse before a campaign is made for it."""
-    if not path.is_file():
-        raise CommandError(f"There is no file {path}.", returncode=REFUSED)
-    with files_or_refusal(path), path.open("rb"):
-        pass
-
-
-def report_as_dict(report: ImportReport) -> dict[str, Any]:
-    """An import's report for JSON."""
-    return {
-        "rows": report.rows,
-        "taken": report.taken,
-        "skipped": report.skipped,
-        "examples": report.examples,
-        "recognised": report.recognised,
-        "ignored": report.ignored,
-    }
-
-
-def report_lines(report: ImportReport) -> list[str]:
-    """An import's report for people."""
-    lines = [f"{report.rows} rows: {report.taken} taken, {sum(report.skipped.values())} skipped"]
-    return lines + [f"  {count} {reason}" for reason, count in report.skipped.items()]

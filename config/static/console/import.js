@@ -36,6 +36,7 @@
         var data = new FormData();
         data.append("file", file.slice(0, HEAD), file.name);
         data.append("encoding", form.elements.encoding.value);
+        data.append("delimiter", form.elements.delimiter.value);
         fetch(form.dataset.preview, { method: "POST", body: data, headers: { "X-CSRFToken": token } })
             .then(function (answer) {
                 if (!answer.ok) { throw new Error(); }
@@ -59,6 +60,7 @@
     function finish(report, skipped) {
         var skips = Object.keys(report.skipped).map(function (why) { return report.skipped[why].toLocaleString("en") + " " + why; });
         note("success", report.rows.toLocaleString("en") + " rows: " + report.taken.toLocaleString("en") + " taken" + (skips.length ? ", skipped: " + skips.join(", ") : "") + ".");
+        if (report.ignored.length) { note("info", "Ignored columns: " + report.ignored.join(", ")); }
         if (skips.length) {
             var link = document.createElement("a");
             link.href = URL.createObjectURL(new Blob(["\ufeff"].concat(skipped), { type: "text/csv" }));
@@ -71,6 +73,7 @@
 
     form.elements.file.addEventListener("change", look);
     form.elements.encoding.addEventListener("change", look);
+    form.elements.delimiter.addEventListener("change", look);
     form.addEventListener("submit", function (event) {
         event.preventDefault();
         var file = form.elements.file.files[0];
