@@ -120,6 +120,8 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT,
             "IGNORE_EXCEPTIONS": True,
+            # Nothing but plain values: a pickle would run what somebody wrote there.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
         },
     }
 }

@@ -10,7 +10,7 @@ from django.test import Client
 
 from bench.pause import SEED_JOBS, SEED_LEADS
 from campaigns import feed
-from campaigns.models import Job, Lead, Process
+from campaigns.models import Campaign, Job, Lead, Process
 from config.console import shared
 from tests.builders import ago, make_campaign, make_fleet, make_lead, make_process
 from workers import liveness, supervisor
@@ -160,7 +160,7 @@ def test_mending_looks_at_a_slice_of_the_leads_whatever_the_planner_knows(
 
 
 @pytest.mark.parametrize("statistics", ["unknown_rows", "mistaken_rows"])
-def test_no_step_overruns_after_a_large_import_whatever_the_planner_knows(
+def test_no_step_is_cut_off_after_a_large_import_whatever_the_planner_knows(
     statistics: str, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue(statistics)
@@ -170,7 +170,16 @@ def test_no_step_overruns_after_a_large_import_whatever_the_planner_knows(
         run_round(todo, now=100.0 * number)
     assert Job.objects.count() == LEADS
     assert Job.objects.filter(sent_at=None).count() < LEADS
-    assert {name: step for name, step in report(todo).items() if step["overruns"]} == {}
+    moves = (("PAUSED", "2026-01-01T00:00Z"), ("RUNNING", None), ("CANCELLED", None))
+    for later, (status, paused_at) in enumerate(moves, 1):
+        ended = "2026-01-01T00:00Z" if status == "CANCELLED" else None
+        Campaign.objects.update(status=status, system_paused_at=paused_at, finished_at=ended)
+        for number in range(4):
+            run_round(todo, now=later * 10_000 + 100.0 * number)
+        moved = {"PAUSED": "PAUSED", "RUNNING": "PENDING", "CANCELLED": "CANCELLED"}[status]
+        assert Job.objects.filter(status=moved).count() == LEADS
+    assert not Lead.objects.filter(state="OPEN").exists()
+    assert {name: step for name, step in report(todo).items() if step["overrun"].get("cut_off")} == {}
 
 
 def test_a_walk_that_is_out_of_time_goes_on_where_it_was_and_comes_around(
