@@ -7,11 +7,17 @@ choice. So are line ends and escapes: what a stranger types may neither make a l
 import json
 import logging
 import re
+import threading
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 from integrations.redaction import redact
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+# The same traceback is not shown again for so long (seconds).
+SAME = 60.0
+MOST_TRACEBACKS = 500
 # Controls, line ends of Unicode, marks that turn the direction of writing, invisible ones, halves of characters.
 CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -25,7 +31,7 @@ def printable(text: str) -> str:
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
-    """What the caller passed as `extra=`, and what a filter found."""
+    """What the caller passed as `extra=`."""
     return {key: value for key, value in record.__dict__.items() if key not in STANDARD}
 
 
@@ -34,11 +40,35 @@ def timestamp(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def traceback_of(record: logging.LogRecord) -> list[str]:
-    """The lines of its traceback; none without one, or where the same was shown a moment ago (config/outages.py)."""
-    if not record.exc_info or getattr(record, "repeated", 0):
-        return []
-    return [printable(line) for line in redact(logging.Formatter().formatException(record.exc_info)).split("\n")]
+class Tracebacks:
+    """What a formatter has shown: the same traceback again within a minute is only counted, its message is not lost."""
+
+    def __init__(self) -> None:
+        self.shown: dict[Any, tuple[float, int]] = {}
+        self.lock = threading.Lock()
+
+    def lines(self, record: logging.LogRecord) -> list[str]:
+        """The lines of its traceback; one that says how often it came, where it was shown a moment ago."""
+        if not record.exc_info or record.exc_info[1] is None:
+            return []
+        if times := self.repeats(record.exc_info[1]):
+            return [f"(the traceback above, {times} times since)"]
+        return [printable(line) for line in redact(logging.Formatter().formatException(record.exc_info)).split("\n")]
+
+    def repeats(self, error: BaseException) -> int:
+        """How often it has come since it was shown; 0 when it is to be shown now."""
+        frames, trace = [], error.__traceback__
+        while trace is not None:
+            frames.append((trace.tb_frame.f_code, trace.tb_lineno))
+            trace = trace.tb_next
+        key, now = (type(error), tuple(frames)), time.monotonic()
+        with self.lock:
+            at, times = self.shown.get(key, (-SAME, 0))
+            if len(self.shown) > MOST_TRACEBACKS:
+                self.shown.clear()
+            times = times + 1 if now - at < SAME else 0
+            self.shown[key] = (at if times else now, times)
+        return times
 
 
 class TextFormatter(logging.Formatter):
@@ -47,16 +77,24 @@ class TextFormatter(logging.Formatter):
     The lines of a traceback begin with a bar: whatever an exception quotes, it looks like no line of the log.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracebacks = Tracebacks()
+
     def format(self, record: logging.LogRecord) -> str:
         line = f"{timestamp(record)} [{record.levelname}] {record.getMessage()}"
         extra = " ".join(f"{key}={value}" for key, value in fields(record).items())
         if extra:
             line = f"{line} | {extra}"
-        return "\n  | ".join([printable(redact(line)), *traceback_of(record)])
+        return "\n  | ".join([printable(redact(line)), *self.tracebacks.lines(record)])
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, for a log collector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracebacks = Tracebacks()
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -71,6 +109,6 @@ class JsonFormatter(logging.Formatter):
         safe = {
             key: value if isinstance(value, plain) else printable(redact(str(value))) for key, value in entry.items()
         }
-        if trace := traceback_of(record):
+        if trace := self.tracebacks.lines(record):
             safe["exception"] = "\n".join(trace)
         return json.dumps(safe)

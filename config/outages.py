@@ -27,9 +27,8 @@ READ_ONLY = "25006"
 AWAY = ("08", "53300", "57P01", "57P02", "57P03", READ_ONLY)
 # How Redis says that it loads, is read-only, is full, cannot save, or has no replica: no fault of the question.
 REDIS_AWAY = ("LOADING", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN")
-# A store that comes and goes is not named again for so long; nor the same traceback shown (seconds).
-QUIET, SAME = 10.0, 60.0
-MOST_TRACEBACKS = 500
+# A store that comes and goes is not named again for so long (seconds).
+QUIET = 10.0
 
 
 def sqlstate(error: BaseException) -> str:
@@ -123,12 +122,7 @@ class Broker:
 
 
 class Outages(logging.Filter):
-    """A handler's filter: of an outage it lets one line through, of a traceback that repeats only its message."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tracebacks: dict[Any, tuple[float, int]] = {}
-        self.lock = threading.Lock()
+    """A handler's filter: of an outage it lets one line through."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == logger.name or record.levelno < logging.WARNING:
@@ -141,27 +135,7 @@ class Outages(logging.Filter):
                 Broker.failed()
             if store:
                 return False
-        if record.exc_info and record.exc_info[1]:
-            self.count(record, record.exc_info[1])
         return True
-
-    def count(self, record: logging.LogRecord, error: BaseException) -> None:
-        """Mark a record whose traceback was shown a moment ago: `repeated` says how often since."""
-        key, trace = [type(error)], error.__traceback__
-        while trace is not None:
-            key.append((trace.tb_frame.f_code, trace.tb_lineno))  # type: ignore[arg-type]
-            trace = trace.tb_next
-        now = time.monotonic()
-        with self.lock:
-            shown, times = self.tracebacks.get(tuple(key), (-1e9, 0))
-            again = now - shown < SAME
-            if len(self.tracebacks) > MOST_TRACEBACKS:
-                self.tracebacks.clear()
-            self.tracebacks[tuple(key)] = (shown, times + 1) if again else (now, 0)
-        if again:
-            record.repeated = times + 1
-        elif times:
-            record.repeated_before = times
 
 
 def watch_for_answers() -> None:

@@ -17,12 +17,18 @@ NAME = (
     r"|(?<![a-z])(?:key|api|sig|sid|jwt|otp|pin|session|auth)"
 )
 # `name=value`, `name: value`, `"name": "value"`, `{'name': b'value'}`, `\"name\": \"value\"`, `name%3Dvalue`.
-IS = r"(?:\\*[\"'])?\]?\s{0,4}(?:=>|:=|[:=]|%3D|%3A)\s{0,4}"
+IS = (
+    r"(?:\[\w{0,20}\])?(?:\\{0,8}[\"'])?\]?\s{0,4}"
+    r"(?:=>|:=|[:=]|%3D|%3A|(?<=[\"']),(?=\s{0,4}b?[\"']))\s{0,4}"
+)
 QUOTED = r"b?(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|(?P<escaped>\\+[\"'])(?:(?!(?P=escaped)).)*(?P=escaped)?)"
 NAMED = re.compile(rf"((?:{NAME}){IS})(?:{QUOTED}|[^\s&\"'<>]*[^\s&\"'<>,;)\]}}])", re.IGNORECASE | re.DOTALL)
 # Whole headers: what they hold has a form of its own, and only its end is known.
 SCHEMES = r"(?:bearer|basic|token|apikey|api-key|digest|negotiate|ntlm|hmac|signature)\s+"
-REST = r"(?:[a-z][\w-]*\s+)?[^\s\"']+(?:[;,]\s*[\w.-]+=(?:\"[^\"]*\"|[^\s\"';,]*))*"
+REST = (
+    r"(?:[a-z][\w-]{0,40}\s+)?(?:[^\s\"']|\"[^\"\n]*\")+"
+    r"(?:(?<=[;,])\s*[\w.-]{1,60}=(?:\"[^\"\n]*\"|[^\s\"';,]*)[;,]?)*"
+)
 HEADER = re.compile(rf"((?:authorization|cookie2?){IS}(?:{SCHEMES})?)(?:{QUOTED}|{REST})", re.IGNORECASE | re.DOTALL)
 # A scheme and what proves it, without the header's name. Prose ("Basic authentication") has no digit, capital or sign.
 SCHEME = re.compile(
