@@ -12,7 +12,7 @@ from django.db import DataError, IntegrityError, InterfaceError, InternalError, 
 from dramatiq.errors import ConnectionClosed
 
 from circuitbreakers.switch import Availability, RedisUnavailable
-from config import logs, outages
+from config import outages
 from config.logs import TextFormatter
 from config.outages import POSTGRESQL, REDIS, Outages, PostgreSQL, store_of
 
@@ -157,7 +157,7 @@ def test_the_same_traceback_is_shown_once_a_minute_and_its_messages_always(
     written: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("config.logs.time.monotonic", lambda: clock[0])
     for number in range(100):
         fail_with(ZeroDivisionError("a bug"), "Job %d failed", number)
     assert sum("Traceback" in line for line in written()) == 1

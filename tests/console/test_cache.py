@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django_redis import get_redis_connection
+from django_redis import get_redis_connection  # type: ignore[import-untyped]
 
 from config.console import plan, shared
 from tests.builders import make_campaign, make_fleet

@@ -150,7 +150,7 @@ def test_mending_looks_at_a_slice_of_the_leads_whatever_the_planner_knows(
     request.getfixturevalue(statistics)
     fill(SEED_LEADS, SEED_JOBS)
     first = Lead.objects.order_by("pk").values_list("pk", flat=True)[0]
-    values = {"after": first + LEADS // 2, "rows": feed.SLICE, "unfinished": list(Job.UNFINISHED)}
+    values: Any = {"after": first + LEADS // 2, "rows": feed.SLICE, "unfinished": list(Job.UNFINISHED)}
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {feed.STUCK}", values)
         (answer,) = cursor.fetchone()
@@ -190,7 +190,7 @@ def test_a_walk_that_is_out_of_time_goes_on_where_it_was_and_comes_around(
     monkeypatch.setattr(feed, "MEND_SECONDS", 0.0)
     assert feed.mend_leads() == 0  # no time at all
     clock = iter(range(100))
-    monkeypatch.setattr(feed.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("campaigns.feed.time.monotonic", lambda: float(next(clock)))
     monkeypatch.setattr(feed, "MEND_SECONDS", 2.0)
     mended = [feed.mend_leads(2) for _ in range(10)]
     assert sum(mended) == 5
