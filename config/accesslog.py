@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger
 
 from config.logs import printable
 
 
-class PlainLogger(Logger):  # type: ignore[misc]
+class PlainLogger(Logger):
     """Gunicorn's, each value of a line on one line; `--logger-class` in the Dockerfile."""
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
