@@ -23,4 +23,5 @@ EXPOSE 8000
 # The access log has the path without its query, and no referrer: a search puts people's addresses there.
 CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", "--worker-class", "gthread", \
      "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-", \
+     "--logger-class", "config.accesslog.PlainLogger", \
      "--access-logformat", "%(h)s %(t)s %(m)s %(U)s %(s)s %(b)s %(L)ss \"%(a)s\""]

@@ -23,6 +23,7 @@ BATCH = 10_000
 MOST = 50_000
 
 # Materialized: as a subquery of IN it may be run once a row, and each time finds further rows that are not locked yet.
+# By an array of ids: a join, or the status again, may read every waiting job for each one of the batch.
 ALIGN = """
 WITH batch AS MATERIALIZED (
     SELECT j.id FROM campaigns c
@@ -33,7 +34,7 @@ WITH batch AS MATERIALIZED (
     ORDER BY c.id LIMIT %(limit)s
 )
 UPDATE jobs SET status = %(to)s, error = {error}, sent_at = NULL, completed_at = {ended}
-FROM batch WHERE jobs.id = batch.id AND jobs.status = %(from)s
+WHERE jobs.id = ANY(ARRAY(SELECT id FROM batch))
 RETURNING jobs.id, jobs.campaign_id
 """
 PAUSED_BECAUSE = "'Job paused: Campaign ' || campaign_id || ' is paused'"
@@ -43,11 +44,11 @@ CANCEL_LEADS = """
 WITH batch AS MATERIALIZED (
     SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id
     WHERE c.status = 'CANCELLED' AND l.state = 'OPEN'
-    AND NOT EXISTS (SELECT FROM jobs j WHERE j.lead_id = l.id AND j.status = 'PROCESSING')
+    AND (SELECT count(*) FILTER (WHERE j.status = 'PROCESSING') FROM jobs j WHERE j.lead_id = l.id) = 0
     LIMIT %s
 )
 UPDATE leads SET state = 'DROPPED', end_reason = 'campaign cancelled', ended_at = statement_timestamp()
-FROM batch WHERE leads.id = batch.id AND leads.state = 'OPEN'
+WHERE leads.id = ANY(ARRAY(SELECT id FROM batch)) AND leads.state = 'OPEN'
 """
 
 

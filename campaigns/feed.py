@@ -1,6 +1,7 @@
 """Taking leads into the pipeline: the first jobs of a campaign, by set-based SQL that can be repeated."""
 
 import logging
+import time
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
@@ -12,7 +13,8 @@ from campaigns.wake import wake_supervisor
 
 logger = logging.getLogger(__name__)
 
-BATCH = 5000
+# Small enough that a call takes far less than a second: whoever waits behind it is dispatch.
+BATCH = 2500
 
 # A job's columns without a default in the database, as the pipeline makes it.
 NEW_JOB = (
@@ -34,6 +36,29 @@ INSERT INTO jobs (lead_id, campaign_id, {NEW_JOB})
 SELECT id, campaign_id, {NEW_JOB_VALUES} FROM taken ORDER BY id
 ON CONFLICT DO NOTHING
 """  # noqa: S608 (constants only)
+
+# Leads that a statement of `mend_leads` looks at, and how long a call of it goes on (seconds).
+SLICE = 2000
+MEND_SECONDS = 0.2
+
+# Right after an import the planner knows nothing of the rows, so nothing is left to its choice: a slice of ids, and for
+# each of its leads two subqueries that can be neither joined nor hashed. The status is no condition of theirs:
+# by an index on it each lead would read all unfinished jobs.
+STUCK = """
+WITH start AS MATERIALIZED (
+    SELECT min(id) AS id FROM leads WHERE id > %(after)s
+), slice AS MATERIALIZED (
+    SELECT id, campaign_id, state, stage FROM leads
+    WHERE id >= (SELECT id FROM start) AND id < (SELECT id FROM start) + %(rows)s
+)
+SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
+    SELECT id FROM slice
+    WHERE state = 'OPEN' AND stage <> ''
+        AND (SELECT status FROM campaigns WHERE campaigns.id = slice.campaign_id) = 'RUNNING'
+        AND (SELECT count(*) FILTER (WHERE status = ANY(%(unfinished)s)) FROM jobs WHERE lead_id = slice.id) = 0
+    ORDER BY id
+)
+"""
 
 
 def feed() -> int:
@@ -64,14 +89,30 @@ def _feed_campaigns() -> int:
     return len(Job.objects.bulk_create(new, ignore_conflicts=True))
 
 
-def mend_leads(limit: int = 500) -> int:
-    """Give an OPEN lead that has no unfinished job its next unpaid one; how many. Nothing should ever need it."""
-    unfinished = Job.objects.filter(lead=OuterRef("pk"), status__in=Job.UNFINISHED)
-    stuck = Lead.objects.filter(state=Lead.State.OPEN, campaign__status=Campaign.Status.RUNNING).exclude(stage="")
-    mended = 0
-    for lead in stuck.exclude(Exists(unfinished))[:limit]:
-        with transaction.atomic():
-            mended += put_back(lead)
+class Walk:
+    """How far this process's walk over the leads has come: all with an id up to `after` were looked at."""
+
+    after = 0
+
+
+def mend_leads(limit: int = SLICE) -> int:
+    """Give an OPEN lead that has no unfinished job its next unpaid one; how many. Nothing should ever need it.
+
+    A call looks at up to `limit` leads a statement, for a moment, and the next one goes on from there.
+    """
+    until, began, mended, past_the_end = time.monotonic() + MEND_SECONDS, Walk.after, 0, False
+    while time.monotonic() < until and not (past_the_end and Walk.after >= began):
+        with connection.cursor() as cursor:
+            cursor.execute(STUCK, {"after": Walk.after, "rows": limit, "unfinished": list(Job.UNFINISHED)})
+            last, stuck = cursor.fetchone()
+        for lead in Lead.objects.filter(pk__in=stuck).order_by("pk"):
+            with transaction.atomic():
+                mended += put_back(lead)
+            Walk.after = lead.pk
+            if time.monotonic() > until:
+                return mended
+        past_the_end = past_the_end or last is None
+        Walk.after = last or 0
     return mended
 
 

@@ -1,5 +1,8 @@
 """Campaigns, leads, jobs and the ledger of vendor calls. The database itself refuses an impossible row."""
 
+from contextlib import suppress
+from datetime import datetime, timedelta
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -351,6 +354,10 @@ class Suppression(models.Model):
         return self.value
 
 
+# How long an overrun of a supervisor's step is worth showing.
+OVERRUN_SHOWN = timedelta(minutes=15)
+
+
 class Process(models.Model):
     """A worker or supervisor process, as of its last sign of life. Recovery and reclaiming read it."""
 
@@ -362,6 +369,9 @@ class Process(models.Model):
     role = models.CharField(max_length=12, choices=Role.choices)
     queues = models.JSONField(default=list)
     leading = models.BooleanField(default=False)
+    steps = models.JSONField(
+        default=dict, db_default={}, help_text="A supervisor's: seconds of the last run, and of the last overrun."
+    )
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
 
@@ -374,3 +384,15 @@ class Process(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.name}"
+
+    def overruns(self, now: datetime) -> list[str]:
+        """A sentence for each of its steps that lately took longer than the others should wait."""
+        found = []
+        for name, step in self.steps.items():
+            with suppress(TypeError, ValueError, KeyError):
+                last = step["overrun"]
+                at, seconds = datetime.fromisoformat(last["at"]), float(last["seconds"])
+                if now - at < OVERRUN_SHOWN:
+                    how = "was cut off after" if last.get("cut_off") else "took"
+                    found.append(f"The supervisor's step '{name}' {how} {seconds:.0f} s ({at:%H:%M})")
+        return found

@@ -10,8 +10,12 @@ class ConfigConfig(AppConfig):
     verbose_name = "Holdfast"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  (registers the system checks)
+        from config import (
+            checks,  # noqa: F401  (registers the system checks)
+            outages,
+        )
         from config.roles import ensure_roles
 
         # Sent for apps that have models only; which of them does not matter.
         post_migrate.connect(ensure_roles, sender=apps.get_app_config("campaigns"), dispatch_uid="ensure_roles")
+        outages.watch_for_answers()

@@ -19,7 +19,9 @@ import redis
 
 from config.processes import Child, StartError, answers, free_port, port_is_free, run, tail
 
+# The application's role owns its database and is nothing else; the other one makes it.
 USER = DATABASE = "holdfast"
+ADMIN = "postgres"
 LOOPBACK = "127.0.0.1"
 # For data that is thrown away after the run: a crash of the machine may lose it, a crash of the server may not.
 THROWAWAY = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
@@ -137,6 +139,13 @@ class Servers:
     def url_of(self, database: str) -> str:
         return f"postgres://{USER}:{self.password()}@{LOOPBACK}:{self.postgres_port}/{database}"
 
+    def admin_url(self, database: str = "postgres") -> str:
+        """For the server's superuser. In a folder of an early version that is the application's role."""
+        secret = self.folder / "postgres.admin"
+        if not secret.exists():
+            return self.url_of(database)
+        return f"postgres://{ADMIN}:{secret.read_text().strip()}@{LOOPBACK}:{self.postgres_port}/{database}"
+
     def password(self) -> str:
         return (self.folder / "postgres.password").read_text().strip()
 
@@ -200,17 +209,21 @@ class Servers:
 
     def make_data(self, give_up: Callable[[], bool]) -> None:
         """initdb beside the final place, then rename: an interrupted one leaves nothing that looks like data."""
-        password = self.folder / "postgres.password"
-        descriptor = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(16))
+        for name in ("postgres.password", "postgres.admin"):
+            descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(16))
         for left in self.folder.glob("initdb-*"):
             shutil.rmtree(left, ignore_errors=True)
         new = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.folder))
         command = [
-            *(*self.postgres.prefix, postgres_binary("initdb"), "-D", str(new), "-U", USER, "--encoding=UTF8"),
+            *(*self.postgres.prefix, postgres_binary("initdb"), "-D", str(new), "-U", ADMIN, "--encoding=UTF8"),
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            *("--auth=scram-sha-256", f"--pwfile={password}", *([] if self.durable else ["--no-sync"])),
+            *(
+                "--auth=scram-sha-256",
+                f"--pwfile={self.folder / 'postgres.admin'}",
+                *([] if self.durable else ["--no-sync"]),
+            ),
         ]
         done = run(command, env=clean_environment(), give_up=give_up)
         if done.returncode:
@@ -219,12 +232,13 @@ class Servers:
         new.rename(self.data)
 
     def make_database(self) -> None:
-        """The database itself, if an earlier start has not made it."""
+        """The application's role and its database, if an earlier start has not made them."""
         try:
-            with psycopg.connect(self.url_of("postgres"), autocommit=True, connect_timeout=10) as connection:
-                connection.execute(f"CREATE DATABASE {DATABASE}")
-        except psycopg.errors.DuplicateDatabase:
-            return
+            with psycopg.connect(self.admin_url(), autocommit=True, connect_timeout=10) as connection:
+                if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [USER]).rowcount:
+                    connection.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{self.password()}'")
+                if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).rowcount:
+                    connection.execute(f"CREATE DATABASE {DATABASE} OWNER {USER}")
         except psycopg.Error as error:
             self.postgres.stop()
             raise StartError(f"PostgreSQL runs but refuses us: {error}\n{tail(self.postgres.log)}") from error
@@ -266,7 +280,7 @@ class Servers:
         if not answers(self.postgres_port):
             return False
         try:
-            psycopg.connect(self.url_of("postgres"), connect_timeout=3).close()
+            psycopg.connect(self.admin_url(), connect_timeout=3).close()
         except psycopg.OperationalError as error:
             return "authentication failed" in str(error)  # it runs; make_database says what is wrong
         return True

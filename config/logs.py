@@ -1,16 +1,33 @@
 """Log lines: the contract's literal text, with the ids as structured fields behind it (or as JSON).
 
 Keys and addresses are taken out of the finished line: what a library or a database puts into an exception is nobody's
-choice.
+choice. So are line ends and escapes: what a stranger types may neither make a line of its own nor colour a terminal.
 """
 
 import json
 import logging
+import re
+import threading
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 from integrations.redaction import redact
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+# The same traceback is not shown again for so long (seconds).
+SAME = 60.0
+MOST_TRACEBACKS = 500
+# Controls, line ends of Unicode, marks that turn the direction of writing, invisible ones, halves of characters.
+CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    """`text` on one line, each control written out: `\\n`, `\\x1b`, `\\u2028`."""
+    return CONTROLS.sub(lambda match: match.group().encode("unicode_escape", "backslashreplace").decode(), text)
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
@@ -23,21 +40,61 @@ def timestamp(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class Tracebacks:
+    """What a formatter has shown: the same traceback again within a minute is only counted, its message is not lost."""
+
+    def __init__(self) -> None:
+        self.shown: dict[Any, tuple[float, int]] = {}
+        self.lock = threading.Lock()
+
+    def lines(self, record: logging.LogRecord) -> list[str]:
+        """The lines of its traceback; one that says how often it came, where it was shown a moment ago."""
+        if not record.exc_info or record.exc_info[1] is None:
+            return []
+        if times := self.repeats(record.exc_info[1]):
+            return [f"(the traceback above, {times} times since)"]
+        return [printable(line) for line in redact(logging.Formatter().formatException(record.exc_info)).split("\n")]
+
+    def repeats(self, error: BaseException) -> int:
+        """How often it has come since it was shown; 0 when it is to be shown now."""
+        frames, trace = [], error.__traceback__
+        while trace is not None:
+            frames.append((trace.tb_frame.f_code, trace.tb_lineno))
+            trace = trace.tb_next
+        key, now = (type(error), tuple(frames)), time.monotonic()
+        with self.lock:
+            at, times = self.shown.get(key, (-SAME, 0))
+            if len(self.shown) > MOST_TRACEBACKS:
+                self.shown.clear()
+            times = times + 1 if now - at < SAME else 0
+            self.shown[key] = (at if times else now, times)
+        return times
+
+
 class TextFormatter(logging.Formatter):
-    """`2026-11-01T03:12:00.123Z [WARNING] Circuit breaker opened ... | service=apollo epoch=17`."""
+    """`2026-11-01T03:12:00.123Z [WARNING] Circuit breaker opened ... | service=apollo epoch=17`.
+
+    The lines of a traceback begin with a bar: whatever an exception quotes, it looks like no line of the log.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracebacks = Tracebacks()
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{timestamp(record)} [{record.levelname}] {record.getMessage()}"
         extra = " ".join(f"{key}={value}" for key, value in fields(record).items())
         if extra:
             line = f"{line} | {extra}"
-        if record.exc_info:
-            line = f"{line}\n{self.formatException(record.exc_info)}"
-        return redact(line)
+        return "\n  | ".join([printable(redact(line)), *self.tracebacks.lines(record)])
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, for a log collector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracebacks = Tracebacks()
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -47,9 +104,11 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **fields(record),
         }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        # Before it becomes JSON, whose escapes would hide an address.
+        # Before it becomes JSON, whose escapes would hide an address; a collector's screen shows what they stand for.
         plain = int | float | None
-        safe = {key: value if isinstance(value, plain) else redact(str(value)) for key, value in entry.items()}
+        safe = {
+            key: value if isinstance(value, plain) else printable(redact(str(value))) for key, value in entry.items()
+        }
+        if trace := self.tracebacks.lines(record):
+            safe["exception"] = "\n".join(trace)
         return json.dumps(safe)

@@ -8,11 +8,38 @@ from django.conf import settings
 
 KEY = "[key]"
 
-# A vendor's key as it travels: MillionVerifier's in the query, the others' in a header; OpenAI repeats a refused one.
-TRAVELLING = re.compile(
-    r"(?i)((?:[?&]|\b)(?:api|api_?key|key|token)=|x-api-key['\"]?\s*[:=]\s*['\"]?|\bbearer\s+)[^\s&'\",;]+"
-    r"|\b(?:sk|pplx)-[\w*.-]{4,}"
+# What is called so is secret: alone, at the end of a longer name (OPENAI_API_KEY, x-auth-token) or before an ending of
+# one (password2, csrfmiddlewaretoken). Not `tokens`, `max_tokens=800`, `token_count`: those are numbers.
+NAME = (
+    r"(?:passw(?:or)?d|passphrase|(?<![a-z])(?:pwd|pass)(?=\W|_)|secret(?!ar)|credentials?|csrf|signature|session[_-]?id"
+    r"|(?:api|access|private|auth|signing|encryption|license|account|master|service|shared)[_-]?key(?!word)"
+    r"|token(?!s|[_-]?(?:count|type|limit|url|in|out)\b))[a-z0-9_-]{0,24}"
+    r"|(?<![a-z])(?:key|api|sig|sid|jwt|otp|pin|session|auth)"
 )
+# `name=value`, `name: value`, `"name": "value"`, `{'name': b'value'}`, `\"name\": \"value\"`, `name%3Dvalue`.
+IS = (
+    r"(?:\[\w{0,20}\])?(?:\\{0,8}[\"'])?\]?\s{0,4}"
+    r"(?:=>|:=|[:=]|%3D|%3A|(?<=[\"']),(?=\s{0,4}b?[\"']))\s{0,4}"
+)
+QUOTED = r"b?(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|(?P<escaped>\\+[\"'])(?:(?!(?P=escaped)).)*(?P=escaped)?)"
+NAMED = re.compile(rf"((?:{NAME}){IS})(?:{QUOTED}|[^\s&\"'<>]*[^\s&\"'<>,;)\]}}])", re.IGNORECASE | re.DOTALL)
+# Whole headers: what they hold has a form of its own, and only its end is known.
+SCHEMES = r"(?:bearer|basic|token|apikey|api-key|digest|negotiate|ntlm|hmac|signature)\s+"
+REST = (
+    r"(?:[a-z][\w-]{0,40}\s+)?(?:[^\s\"']|\"[^\"\n]*\")+"
+    r"(?:(?<=[;,])\s*[\w.-]{1,60}=(?:\"[^\"\n]*\"|[^\s\"';,]*)[;,]?)*"
+)
+HEADER = re.compile(rf"((?:authorization|cookie2?){IS}(?:{SCHEMES})?)(?:{QUOTED}|{REST})", re.IGNORECASE | re.DOTALL)
+# A scheme and what proves it, without the header's name. Prose ("Basic authentication") has no digit, capital or sign.
+SCHEME = re.compile(
+    r"\b((?i:bearer)\s+)[^\s&'\",;]+"
+    rf"|\b((?i:{SCHEMES}))"
+    r"(?=[\w.~+/=-]*[0-9A-Z+/=])[\w.~+/-]{8,}=*"
+)
+# Keys that are known by how they begin, and a JSON Web Token.
+KNOWN = re.compile(r"\b(?:sk|pplx|hf)[-_][\w*.-]{4,}|\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?")
+# postgres://user:password@host, redis://:password@host.
+IN_URL = re.compile(r"(://[^\s:@/]*:)[^\s/@]+(?=@)")
 # The local part ends at 64 characters (RFC 5321), which also bounds the search on text without an @.
 ADDRESS = re.compile(r"([^\s@<>\"'=&,;:(/])[^\s@<>\"'=&,;:(/]{0,63}(@|%40)(?=[\w\[])", re.IGNORECASE)
 
@@ -31,7 +58,11 @@ def redact(text: str) -> str:
             for form in {key, quote(key, safe=""), quote_plus(key)}:
                 text = text.replace(form, KEY)
     text = ROW.sub(r"\1[row]", text)
-    text = TRAVELLING.sub(lambda match: f"{match.group(1) or ''}{KEY}", text)
+    text = IN_URL.sub(rf"\1{KEY}", text)
+    for pattern in (HEADER, NAMED):
+        text = pattern.sub(rf"\1{KEY}", text)
+    text = SCHEME.sub(lambda match: f"{match.group(1) or match.group(2)}{KEY}", text)
+    text = KNOWN.sub(KEY, text)
     return ADDRESS.sub(r"\1***\2", text)
 
 

@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from config.embedded import Servers
+from config.embedded import USER, Servers
 from config.processes import StartError, free_port
 
 NOTHING_RUNS = ("help", "version", "markers", "showfixtures")
@@ -53,7 +54,17 @@ def start() -> None:
     # A terminated run cleans up like one that is interrupted.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     servers.start()
+    let_tests_do_more(servers)
     os.environ.update(DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url)
+
+
+def let_tests_do_more(servers: Servers) -> None:
+    """Tests make databases, and play a failover in its read-only seconds; the role is ordinary in all else."""
+    # What is granted on a function is kept in each database: in the template, for those that the tests make.
+    with psycopg.connect(servers.admin_url("template1"), autocommit=True) as session:
+        session.execute(f"ALTER ROLE {USER} CREATEDB")
+        session.execute(f"GRANT ALTER SYSTEM ON PARAMETER default_transaction_read_only TO {USER}")
+        session.execute(f"GRANT EXECUTE ON FUNCTION pg_reload_conf() TO {USER}")
 
 
 def stop() -> None:

@@ -72,7 +72,7 @@ def test_the_data_is_for_nobody_else(folder):
 
 def test_the_servers_listen_on_loopback_only(folder):
     with Servers(folder, durable=False) as servers:
-        with psycopg.connect(servers.database_url) as connection:
+        with psycopg.connect(servers.admin_url()) as connection:
             assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
             assert connection.execute("SHOW unix_socket_directories").fetchone() == ("",)
         with redis.Redis.from_url(servers.redis_url) as client:
@@ -235,3 +235,34 @@ def nothing_runs_in(folder):
             return True
         time.sleep(0.1)
     return False
+
+
+def test_the_applications_role_owns_its_database_and_is_no_superuser(folder):
+    with Servers(folder) as servers:
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            role = connection.execute(
+                "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls "
+                "FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
+            assert role == (False,) * 5
+            connection.execute("CREATE TABLE mine (id int)")
+            for forbidden in ("ALTER SYSTEM SET fsync = off", "COPY mine FROM PROGRAM 'true'", "CREATE DATABASE more"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(forbidden)
+        assert servers.password() not in servers.admin_url()
+        with psycopg.connect(servers.admin_url()) as connection:
+            assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (
+                True,
+            )
+    for secret in ("postgres.password", "postgres.admin"):
+        assert (folder / secret).stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_of_a_version_whose_role_was_the_superuser_still_starts(folder, monkeypatch):
+    monkeypatch.setattr(embedded, "ADMIN", embedded.USER)
+    with Servers(folder) as servers:
+        (folder / "postgres.password").write_text((folder / "postgres.admin").read_text())
+    (folder / "postgres.admin").unlink()
+    monkeypatch.undo()
+    with Servers(folder) as servers, psycopg.connect(servers.database_url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -22,6 +22,7 @@ PACE_SECONDS = 3
 SENT_LEASE = "30 seconds"
 
 # Each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
+# By an array of ids, and a status that no index is for: else each id may read every waiting job.
 DUE = f"""
 WITH due AS (
     SELECT j.id FROM campaigns c
@@ -38,7 +39,7 @@ WITH due AS (
     ORDER BY j.turn, random() LIMIT %(room)s
 )
 UPDATE jobs SET sent_at = statement_timestamp()
-WHERE id IN (SELECT id FROM due) AND status = 'PENDING'
+WHERE id = ANY(ARRAY(SELECT id FROM due)) AND coalesce(status, '') = 'PENDING'
     AND (sent_at IS NULL OR sent_at < statement_timestamp() - interval '{SENT_LEASE}')
 RETURNING id
 """  # noqa: S608 (constants only)

@@ -1,6 +1,7 @@
 """Signs of life of this process, in PostgreSQL, where recovery and the reclaiming of leases read them."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models.functions import Now
 
@@ -17,13 +18,23 @@ def register(role: str, *, queues: list[str] | None = None, leading: bool = Fals
     """A process begins: a new row, even if an earlier process of that name left one."""
     Process.objects.update_or_create(
         name=process_name(),
-        defaults={"role": role, "queues": queues or [], "leading": leading, "started_at": Now(), "seen_at": Now()},
+        defaults={
+            "role": role,
+            "queues": queues or [],
+            "leading": leading,
+            "steps": {},
+            "started_at": Now(),
+            "seen_at": Now(),
+        },
     )
 
 
-def sign(role: str, *, queues: list[str] | None = None, leading: bool = False) -> None:
-    """Say that this process is alive, by the database's clock."""
-    if not Process.objects.filter(name=process_name(), role=role).update(seen_at=Now(), leading=leading):
+def sign(
+    role: str, *, queues: list[str] | None = None, leading: bool = False, steps: dict[str, Any] | None = None
+) -> None:
+    """Say that this process is alive, by the database's clock, and how long a supervisor's steps took."""
+    fields: dict[str, Any] = {"leading": leading} if steps is None else {"leading": leading, "steps": steps}
+    if not Process.objects.filter(name=process_name(), role=role).update(seen_at=Now(), **fields):
         register(role, queues=queues, leading=leading)
 
 

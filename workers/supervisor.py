@@ -1,5 +1,6 @@
 """The loop that finishes what anyone left unfinished. Any number may run; an advisory lock picks one that works."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -7,14 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import psycopg
 from django.db import DatabaseError, connection
+from django.utils import timezone
+from psycopg.errors import QueryCanceled
 
 from campaigns import align, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, probes, rebuild, switch
 from circuitbreakers.policy import policy_of
+from config import outages
 from workers import dispatch, liveness, reclaim
 
 logger = logging.getLogger(__name__)
@@ -24,6 +29,10 @@ LEADER_LOCK = 0x5017C5
 # A round begins at least this often, and at most so often however many wake-ups come (seconds).
 ROUND = 1.0
 LEAST = 0.05
+# Seconds that one statement of a step may take; of a step that must get through, and less than the leader's timeout.
+LIMIT, LONGEST = 2.0, 8.0
+# A step that took longer is named; unless it is urgent, it rests that many times as long, at most so long (seconds).
+OVERRUN, REST, LONGEST_REST = 1.0, 10, 600.0
 # A leader that is frozen or cut off is disconnected by the server after this long, and loses the lock.
 SESSION_TIMEOUTS = (
     "-c idle_session_timeout=10s -c idle_in_transaction_session_timeout=10s "
@@ -35,15 +44,39 @@ DJANGOS_OWN = ("cursor_factory", "row_factory", "context", "prepare_threshold", 
 
 @dataclass
 class Step:
-    """One thing to finish: a function that says how much it found, and how often it is asked (seconds)."""
+    """One thing to finish: a function that says how much it found, and how often it is asked (seconds).
+
+    None of its statements may take longer than `limit` seconds. An `urgent` step is asked again in the next round
+    whatever came of it; any other rests after it has held up the round, the longer the more often it was cut off.
+    """
 
     name: str
     run: Callable[[], int]
     every: float = 0.0
+    limit: float = LIMIT
+    urgent: bool = False
     last: float = field(default=-1e9)
+    rest: float = 0.0
+    seconds: float = 0.0
+    overruns: int = 0
+    cuts: int = 0  # in a row
+    overrun: dict[str, Any] = field(default_factory=dict)
 
     def due(self, now: float) -> bool:
-        return now - self.last >= self.every
+        return now - self.last >= max(self.every, self.rest)
+
+    def took(self, seconds: float, *, cut_off: bool) -> None:
+        """Remember how long it took; name it in the log, and let it rest, if that was too long for the others."""
+        self.seconds, self.rest = seconds, 0.0
+        self.cuts = self.cuts + 1 if cut_off else 0
+        if not cut_off and seconds <= OVERRUN:
+            return
+        self.overruns += 1
+        self.overrun = {"at": timezone.now().isoformat(), "seconds": round(seconds, 3), "cut_off": cut_off}
+        if not self.urgent:
+            self.rest = min(LONGEST_REST, REST * max(seconds, OVERRUN) * 2 ** max(0, min(self.cuts, 10) - 1))
+        how = f"was cut off after {seconds:.1f} s" if cut_off else f"took {seconds:.1f} s"
+        logger.warning("Step '%s' %s; it rests for %.0f s", self.name, how, self.rest, extra={"step": self.name})
 
 
 def in_background(task: Callable[[], object]) -> None:
@@ -81,40 +114,69 @@ def _probe_due(state: switch.BreakerState, now: datetime) -> bool:
 
 
 def steps() -> list[Step]:
-    """What a round does, in this order: first what keeps the switch true, then what spreads it, then work."""
+    """What a round does, in this order: first what keeps the switch true, then what spreads it, then work.
+
+    A statement that moves a whole batch has more time: cut off each time, it would never get anywhere.
+    """
     return [
-        Step("compare the stores", rebuild.compare, every=1.0),
-        Step("pause what still runs", cascade.finish_cascades),
-        Step("align jobs", align.align_jobs),
-        Step("reclaim dead leases", reclaim.reclaim, every=1.0),
-        Step("feed leads", feed.feed),
-        Step("dispatch", dispatch.dispatch),
+        Step("compare the stores", rebuild.compare, every=1.0, limit=LONGEST, urgent=True),
+        Step("pause what still runs", cascade.finish_cascades, limit=LONGEST, urgent=True),
+        Step("align jobs", align.align_jobs, limit=LONGEST, urgent=True),
+        Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
+        Step("feed leads", feed.feed, limit=LONGEST),
+        Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
-        Step("fold tallies", tallies.fold, every=10.0),
+        Step("fold tallies", tallies.fold, every=10.0, limit=LONGEST),
         Step("half-open and probes", half_open, every=1.0),
-        Step("mend leads", feed.mend_leads, every=60.0),
+        Step("mend leads", feed.mend_leads, every=10.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]
 
 
-def run_round(todo: list[Step], now: float) -> int:
-    """Every step that is due; how much they found. A step that fails is logged and does not stop the others."""
+def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Every step that is due; how much they found. A step that fails is logged and does not stop the others; the round
+    ends when PostgreSQL is away, or when `goes_on`, asked before each step, says so."""
     found = 0
     for step in todo:
         if not step.due(now):
             continue
+        if not goes_on():
+            break
         step.last = now
+        started, cut_off = time.monotonic(), False
         try:
+            limit_statements(step.limit)
             found += step.run()
         except switch.RedisUnavailable:
-            continue  # logged once by the switch; the next round asks again
+            pass  # logged once by the switch; the next round asks again
         except DatabaseError as error:
-            logger.error("Step '%s' failed: %s", step.name, error, extra={"step": step.name})
             connection.close()
+            cut_off = outages.sqlstate(error) == QueryCanceled.sqlstate
+            if not cut_off:
+                logger.error("Step '%s' failed: %s", step.name, error, extra={"step": step.name})
+            if outages.is_away(error):
+                return found
         except Exception:
             # One broken step must not stop the others' work.
             logger.exception("Step '%s' failed", step.name, extra={"step": step.name})
+        step.took(time.monotonic() - started, cut_off=cut_off)
+    with contextlib.suppress(DatabaseError):
+        limit_statements(0)
     return found
+
+
+def limit_statements(seconds: float) -> None:
+    """Let the server end a statement of this process that takes longer; 0: never."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(round(seconds * 1000))])
+
+
+def report(todo: list[Step]) -> dict[str, dict[str, Any]]:
+    """How long each step took last, how often one took too long, and when that was last, for `Process.steps`."""
+    return {
+        step.name: {"seconds": round(step.seconds, 3), "overruns": step.overruns, "overrun": step.overrun}
+        for step in todo
+    }
 
 
 class Leadership:
@@ -125,6 +187,7 @@ class Leadership:
 
     def held(self) -> bool:
         """Whether this process leads, tried anew if it does not. Any doubt means no."""
+        led = self.session is not None
         try:
             if self.session is None or self.session.closed:
                 self.session = connect()
@@ -138,7 +201,7 @@ class Leadership:
                 return False
             self.session.execute("SELECT 1")
         except psycopg.Error as error:
-            logger.warning("Leadership lost: %s", type(error).__name__)
+            logger.warning("Leadership %s: %s", "lost" if led else "not tried for", error)
             self.give_up()
             return False
         return True
@@ -167,21 +230,42 @@ def connect() -> psycopg.Connection:
     return psycopg.connect(**params, autocommit=True)
 
 
+class Watch:
+    """Signs for this supervisor and keeps its leadership, also in the middle of a long round."""
+
+    def __init__(self, todo: list[Step]) -> None:
+        self.leadership, self.todo = Leadership(), todo
+        self.signed = -1e9
+
+    def leads(self) -> bool:
+        """Sign, and say whether this process leads."""
+        leads = self.leadership.held()
+        self.signed = time.monotonic()
+        try:
+            liveness.sign("supervisor", leading=leads, steps=report(self.todo))
+        except DatabaseError as error:
+            logger.warning("Sign of life not written: %s", error)
+            connection.close()
+            return False
+        outages.PostgreSQL.answered(wrote=True)
+        return leads
+
+    def still_leads(self) -> bool:
+        """Asked between two steps: a lock's session that is silent for ten seconds is ended."""
+        return time.monotonic() - self.signed < liveness.INTERVAL or self.leads()
+
+
 def supervise(stopping: Callable[[], bool]) -> None:
     """Rounds until told to stop. A process that does not lead only signs, and waits for its turn."""
-    leadership, todo = Leadership(), steps()
+    todo = steps()
+    watch = Watch(todo)
     while not stopping():
-        leads = leadership.held()
-        try:
-            liveness.sign("supervisor", leading=leads)
-        except DatabaseError:
-            connection.close()
-            leads = False
+        leads = watch.leads()
         started = time.monotonic()
         if leads:
-            run_round(todo, started)
-        leadership.wait(ROUND if leads else 2.0)
+            run_round(todo, started, watch.still_leads)
+        watch.leadership.wait(ROUND if leads else 2.0)
         if (spent := time.monotonic() - started) < LEAST:
             time.sleep(LEAST - spent)
-    leadership.give_up()
+    watch.leadership.give_up()
     liveness.sign_off()

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
@@ -61,7 +62,7 @@ class ReadyView(Health):
     def get(self, request: Request) -> Response:
         fatal, missing = stores_missing(), []
         if "PostgreSQL does not answer" not in fatal:
-            missing = processes_missing()
+            missing = processes_missing() + overruns()
         tell = self.may_know(request)
         if fatal:
             what = ": " + "; ".join([*fatal, *missing]) if tell else ""
@@ -105,3 +106,9 @@ def processes_missing() -> list[str]:
     """Which roles no live process has."""
     alive = set(Process.objects.filter(seen_at__gt=Now() - ALIVE).values_list("role", flat=True))
     return [f"No live {role}" for role in Process.Role.values if role not in alive]
+
+
+def overruns() -> list[str]:
+    """What holds up the supervisor's round, or did a few minutes ago."""
+    alive = Process.objects.filter(role=Process.Role.SUPERVISOR, seen_at__gt=Now() - ALIVE)
+    return [sentence for process in alive for sentence in process.overruns(timezone.now())]

@@ -1,6 +1,7 @@
 """Numbers for Prometheus, read from switch and rows when they are asked for: every web process gives the same ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from django.conf import settings
 from django.db.models import Count
@@ -44,6 +45,7 @@ class Numbers(Collector):
         alive = Process.objects.filter(seen_at__gt=Now() - ALIVE).order_by().values_list("role").annotate(n=Count("pk"))
         roles = {**dict.fromkeys(Process.Role.values, 0), **dict(alive)}
         yield by("holdfast_processes", "Live processes by role.", "role", roles)
+        yield from of_supervisor()
 
 
 def of_switch(snapshot: switch.Snapshot) -> Iterator[Metric]:
@@ -61,7 +63,20 @@ def of_switch(snapshot: switch.Snapshot) -> Iterator[Metric]:
     yield by("holdfast_calls_in_flight", "Admitted calls.", "service", in_flight)
 
 
-def by(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+def of_supervisor() -> Iterator[Metric]:
+    """How long the leading supervisor's steps took, and how often one took so long that others had to wait."""
+    leading = Process.objects.filter(role=Process.Role.SUPERVISOR, leading=True, seen_at__gt=Now() - ALIVE)
+    process = leading.order_by("seen_at").last()
+    seconds: dict[str, float] = {}
+    overruns: dict[str, float] = {}
+    for name, step in (process.steps if process else {}).items():
+        with suppress(TypeError, ValueError, KeyError):
+            seconds[name], overruns[name] = float(step["seconds"]), float(step["overruns"])
+    yield by("holdfast_supervisor_step_seconds", "Its last run.", "step", seconds)
+    yield by("holdfast_supervisor_step_overruns", "Since the supervisor began.", "step", overruns)
+
+
+def by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     """One gauge with one label."""
     gauge = GaugeMetricFamily(name, text, labels=[label])
     for key, value in values.items():

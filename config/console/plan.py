@@ -5,19 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from django.core.cache import cache
-
 from campaigns import recovery
 from campaigns.models import Campaign, Job
 from campaigns.tallies import JobTally, summed
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
-from config.console import figures
+from config.console import figures, shared
 from config.console.words import service_name
 
-KEY = "console:plan"
 FRESH = 1.0
 NAMED = 10  # campaigns that stay paused, named with their reason
+_mine: "tuple[float, Plan] | None" = None
 
 
 @dataclass
@@ -105,14 +103,17 @@ def _progress() -> Progress | None:
 
 
 def current() -> Plan:
-    """The one that all viewers share, about a second old."""
-    stored = cache.get(KEY)
-    if stored and time.time() - stored[0] < FRESH:
-        return stored[1]
+    """The one that all viewers of this process share, about a second old, and younger than the last change."""
+    global _mine  # noqa: PLW0603 (this process's own copy)
+    known = _mine
+    if known and time.time() - known[0] < FRESH and known[0] > shared.changed():
+        return known[1]
+    at = time.time()
     made = make()
-    cache.set(KEY, (time.time(), made), timeout=5)
+    _mine = (at, made)
     return made
 
 
 def forget() -> None:
-    cache.delete(KEY)
+    global _mine  # noqa: PLW0603
+    _mine = None

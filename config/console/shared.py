@@ -1,4 +1,8 @@
-"""One snapshot for all viewers: in the cache for about a second; while that does not answer, one per process."""
+"""One snapshot for all viewers of a web process, for about a second.
+
+It is made of rows and stays in the process's memory: what could make rows of a cache's bytes could make anything of
+bytes that somebody put there. What the processes share are plain numbers: who makes one now, and the last change.
+"""
 
 import threading
 import time
@@ -9,6 +13,7 @@ from config.console import snapshot
 from config.console.snapshot import Snapshot
 
 KEY = "console:snapshot"
+CHANGED = f"{KEY}:changed"
 FRESH = 1.0  # seconds that a snapshot is handed out
 STALE = 2.0  # and while somebody else is making the next one
 _lock = threading.Lock()
@@ -30,18 +35,24 @@ def current() -> Snapshot:
         return _make()
 
 
+def changed() -> float:
+    """When somebody last changed what the console shows, in whichever process; 0 for long ago, or if nobody knows."""
+    try:
+        at = float(cache.get(CHANGED) or 0)
+    except (TypeError, ValueError, OverflowError):  # somebody else's bytes
+        return 0.0
+    return at if at <= time.time() + FRESH else 0.0
+
+
 def _known() -> tuple[float, Snapshot] | None:
-    stored = cache.get(KEY)
-    candidates = [one for one in (stored, _mine) if one]
-    return max(candidates, key=lambda one: one[0]) if candidates else None
+    return _mine if _mine and _mine[0] > changed() else None
 
 
 def _make() -> Snapshot:
-    global _mine  # noqa: PLW0603 (this process's own copy, for when the cache does not answer)
+    global _mine  # noqa: PLW0603 (this process's own copy)
     at = time.time()
     made = snapshot.read()
     _mine = (at, made)
-    cache.set(KEY, _mine, timeout=10)
     cache.delete(f"{KEY}:making")
     return made
 
@@ -50,4 +61,4 @@ def forget() -> None:
     """Make the next one at once: somebody has just changed what it shows."""
     global _mine  # noqa: PLW0603
     _mine = None
-    cache.delete(KEY)
+    cache.set(CHANGED, time.time(), timeout=10)

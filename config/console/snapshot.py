@@ -79,6 +79,7 @@ class Snapshot:
     shown: list[CampaignRow]
     processes: list[Process]
     missing: list[str]
+    overruns: list[str]
     incidents: list[Incident]
     open_incidents: list[Incident]
     spent_today: Decimal
@@ -171,6 +172,7 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
         shown=figures.shown_campaigns(now),
         processes=processes,
         missing=missing,
+        overruns=[sentence for process in processes for sentence in process.overruns(now)],
         incidents=latest,
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),

@@ -6,8 +6,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from gunicorn.config import Config
-from gunicorn.glogging import Logger
 
+from config.accesslog import PlainLogger
 from config.stack import ROOT
 
 
@@ -18,7 +18,7 @@ def command() -> list[str]:
     return words
 
 
-def line(layout: str) -> str:
+def line(layout: str, **changed: str) -> str:
     """One request in that layout, as gunicorn fills it in."""
     request = SimpleNamespace(headers=[("referer", "https://holdfast.example/admin/?q=jane@acme.example")])
     answer = SimpleNamespace(status="200 OK", sent=512, headers=[])
@@ -31,8 +31,9 @@ def line(layout: str) -> str:
         "HTTP_REFERER": "https://holdfast.example/admin/?q=jane@acme.example",
         "HTTP_USER_AGENT": "a browser",
         "REMOTE_ADDR": "10.0.0.1",
+        **changed,
     }
-    logger = Logger(Config())
+    logger = PlainLogger(Config())
     atoms = logger.atoms(answer, request, environ, timedelta(seconds=1))
     return str(layout % logger.atoms_wrapper_class(atoms))
 
@@ -43,6 +44,15 @@ def test_a_request_is_logged_with_its_path_and_without_its_query() -> None:
     logged = line(layout)
     assert re.fullmatch(r'10\.0\.0\.1 \[.+\] GET /admin/campaigns/lead/ 200 512 1\.000000s "a browser"', logged)
     assert "jane" in line(Config().access_log_format)  # gunicorn's own layout has it
+
+
+def test_a_path_or_a_browsers_name_makes_no_line_of_its_own() -> None:
+    words = command()
+    assert words[words.index("--logger-class") + 1] == "config.accesslog.PlainLogger"
+    layout = words[words.index("--access-logformat") + 1]
+    logged = line(layout, PATH_INFO="/x\n10.0.0.2 [now] POST /forged 200", HTTP_USER_AGENT="\x1b[31m\r\u2028")
+    assert len(logged.splitlines()) == 1
+    assert "\x1b" not in logged
 
 
 def test_the_local_stack_keeps_no_access_log() -> None:

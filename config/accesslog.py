@@ -1,0 +1,16 @@
+"""The web's access log: a decoded path is what a stranger typed, and may hold the end of a line."""
+
+from datetime import timedelta
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from config.logs import printable
+
+
+class PlainLogger(Logger):
+    """Gunicorn's, each value of a line on one line; `--logger-class` in the Dockerfile."""
+
+    def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
+        found = super().atoms(resp, req, environ, request_time)
+        return {name: printable(value) if isinstance(value, str) else value for name, value in found.items()}
