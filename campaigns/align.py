@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 FIRST_BATCH = 1_000
 BATCH = 10_000
 # After so many jobs a call returns, and wakes the supervisor for the rest: it must sign, and dispatch, in between.
-MOST = 50_000
+MOST = 20_000
 
 # Materialized: as a subquery of IN it may be run once a row, and each time finds further rows that are not locked yet.
 # By an array of ids: a join, or the status again, may read every waiting job for each one of the batch.

@@ -1,5 +1,6 @@
 """Dramatiq's Redis, as far as recovery and displays need it: does it answer, how much waits in it."""
 
+import contextlib
 from functools import cache
 
 import redis
@@ -8,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from circuitbreakers.services import SERVICES
-from circuitbreakers.switch import ask
+from circuitbreakers.switch import Availability, RedisUnavailable, ask
 
 
 @cache
@@ -34,3 +35,10 @@ def depths() -> dict[str, int]:
         # Dramatiq keeps every message, waiting or fetched, in this hash until it is acknowledged.
         pipe.hlen(f"dramatiq:{service}.msgs")
     return dict(zip(SERVICES, ask(pipe.execute), strict=True))
+
+
+def look_again() -> None:
+    """Ask a Redis that was away, so that an idle process says when it is back. Call it now and then."""
+    if Availability.trouble:
+        with contextlib.suppress(RedisUnavailable):
+            ping()

@@ -11,10 +11,12 @@ import redis
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from dramatiq.errors import ConnectionClosed
 
+from circuitbreakers import postgresql
+from circuitbreakers.postgresql import Availability as PostgreSQL
 from circuitbreakers.switch import Availability, RedisUnavailable
 from config import outages
 from config.logs import TextFormatter
-from config.outages import POSTGRESQL, REDIS, Outages, PostgreSQL, store_of
+from config.outages import POSTGRESQL, REDIS, Outages, store_of
 
 
 def django_error(kind: type[Exception], cause: Exception) -> Exception:
@@ -58,7 +60,7 @@ OURS = [
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """The lines that reach the log of a process in which nothing has happened yet."""
-    monkeypatch.setattr(PostgreSQL, "away", False)
+    monkeypatch.setattr(PostgreSQL, "trouble", False)
     monkeypatch.setattr(PostgreSQL, "changed", -1e9)
     monkeypatch.setattr(outages.Broker, "told", -1e9)
     monkeypatch.setattr(Availability, "trouble", "")
@@ -121,7 +123,7 @@ def test_its_end_is_a_line_and_the_dead_connections_found_afterwards_are_none(
 
 
 def test_a_later_outage_is_told_again(written: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outages, "QUIET", 0.0)
+    monkeypatch.setattr(postgresql, "QUIET", 0.0)
     for _ in range(3):
         fail_with(AWAY[0][0])
         PostgreSQL.answered(wrote=False)

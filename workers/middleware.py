@@ -36,7 +36,7 @@ class Liveness(dramatiq.Middleware):
         """Sign until told to stop, then sign off; a database that is away is tried again."""
         from django.db import DatabaseError, connection
 
-        from config import outages
+        from circuitbreakers import broker, postgresql
         from workers import liveness
 
         registered = False
@@ -50,12 +50,12 @@ class Liveness(dramatiq.Middleware):
                 else:
                     liveness.register("worker", queues=queues)
                     registered = True
-                outages.PostgreSQL.answered(wrote=True)
+                postgresql.Availability.answered(wrote=True)
             except DatabaseError as error:
                 logger.warning("Sign of life not written: %s", error)
                 connection.close()
             if stop:
                 connection.close()
                 return
-            outages.look_again()
+            broker.look_again()
             self.stopping.wait(liveness.INTERVAL)

@@ -44,7 +44,7 @@ def run(pk: int, service: str) -> str:
         connection.close()
         postgresql.Availability.failed(error)
         return "postgresql is away"
-    postgresql.Availability.worked()
+    postgresql.Availability.answered(wrote=True)
     return happened
 
 

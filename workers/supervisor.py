@@ -17,9 +17,8 @@ from psycopg.errors import QueryCanceled
 
 from campaigns import align, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
-from circuitbreakers import breaker, probes, rebuild, switch
+from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policy import policy_of
-from config import outages
 from workers import dispatch, liveness, reclaim
 
 logger = logging.getLogger(__name__)
@@ -151,10 +150,10 @@ def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda
             pass  # logged once by the switch; the next round asks again
         except DatabaseError as error:
             connection.close()
-            cut_off = outages.sqlstate(error) == QueryCanceled.sqlstate
+            cut_off = postgresql.sqlstate(error) == QueryCanceled.sqlstate
             if not cut_off:
                 logger.error("Step '%s' failed: %s", step.name, error, extra={"step": step.name})
-            if outages.is_away(error):
+            if postgresql.server_away(error):
                 return found
         except Exception:
             # One broken step must not stop the others' work.
@@ -247,7 +246,7 @@ class Watch:
             logger.warning("Sign of life not written: %s", error)
             connection.close()
             return False
-        outages.PostgreSQL.answered(wrote=True)
+        postgresql.Availability.answered(wrote=True)
         return leads
 
     def still_leads(self) -> bool:

@@ -70,15 +70,6 @@ def test_without_a_state_the_kind_of_error_tells(error: Exception, away: bool) -
     assert postgresql.away(error) is away
 
 
-def test_an_outage_is_two_lines_however_many_statements_fail(caplog: pytest.LogCaptureFixture) -> None:
-    for _ in range(5):
-        postgresql.Availability.failed(OperationalError("x"))
-    postgresql.Availability.worked()
-    postgresql.Availability.worked()
-    lines = [record.getMessage() for record in caplog.records if record.name == "circuitbreakers.postgresql"]
-    assert [line.partition(" (")[0] for line in lines] == ["PostgreSQL is away", "PostgreSQL is back"]
-
-
 def test_under_the_switch_lock_nobody_waits_long_for_a_row() -> None:
     campaign = make_campaign()
     began = time.monotonic()
