@@ -315,8 +315,13 @@ def test_the_rate_refuses_until_an_instant(sandbox: Sandbox, settings: Any) -> N
 
 
 def test_a_permit_that_grew_old_is_not_used(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a connection is made for it: a vendor that is away must not count a call that was never due."""
+    deadline.adapter.poolmanager.clear()
+    dialled: list[Any] = []
+    monkeypatch.setattr(deadline.DeadlineSocket, "connect", lambda self, address: dialled.append(address))
     monkeypatch.setattr(gate, "PERMIT_SECONDS", -1.0)
     refused(verify_job(), "late", sandbox)
+    assert dialled == []
     assert switch.read_all().gates["millionverifier"].in_flight == 0
 
 
