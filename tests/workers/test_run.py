@@ -4,6 +4,7 @@ import threading
 import time
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -498,6 +499,23 @@ def test_a_bug_with_a_paid_answer_ends_the_job_and_keeps_the_answer_for_the_next
     assert work(job) == "completed"
     assert (job.status, job.payload, Lead.objects.get().verdict) == ("COMPLETED", {}, "ok")
     assert (len(calls_of(sandbox)), VendorCall.objects.count(), reconcile()) == (1, 1, [])
+
+
+def test_a_statement_that_always_fails_is_our_own_bug_and_is_not_repeated_until_the_lease_ends(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def divide_by_zero(*_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    def wait(seconds: float) -> None:
+        pytest.fail("it waits for PostgreSQL, which is well")
+
+    monkeypatch.setattr(writing, "keep_verdict", divide_by_zero)
+    monkeypatch.setattr("workers.run.time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    job = verify_job()
+    assert work(job) == "crashed"
+    assert (job.status, job.error, the_call(job).outcome) == ("FAILED", "Internal error: DataError", "success")
 
 
 @pytest.mark.parametrize("kind", ["find", "reveal", "research", "write", "push"])
