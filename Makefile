@@ -37,8 +37,8 @@ bench: $(STAMP) ## the measurements
 	@exec $(PYTHON) -m bench
 
 chaos: $(STAMP) ## the long tests that break things while they run
-	@HYPOTHESIS_PROFILE=chaos $(PYTHON) -m pytest tests/circuitbreakers/test_machine.py $(ARGS)
-	@exec $(PYTHON) -m pytest -m chaos $(ARGS)
+	@HYPOTHESIS_PROFILE=chaos $(PYTHON) -m pytest --timeout=0 tests/circuitbreakers/test_machine.py $(ARGS)
+	@exec $(PYTHON) -m pytest --timeout=0 -m chaos $(ARGS)
 
 audit: $(STAMP) ## known vulnerabilities of the pinned dependencies, and Django's own deployment checks
 	@$(PYTHON) -m pip install --disable-pip-version-check -q pip-audit==2.10.1

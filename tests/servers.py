@@ -38,6 +38,8 @@ def isolate() -> None:
         HTTPS="false",
         ALLOWED_HOSTS="testserver,127.0.0.1,localhost",
         SECRET_KEY=secrets.token_hex(32),
+        # A lock that a broken test never lets go of fails whoever waits for it, the emptying of the tables too.
+        PGOPTIONS="-c lock_timeout=120s",
         SANDBOX_URL=f"http://127.0.0.1:{free_port()}",
         # Refused at once by every loopback: what `--help` reads, and nobody connects to.
         DATABASE_URL="postgres://nobody:nothing@127.0.0.1:1/nothing",

@@ -5,11 +5,11 @@ local now = now_us()
 local permit, settled = redis.call('ZSCORE', PERMITS, ARGV[3]), redis.call('ZSCORE', SETTLED, ARGV[3])
 if permit then return {'in_flight', digits(tonumber(permit))} end
 if settled then return {'settled', digits(tonumber(settled))} end
-local gate = redis.call('HMGET', GATE, 'remembers', 'permits', 'settled', 'horizon')
-local whole = gate[1] and tonumber(gate[2] or '') == redis.call('ZCARD', PERMITS)
-  and tonumber(gate[3] or '') == redis.call('ZCARD', SETTLED)
+local gate = redis.call('HMGET', GATE, 'permits', 'settled', 'horizon')
+local whole = tonumber(gate[1] or '') == redis.call('ZCARD', PERMITS)
+  and tonumber(gate[2] or '') == redis.call('ZCARD', SETTLED)
 -- A horizon in the future was drawn by a clock that was ahead: it took calls with it that are not old.
-if (tonumber(gate[4] or '') or 0) > now then
+if (tonumber(gate[3] or '') or 0) > now then
   redis.call('HDEL', GATE, 'horizon')
   whole = false
 end

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from campaigns.preview import sniff
 from campaigns.suppression import suppress
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
+from tests.circuitbreakers.builders import at_once
 
 pytestmark = pytest.mark.django_db
 OPERATOR = Actor("olga", "command")
@@ -475,26 +475,17 @@ def test_two_imports_of_one_file_share_the_people(monkeypatch: pytest.MonkeyPatc
     """Without the import lock they deadlock: each waits for an address that the other has just inserted."""
     start, take = threading.Barrier(2), importing.take
 
-    def at_once(*args: Any) -> int:
+    def take_together(*args: Any) -> int:
         start.wait(10)
         return take(*args)
 
-    monkeypatch.setattr(importing, "take", at_once)
+    monkeypatch.setattr(importing, "take", take_together)
     campaign = make_campaign()
     forwards = [f"p{n}@acme.example\n" for n in range(4000)]
-    reports: list[ImportReport] = []
-
-    def run(lines: Iterator[str]) -> None:
-        try:
-            reports.append(load("Email\n" + "".join(lines), campaign))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[lines]) for lines in (iter(forwards), reversed(forwards))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    reports = at_once(
+        *(lambda lines=lines: load("Email\n" + "".join(lines), campaign) for lines in (forwards, forwards[::-1]))
+    )
+    assert all(isinstance(report, ImportReport) for report in reports), reports
     assert sum(report.taken for report in reports) == Lead.objects.count() == 4000
 
 

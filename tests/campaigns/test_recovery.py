@@ -1,6 +1,5 @@
 """The queue resume: every prerequisite, the order, and what interrupts it."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,19 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from campaigns import lifecycle, recovery
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Process
 from campaigns.recovery import ResumeRefused, resume
-from circuitbreakers import breaker, gate, pauses, rebuild, switch
+from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from tests.builders import ago, make_campaign, make_fleet, make_job
 from tests.circuitbreakers.builders import (
     ANN,
+    Beside,
     at_once,
     is_admitted,
     let_the_wait_pass,
@@ -408,7 +407,7 @@ def test_a_resume_whose_own_transaction_fails_after_the_switch_is_undone_by_the_
 
 
 @contextmanager
-def tripping_when(reached: Callable[[], bool], service: str) -> Iterator[threading.Thread]:
+def tripping_when(reached: Callable[[], bool], service: str) -> Iterator[None]:
     """Open the breaker of `service` from a thread of its own as soon as that is true."""
 
     def watch() -> None:
@@ -417,17 +416,23 @@ def tripping_when(reached: Callable[[], bool], service: str) -> Iterator[threadi
             assert time.monotonic() < until
             time.sleep(0.05)
         gate.record_failure(service, "HTTP 401", "auth")
-        connection.close()
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    yield thread
-    thread.join(30)
-    assert not thread.is_alive()
+    thread = Beside(watch)
+    yield
+    assert thread.result() is None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_breaker_that_opens_in_the_middle_of_a_thousand_pauses_all_again_and_the_caller_is_told() -> None:
+def test_a_breaker_that_opens_in_the_middle_of_a_thousand_pauses_all_again_and_the_caller_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resume_one = recovery._resume_campaign
+
+    def resume_one_under_no_incident(*args: Any) -> bool | None:
+        assert incidents.current() is None, "a campaign was resumed after the opening"
+        return resume_one(*args)
+
+    monkeypatch.setattr(recovery, "_resume_campaign", resume_one_under_no_incident)
     make_fleet()
     Campaign.objects.bulk_create(
         Campaign(name=f"Many {n}", status="RUNNING", started_at=timezone.now()) for n in range(1000)

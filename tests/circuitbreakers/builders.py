@@ -2,10 +2,12 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 
 from circuitbreakers import breaker, events, gate, pauses, policy, probes, rebuild, switch
 from circuitbreakers.locks import switch_lock
@@ -16,6 +18,7 @@ ANN = events.Actor("ann", "command")
 OTHERS = SERVICES[1:]
 
 numbers = itertools.count(1)
+LONGEST = 60.0  # seconds that a thread of a test may take
 
 
 def redis_cli() -> Any:
@@ -147,24 +150,46 @@ def answer_probes(ok: bool = True, service: str = "apollo") -> None:
     probes.register_probe(service, lambda: probes.ProbeResult(ok, "the key is good", detail))
 
 
-def at_once(*tasks: Callable[[], Any]) -> list[Any]:
-    """Run the tasks in threads that start together; their results, or the exceptions they raised, in order."""
-    barrier = threading.Barrier(len(tasks))
-    results: list[Any] = [None] * len(tasks)
+class Beside(threading.Thread):
+    """A task in a thread of its own, which nobody waits for longer than a minute."""
 
-    def run(number: int) -> None:
+    def __init__(self, task: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self.task, self.until, self.outcome = task, time.monotonic() + LONGEST, None
+        self.start()
+
+    def run(self) -> None:
         try:
-            barrier.wait(30)
-            results[number] = tasks[number]()
+            self.outcome = self.task()
         except BaseException as error:  # noqa: BLE001  (handed to the test)
-            results[number] = error
+            self.outcome = error
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=[number]) for number in range(len(tasks))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    return results
+    def until_it_waits(self) -> None:
+        """Until it waits for somebody's lock, or has ended without one."""
+        while self.is_alive():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone() != (0,):
+                    return
+            assert time.monotonic() < self.until
+            time.sleep(0.01)
+
+    def result(self) -> Any:
+        """What it returned, or the exception that it raised."""
+        self.join(max(0.0, self.until - time.monotonic()))
+        assert not self.is_alive(), "a thread did not come to its end"
+        return self.outcome
+
+
+def at_once(*tasks: Callable[[], Any]) -> list[Any]:
+    """Run the tasks in threads that start together; their results, or the exceptions they raised, in order."""
+    barrier = threading.Barrier(len(tasks))
+
+    def together(task: Callable[[], Any]) -> Any:
+        barrier.wait(30)
+        return task()
+
+    threads = [Beside(partial(together, task)) for task in tasks]
+    return [thread.result() for thread in threads]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from circuitbreakers import policy, probes, rebuild, switch
 from circuitbreakers.services import SERVICES
@@ -16,6 +16,8 @@ from config.embedded import Servers
 # Seconds in the suite, minutes under `make chaos`. Not loaded for all: other tests have profiles of their own.
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "chaos"
 PROFILE = settings(
+    # Without shrinking a failure is told at once; a smaller one is looked for, for minutes, under `make chaos` only.
+    phases=[phase for phase in Phase if LONG or phase is not Phase.shrink],
     max_examples=400 if LONG else 30,
     stateful_step_count=80 if LONG else 50,
     deadline=None,

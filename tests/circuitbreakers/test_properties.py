@@ -81,11 +81,13 @@ def test_S1_nobody_ever_sees_an_open_breaker_with_an_active_queue():
             seen.append((state.state, state.failure_count, set(now.queue.values())))
 
     def fail_and_recover() -> None:
-        for _ in range(20):
-            assert fail("openai", "timeout", times=5) == "opened"
-            reset("openai")
-            resume()
-        over.set()
+        try:
+            for _ in range(20):
+                assert fail("openai", "timeout", times=5) == "opened"
+                reset("openai")
+                resume()
+        finally:
+            over.set()
 
     assert at_once(watch, watch, fail_and_recover) == [None] * 3
     assert {state for state, _, _ in seen} == {"closed", "open"}

@@ -265,6 +265,24 @@ def test_a_listener_that_fails_on_an_unfinished_opening_is_logged_and_asked_agai
     assert len(incidents_of()) == 1
 
 
+def test_D2_the_pause_of_an_opening_that_races_with_the_comparison_is_left_to_its_cascade(monkeypatch):
+    lock = rebuild.switch_lock
+
+    def opened_while_we_wait_for_the_lock():
+        trip_and_die(monkeypatch)
+        return lock()
+
+    with monkeypatch.context() as racing:
+        racing.setattr(rebuild, "switch_lock", opened_while_we_wait_for_the_lock)
+        rebuild.compare()
+    assert pauses.all_standing() == []
+    compare_until_quiet()
+    (incident,) = incidents_of()
+    assert incident.pause.reason == "System pause: apollo circuit breaker opened"
+    assert [pause.key for pause in pauses.all_standing()] == ["system"]
+    assert not Event.objects.filter(reason="Found in the switch only").exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_D2_two_supervisors_that_compare_at_once_make_one_incident(monkeypatch):
     trip_and_die(monkeypatch)

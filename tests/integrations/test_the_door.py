@@ -2,6 +2,8 @@
 
 import gzip
 import logging
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -231,6 +233,29 @@ def test_a_connection_left_idle_is_not_trusted_with_a_paid_request(
     monkeypatch.setattr(deadline, "IDLE", 0.0)
     ask()
     assert len(server.connections) == 2
+
+
+def test_a_forked_process_makes_a_connection_of_its_own(serve: Serve) -> None:
+    """Two processes that write to one socket would read each other's answers."""
+    server = serve("millionverifier", said(200, {}))
+    ask()
+    if not (child := os.fork()):
+        try:
+            ask()
+        except BaseException:  # noqa: BLE001  (pytest must not go on in the child)
+            os._exit(1)
+        os._exit(0)
+    until, ended = time.monotonic() + 20, 0
+    while not ended and time.monotonic() < until:
+        time.sleep(0.01)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert (ended, status) == (child, 0)
+    assert len(server.connections) == 2
+    ask()  # and ours is as good as it was
+    assert (len(server.received), len(server.connections)) == (3, 2)
 
 
 def slow_to_connect(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:

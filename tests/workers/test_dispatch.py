@@ -13,8 +13,8 @@ from circuitbreakers import broker, gate, pauses, switch
 from circuitbreakers.rates import parse
 from circuitbreakers.services import SERVICES
 from tests.builders import ago, make_campaign, make_job
-from tests.circuitbreakers.builders import ANN, at_once, reset, trip_and_die
-from tests.stores import away
+from tests.circuitbreakers.builders import ANN, Beside, at_once, reset, trip_and_die
+from tests.stores import another_session, away
 from workers.dispatch import DUE, WINDOW, dispatch, window
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
@@ -211,6 +211,19 @@ def test_without_redis_nothing_is_marked_as_sent(setting: str) -> None:
         dispatch()
     job.refresh_from_db()
     assert job.sent_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", ["sent_at = statement_timestamp()", "status = 'PAUSED', error = 'Job paused'"])
+def test_a_job_that_is_sent_or_paused_while_we_look_at_it_is_left_alone(change: str) -> None:
+    job = make_job(kind="find")
+    with another_session() as somebody:
+        somebody.execute(f"UPDATE jobs SET {change} WHERE id = {job.pk}")
+        dispatcher = Beside(dispatch)
+        dispatcher.until_it_waits()
+        somebody.commit()
+        assert dispatcher.result() == 0
+    assert messages() == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -137,6 +137,26 @@ def test_redis_forgets_after_a_quarter_of_an_hour(long_memory: None) -> None:
     assert (admission_of(recent), admission_of(old)) == (None, old.claimed_at)
 
 
+@pytest.mark.parametrize("since", ["the seal", "what it forgot"])
+def test_a_call_from_about_when_redis_began_to_remember_may_have_been_made_for_clocks_differ(
+    since: str, long_memory: None
+) -> None:
+    held = claimed()
+    assert held.claimed_at is not None
+
+    def remembers(seconds_before_the_claim: float) -> None:
+        at = held.claimed_at - timedelta(seconds=seconds_before_the_claim)
+        if since == "the seal":
+            switch.client().hset("switch_seal", "at", at.isoformat())
+        else:
+            switch.client().hset(f"circuit_gate:{SERVICE}", "forgot_at", f"{at.timestamp() * 1e6:.0f}")
+
+    remembers(25)
+    assert admission_of(held) == held.claimed_at
+    remembers(35)
+    assert admission_of(held) is None
+
+
 def test_without_redis_nobody_knows_so_nothing_is_reclaimed(long_memory: None) -> None:
     held = admitted()
     with away("REDIS_SWITCH_URL"), pytest.raises(switch.RedisUnavailable):

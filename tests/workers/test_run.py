@@ -4,6 +4,7 @@ import threading
 import time
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -315,8 +316,13 @@ def test_the_rate_refuses_until_an_instant(sandbox: Sandbox, settings: Any) -> N
 
 
 def test_a_permit_that_grew_old_is_not_used(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a connection is made for it: a vendor that is away must not count a call that was never due."""
+    deadline.adapter.poolmanager.clear()
+    dialled: list[Any] = []
+    monkeypatch.setattr(deadline.DeadlineSocket, "connect", lambda self, address: dialled.append(address))
     monkeypatch.setattr(gate, "PERMIT_SECONDS", -1.0)
     refused(verify_job(), "late", sandbox)
+    assert dialled == []
     assert switch.read_all().gates["millionverifier"].in_flight == 0
 
 
@@ -493,6 +499,23 @@ def test_a_bug_with_a_paid_answer_ends_the_job_and_keeps_the_answer_for_the_next
     assert work(job) == "completed"
     assert (job.status, job.payload, Lead.objects.get().verdict) == ("COMPLETED", {}, "ok")
     assert (len(calls_of(sandbox)), VendorCall.objects.count(), reconcile()) == (1, 1, [])
+
+
+def test_a_statement_that_always_fails_is_our_own_bug_and_is_not_repeated_until_the_lease_ends(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def divide_by_zero(*_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    def wait(seconds: float) -> None:
+        pytest.fail("it waits for PostgreSQL, which is well")
+
+    monkeypatch.setattr(writing, "keep_verdict", divide_by_zero)
+    monkeypatch.setattr("workers.run.time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    job = verify_job()
+    assert work(job) == "crashed"
+    assert (job.status, job.error, the_call(job).outcome) == ("FAILED", "Internal error: DataError", "success")
 
 
 @pytest.mark.parametrize("kind", ["find", "reveal", "research", "write", "push"])
