@@ -15,10 +15,11 @@ TABLE: dict[str, tuple[str, str]] = {
     "email": (
         "E-mail address",
         "email emailaddress workemail businessemail companyemail professionalemail primaryemail recommendedemail"
-        " recommendedworkemail finalemail verifiedemail emailvalue emailwork workemailaddress businessemailaddress"
-        " emailid leademail useremail mail mailaddress emailadresse mailadresse geschaftlicheemail emailgeschaftlich"
-        " firmenemail adresseemail adressemail courriel correo correoelectronico direccioncorreo"
-        " indirizzoemail emailadres directemail otheremail supplementalemail secondaryemail tertiaryemail"
+        " recommendedworkemail finalemail verifiedemail emailvalue emailwork emailother workemailaddress"
+        " businessemailaddress emailid leademail useremail mail mailaddress emailadresse mailadresse"
+        " geschaftlicheemail emailgeschaftlich firmenemail adresseemail adressemail courriel correo"
+        " correoelectronico direccioncorreo indirizzoemail emailadres directemail otheremail"
+        " supplementalemail secondaryemail tertiaryemail"
         " additionalemail additionalemails alternateemail alternativeemail secondaryemailaddress",
     ),
     "first_name": ("First name", "firstname givenname forename leadfirstname fname vorname prenom nombre voornaam"),
@@ -35,7 +36,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "Job title",
         "jobtitle position currenttitle currentposition currentjobtitle jobposition"
         " organizationtitle organisationtitle berufsbezeichnung stellenbezeichnung jobtitel funktion poste cargo"
-        " functie title titel fonction jobrole role jobfunction",
+        " functie title titel fonction jobrole role",
     ),
     "company": (
         "Company",
@@ -65,11 +66,12 @@ TABLE: dict[str, tuple[str, str]] = {
         " subscriptionstatus emailsubscriptionstatus subscriberstatus emailmarketingstatus marketingstatus"
         " emailmarketingconsent acceptsmarketing acceptsemailmarketing angemeldet einwilligung",
     ),
+    "status": ("Status (rows that say unsubscribed are skipped)", "status leadstatus memberstatus"),
     "email_status": ("E-mail status", "emailstatus emailverificationstatus emailvalidationstatus"),
     "email_confidence": ("Confidence in the address", "confidencescore emailconfidence emailscore confidence"),
     "headline": ("Headline", "headline linkedinheadline"),
     "seniority": ("Seniority", "seniority senioritylevel joblevel managementlevel"),
-    "departments": ("Departments", "departments department organizationdepartment abteilung"),
+    "departments": ("Departments", "departments department organizationdepartment jobfunction abteilung"),
     "linkedin_url": (
         "LinkedIn profile",
         "personlinkedinurl linkedinurl linkedin linkedinprofile linkedinprofileurl contactlinkedinurl personlinkedin"
@@ -94,9 +96,7 @@ MEANING = {name: (place, rank) for place, (_, names) in TABLE.items() for rank, 
 
 WHOSE = re.compile(r"(?:person|contact|kontakt|prospect|recipient|empfanger)(?=\w)")
 # "Unsubscribed from all email", "Opted out of email: Marketing", "Do not contact (GDPR)"; but not "Unsubscribe link".
-OPTED_OUT = re.compile(
-    r"unsubscrib|optedout|optout|do(?:es)?not(?:contact|e?mail)|dontcontact|donotallow(?:bulk)?email"
-)
+OPTED_OUT = re.compile(r"unsub|optedout|optout|do(?:es)?not(?:contact|e?mail)|dontcontact|donotallow(?:bulk)?email")
 NO_FLAG = re.compile(r"link|url|token|page|rate$")
 # In Outlook's export this is "Ms."; a file with a better column for the job keeps it out.
 SALUTATION_HEADERS = frozenset({"title", "titel"})

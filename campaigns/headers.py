@@ -58,9 +58,13 @@ def settle(header: list[str], mapping: Mapping[str, str] | None, sample: Sequenc
         if choice[2] != "title" or header[choice[1]] in mapping or not mostly(SALUTATION.fullmatch, sample, choice[1])
     ]
     guessed = []
-    if "email" not in columns.positions and (place := address_column(header, mapping, sample)) is not None:
-        chosen = [choice for choice in chosen if choice[1] != place] + [(0, place, "email")]
-        guessed = [place]
+    named = columns.positions.get("email", [])
+    if not any(is_address(row[place]) for row in sample for place in named if place < len(row)):
+        # Behind the columns that are named so: they may hold some further down.
+        place = address_column(header, mapping, sample)
+        if place is not None and place not in named:
+            chosen = [choice for choice in chosen if choice[1] != place] + [(len(named), place, "email")]
+            guessed = [place]
     return settled(header, chosen, guessed)
 
 

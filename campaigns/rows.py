@@ -127,7 +127,7 @@ def find_addresses(row: Row, positions: list[int]) -> bool:
 
 def opted_out(cells: list[str], columns: Columns) -> bool:
     """Whether any column says that this person wants no mail."""
-    for name, no_mail in (("opted_out", True), ("subscribed", False)):
+    for name in ("opted_out", "subscribed", "status"):
         for position in columns.positions.get(name, ()):
             value = clean(cells[position]).casefold() if position < len(cells) else ""
             if not value:
@@ -135,7 +135,7 @@ def opted_out(cells: list[str], columns: Columns) -> bool:
             if OUT.search(value):
                 if not value.startswith(("not ", "never ", "no ")):
                     return True
-            elif (value not in NO) if no_mail else (value in TAKES_NONE):
+            elif (name == "opted_out" and value not in NO) or (name == "subscribed" and value in TAKES_NONE):
                 return True
     return False
 

@@ -54,6 +54,8 @@ EXPORTS = {
     "x,Ida Locke,CTO,Acme,acme.example,ida@acme.example,http://l.example\n",
     "Pipedrive": "Person - Name,Person - Email - Work,Person - Job title,Organization - Name,Person - Owner\n"
     "Ida Locke,ida@acme.example,CTO,Acme,Olga\n",
+    "Pipedrive, no work address": "Person - Name,Person - Email - Work,Person - Email - Other,Person - Job title,"
+    "Organization - Name\nIda Locke,,ida@acme.example,CTO,Acme\n",
     "Lusha": "First Name,Last Name,Job Title,Company Name,Company Domain,Work Email,Private Email\n"
     "Ida,Locke,CTO,Acme,acme.example,ida@acme.example,ida@home.example\n",
     "ZoomInfo": "Last Name,First Name,Job Title,Management Level,Email Address,Company Name,Website,Primary Industry\n"
@@ -203,6 +205,9 @@ def test_a_status_is_not_said_of_another_address(create: Any) -> None:
         ("Email Permission Status", "Opted Out", "Opted In"),
         ("Subscription status", "unsubscribed", "subscribed"),
         ("subscribed", "false", "true"),
+        ("UNSUB_TIME", "2024-01-01", ""),
+        ("Status", "Unsubscribed", "No"),
+        ("Lead Status", "Do not contact", "New"),
         ("Opt-in", "no", ""),
     ],
 )
@@ -242,6 +247,13 @@ def test_a_guessed_column_is_named_as_guessed(create: Any, manage: Any, tmp_path
     text = manage("campaign", "create", "Autumn", "--csv", tmp_path / "people.csv").out
     assert "Guessed from its cells: Kontakt is email." in text
     assert "Ignored columns: Wer, Account Owner" in text
+
+
+def test_a_named_column_without_addresses_does_not_hide_the_one_that_has_them(create: Any) -> None:
+    report = create("Email,Personal Email\n,ida@home.example\nno,tom@home.example\n").data["import"]
+    assert (report["taken"], report["guessed"]) == (2, ["Personal Email"])
+    create("Email,Personal Email\nida@acme.example,ida@home.example\n")
+    assert Lead.objects.latest("pk").data == {}
 
 
 def test_a_colleagues_address_is_not_guessed_to_be_the_leads(create: Any) -> None:
