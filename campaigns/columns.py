@@ -18,9 +18,9 @@ TABLE: dict[str, tuple[str, str]] = {
         " recommendedworkemail finalemail verifiedemail emailvalue emailwork emailother workemailaddress"
         " businessemailaddress emailid leademail useremail mail mailaddress emailadresse mailadresse"
         " geschaftlicheemail emailgeschaftlich firmenemail adresseemail adressemail courriel correo"
-        " correoelectronico direccioncorreo indirizzoemail emailadres directemail otheremail supplementalemail"
-        " secondaryemail tertiaryemail additionalemail additionalemails alternateemail alternativeemail"
-        " secondaryemailaddress",
+        " correoelectronico direccioncorreo indirizzoemail emailadres directemail otheremail"
+        " supplementalemail secondaryemail tertiaryemail"
+        " additionalemail additionalemails alternateemail alternativeemail secondaryemailaddress",
     ),
     "first_name": ("First name", "firstname givenname forename leadfirstname fname vorname prenom nombre voornaam"),
     "last_name": (
