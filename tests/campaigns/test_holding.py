@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from campaigns import finish, importing
+from campaigns import finish, importing, lifecycle, suppression
 from campaigns.models import Campaign
 from campaigns.retrying import FailedJobs
 from tests.builders import make_campaign, make_job, make_lead
@@ -40,7 +40,7 @@ def state_of(campaign: Campaign) -> tuple[str, list[str]]:
 
 def test_a_campaign_does_not_end_while_leads_are_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     campaign = with_nothing_left_to_do()
-    suppressed, ended = importing.suppressed_among, []
+    suppressed, ended = suppression.suppressed_among, []
 
     def in_the_middle_of_the_batch(addresses: Iterable[str]) -> set[str]:
         ended.extend(at_once(finish.finish_campaigns))
@@ -67,7 +67,7 @@ def coming_while_it_ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
     """Finish the campaigns, with a task that comes after the decision and before the COMMIT; what came of the task."""
 
     def finish_and(task: Callable[[], Any]) -> Any:
-        move, beside = finish.move, []
+        move, beside = lifecycle.move, []
 
         def move_and_wait(*args: Any, **details: Any) -> None:
             move(*args, **details)
