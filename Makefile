@@ -18,10 +18,10 @@ help: ## this list
 setup: $(STAMP) ## make or renew .venv; the other commands do it themselves
 
 up: $(STAMP) ## run everything here: PostgreSQL, Valkey, sandbox vendors, web, workers, supervisor (HOST=, PORT=)
-	@exec $(PYTHON) -m config.up
+	@exec $(PYTHON) -m local.up
 
 drill: $(STAMP) ## the whole story by itself: a campaign, a failing vendor, the pause, reset, resume, the books
-	@exec $(PYTHON) -m config.drill
+	@exec $(PYTHON) -m local.drill
 
 test: check ## every check and test, on servers of its own (ARGS="-k pause" picks some)
 	@exec $(PYTHON) -m pytest $(SPREAD) $(ARGS)
@@ -48,7 +48,7 @@ audit: $(STAMP) ## known vulnerabilities of the pinned dependencies, and Django'
 		$(PYTHON) manage.py check --deploy --fail-level WARNING
 
 clean: ## remove what these commands made: .local with its data, .venv, caches
-	@python=$(PYTHON); [ -x $$python ] || python=python3; $$python -B -m config.folder
+	@python=$(PYTHON); [ -x $$python ] || python=python3; $$python -B -m local.folder
 	@rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -6,7 +6,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-from config.embedded import Servers
+from local.embedded import Servers
 
 ALL = ("gate", "pause", "visible", "console")
 

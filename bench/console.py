@@ -10,7 +10,7 @@ from bench.pause import seed
 from campaigns import tallies
 from campaigns.align import align_jobs
 from circuitbreakers import gate, rebuild, switch
-from config.console import plan, shared
+from console import plan, shared
 
 ROWS = 1_000_000
 LIMIT = 0.3

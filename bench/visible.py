@@ -5,8 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from config.drill import ENVIRONMENT, Drill
-from config.stack import ROOT, Stack
+from local.drill import ENVIRONMENT, Drill
+from local.stack import ROOT, Stack
 from tests.browser.conftest import ARGUMENTS
 from tests.conftest import NO_BROWSER, find_chromium
 

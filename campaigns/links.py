@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import tldextract
 
-from campaigns.addresses import normalise_domain
+from campaigns.leads.addresses import normalise_domain
 
 # The list that comes with the package; nothing is ever fetched. Names under `example` are for tests and manuals.
 SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)

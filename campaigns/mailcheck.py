@@ -2,7 +2,7 @@
 
 import re
 
-from campaigns.addresses import domain_and_parents, domain_of, normalise, normalise_domain
+from campaigns.leads.addresses import domain_and_parents, domain_of, normalise, normalise_domain
 from campaigns.links import canonical, links
 from campaigns.models import Lead
 

@@ -10,10 +10,7 @@ class ConfigConfig(AppConfig):
     verbose_name = "Holdfast"
 
     def ready(self) -> None:
-        from config import (
-            checks,  # noqa: F401  (registers the system checks)
-            outages,
-        )
+        from config import outages
         from config.roles import ensure_roles
 
         # Sent for apps that have models only; which of them does not matter.

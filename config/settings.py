@@ -1,6 +1,6 @@
 """Every setting, read once from the environment, then `.env`, then `.local/env` (written by `make up`).
 
-A wrong value stops the process with a message that names it; contradictions are system checks (config/checks.py).
+A wrong value stops the process with a message that names it; contradictions are system checks (integrations/checks.py).
 """
 
 import logging
@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "integrations.apps.IntegrationsConfig",
     "campaigns.apps.CampaignsConfig",
     "workers.apps.WorkersConfig",
+    "console.apps.ConsoleConfig",
 ]
 
 MIDDLEWARE = [
@@ -203,7 +204,6 @@ DATE_FORMAT = "Y-m-d"
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -226,7 +226,7 @@ AXES_FAILURE_LIMIT = count("LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1, 525_600))
 # Both together: a stranger cannot lock an operator out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "config.api.address.address_of"
+AXES_CLIENT_IP_CALLABLE = "api.frame.address.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -269,12 +269,12 @@ UNFOLD = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,  # Django's own; ours are the events, on the rows' pages
-    "ENVIRONMENT": "config.console.live.environment",
-    "DASHBOARD_CALLBACK": "config.console.live.dashboard",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.console.navigation.icon"}],
-    "STYLES": ["config.console.navigation.style"],
-    "SCRIPTS": ["config.console.navigation.script"],
-    "SIDEBAR": {"show_search": True, "navigation": "config.console.navigation.sidebar"},
+    "ENVIRONMENT": "console.live.environment",
+    "DASHBOARD_CALLBACK": "console.live.dashboard",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "console.navigation.icon"}],
+    "STYLES": ["console.navigation.style"],
+    "SCRIPTS": ["console.navigation.script"],
+    "SIDEBAR": {"show_search": True, "navigation": "console.navigation.sidebar"},
     "COLORS": {
         "primary": {
             "50": "#eff6ff", "100": "#dbeafe", "200": "#bfdbfe", "300": "#93c5fd", "400": "#60a5fa", "500": "#3b82f6",
@@ -323,23 +323,23 @@ EXPOSE_HEALTH = choice(
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "config.api.authentication.TokenAuthentication",
+        "api.frame.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["config.api.permissions.Required"],
-    "DEFAULT_RENDERER_CLASSES": ["config.api.envelope.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.api.parsing.StrictJSONParser"],
-    "DEFAULT_THROTTLE_CLASSES": ["config.api.throttling.PerUser", "config.api.throttling.Changes"],
-    "DEFAULT_PAGINATION_CLASS": "config.api.pages.Pages",
+    "DEFAULT_PERMISSION_CLASSES": ["api.frame.permissions.Required"],
+    "DEFAULT_RENDERER_CLASSES": ["api.frame.envelope.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["api.frame.parsing.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.frame.throttling.PerUser", "api.frame.throttling.Changes"],
+    "DEFAULT_PAGINATION_CLASS": "api.frame.pages.Pages",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.SearchFilter",
-        "config.api.pages.Ordering",
+        "api.frame.pages.Ordering",
     ],
-    "DEFAULT_SCHEMA_CLASS": "config.api.schema.Schema",
+    "DEFAULT_SCHEMA_CLASS": "api.frame.schema.Schema",
     "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.envelope.AlwaysJSON",
-    "EXCEPTION_HANDLER": "config.api.errors.handle",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.frame.envelope.AlwaysJSON",
+    "EXCEPTION_HANDLER": "api.frame.errors.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -350,7 +350,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["config.api.permissions.Required"],
+    "SERVE_PERMISSIONS": ["api.frame.permissions.Required"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -4,19 +4,19 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config.api import health
-from config.api.metrics import MetricsView
+from api import health
+from api.metrics import MetricsView
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
-    path("admin/", include("config.console.urls")),
+    path("admin/", include("console.urls")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("config.api.urls")),
+    path("api/v1/", include("api.urls")),
     # Where load balancers and Prometheus look by habit.
     path("health/live", health.LiveView.as_view(schema=None)),
     path("health/ready", health.ReadyView.as_view(schema=None)),
     path("metrics", MetricsView.as_view()),
 ]
 
-handler400 = "config.api.nowhere.unreadable"
-handler500 = "config.api.nowhere.broken"
+handler400 = "api.frame.nowhere.unreadable"
+handler500 = "api.frame.nowhere.broken"

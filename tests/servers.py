@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config.embedded import USER, Servers
-from config.processes import StartError, free_port
+from local.embedded import USER, Servers
+from local.processes import StartError, free_port
 
 NOTHING_RUNS = ("help", "version", "markers", "showfixtures")
 running: list[tuple[Servers, Path]] = []

@@ -6,9 +6,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from campaigns import jobs, pipeline, suppression
-from campaigns.addresses import normalise
+from campaigns import jobs, pipeline
 from campaigns.jobs import Done
+from campaigns.leads import suppression
+from campaigns.leads.addresses import normalise
 from campaigns.models import Campaign, Job, Lead
 from integrations import apollo
 from integrations.results import PeoplePage, Person, Reveal

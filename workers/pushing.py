@@ -8,8 +8,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
-from campaigns import pipeline, suppression
+from campaigns import pipeline
 from campaigns.jobs import Done
+from campaigns.leads import suppression
 from campaigns.models import Campaign, Job, Lead
 from circuitbreakers.models import Event
 from integrations import instantly

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from campaigns.columns import FIELDS
-from campaigns.importing import ImportReport
+from campaigns.leads.columns import FIELDS
+from campaigns.leads.importing import ImportReport
 
 
 def add_reading(parser: ArgumentParser) -> None:

@@ -14,16 +14,17 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from integrations.sandbox import control, people
-from integrations.sandbox.apollo import Apollo
+from integrations.sandbox import control
+from integrations.sandbox.apollo.vendor import Apollo
 from integrations.sandbox.exchange import Answer, Request
 from integrations.sandbox.faults import Faults
-from integrations.sandbox.instantly import Instantly
+from integrations.sandbox.instantly.vendor import Instantly
 from integrations.sandbox.ledger import Ledger
-from integrations.sandbox.millionverifier import MillionVerifier
-from integrations.sandbox.openai import OpenAI
-from integrations.sandbox.perplexity import Perplexity
+from integrations.sandbox.millionverifier.vendor import MillionVerifier
+from integrations.sandbox.openai.vendor import OpenAI
+from integrations.sandbox.perplexity.vendor import Perplexity
 from integrations.sandbox.vendor import Vendor
+from integrations.sandbox.world import people
 
 # The largest request body that any of the five accepts (Perplexity: 32 MiB).
 MAX_BODY = 32 * 1024 * 1024

@@ -5,8 +5,8 @@ import secrets
 import pytest
 import requests
 
-from config.drill import ENVIRONMENT, Drill
-from config.stack import Stack
+from local.drill import ENVIRONMENT, Drill
+from local.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from config.stack import ROOT
+from local.stack import ROOT
 
 ZEROS = (
     "calls admitted after the opening",
@@ -19,7 +19,7 @@ ZEROS = (
 @pytest.mark.processes
 def test_the_drill_passes_and_what_must_be_zero_is_zero():
     done = subprocess.run(
-        [sys.executable, "-m", "config.drill"], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
+        [sys.executable, "-m", "local.drill"], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ZEROS:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from config.processes import Child
+from local.processes import Child
 
 APPS = ("workers", "supervisor", "web", "sandbox")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from config.embedded import Servers
-from config.processes import wait_for
-from config.stack import ROOT
+from local.embedded import Servers
+from local.processes import wait_for
+from local.stack import ROOT
 
 pytestmark = pytest.mark.processes
 PROCESSES = 2

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from circuitbreakers.services import SERVICES
-from config.drill import ENVIRONMENT, Drill
-from config.stack import ROOT, Stack
+from local.drill import ENVIRONMENT, Drill
+from local.stack import ROOT, Stack
 from tests.acceptance.swallowing import Swallowing
 
 PATHS = {service: f"/{service}" for service in SERVICES} | {"apollo": "/apollo/api/v1", "openai": "/openai/v1"}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from gunicorn.config import Config
 
 from config.accesslog import PlainLogger
-from config.stack import ROOT
+from local.stack import ROOT
 
 
 def command() -> list[str]:

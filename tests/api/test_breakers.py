@@ -164,7 +164,7 @@ def test_an_incident_says_that_its_timeline_goes_on(viewer: APIClient, monkeypat
         events.record("incident", row.pk, f"noted_{n}", actor=events.WORKER, incident=row)
     most = incidents.timeline(row).count()
     for limit, truncated in ((most, False), (most - 1, True)):
-        monkeypatch.setattr("circuitbreakers.serializers.TIMELINE", limit)
+        monkeypatch.setattr("api.breaker_serializers.TIMELINE", limit)
         answer = viewer.get(f"/api/v1/incidents/{row.pk}").json()["data"]
         assert (len(answer["timeline"]), answer["timeline_truncated"]) == (limit, truncated)
 

@@ -10,9 +10,9 @@ import pytest
 from django.core.checks import WARNING
 from rest_framework.test import APIClient
 
-from config.checks import live_is_served_over_tls
 from config.hardening import weakness
-from config.stack import ROOT
+from integrations.checks import live_is_served_over_tls
+from local.stack import ROOT
 from tests.api.conftest import client_of
 
 STRONG = secrets.token_urlsafe(50)

@@ -9,7 +9,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from config.api.permissions import EVERYBODY, LOGIN
+from api.frame.permissions import EVERYBODY, LOGIN
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 AGAIN = "Write it anew: .venv/bin/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml"

@@ -185,7 +185,7 @@ def test_a_failed_campaign_is_shown_with_its_reason(viewer: APIClient) -> None:
 def test_of_too_many_campaigns_the_latest_are_shown_and_it_says_so(
     viewer: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.api.queue.NAMED", 2)
+    monkeypatch.setattr("api.queue.NAMED", 2)
     failed = [make_campaign("FAILED").pk for _ in range(2)]
     created = [make_campaign("CREATED").pk for _ in range(3)]
     data = viewer.get(f"{URL}/campaign-status").json()["data"]

@@ -29,8 +29,8 @@ def test_a_list_that_takes_too_long_is_ended_and_says_what_to_do(
 ) -> None:
     make_lead(make_campaign())
     slow: Any = Lead.objects.extra(where=["pg_sleep(20) IS NOT NULL"])
-    monkeypatch.setattr("config.api.searching.SECONDS", 0.2)
-    monkeypatch.setattr("campaigns.api.lists.Leads.queryset", slow)
+    monkeypatch.setattr("api.frame.searching.SECONDS", 0.2)
+    monkeypatch.setattr("api.lists.Leads.queryset", slow)
     began = time.monotonic()
     answer = viewer.get("/api/v1/leads?search=ann")
     assert time.monotonic() - began < 10

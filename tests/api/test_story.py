@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from config.drill import ENVIRONMENT
-from config.stack import ROOT, Stack
+from local.drill import ENVIRONMENT
+from local.stack import ROOT, Stack
 
 DOCUMENT = ROOT / "docs" / "api.md"
 PASSWORD = "correct horse battery"
@@ -23,7 +23,7 @@ def test_the_story_of_the_document_runs_as_it_is_printed(tmp_path: Path) -> None
     script = tmp_path / "story.sh"
     script.write_text("set -euo pipefail\n" + "".join(blocks))
     with Stack(tmp_path / "stack", env=ENVIRONMENT, processes=1, threads=8) as stack:
-        stack.python("-m", "config.login", check=True, ADMIN_PASSWORD=PASSWORD)
+        stack.python("-m", "local.admin_login", check=True, ADMIN_PASSWORD=PASSWORD)
         done = subprocess.run(
             ["bash", str(script)],
             cwd=ROOT,

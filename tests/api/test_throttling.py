@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from config.api.address import address_of
+from api.frame.address import address_of
 from tests.api.conftest import client_of, make_user
 
 STATUS = "/api/v1/campaigns"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from config.drill import ENVIRONMENT
-from config.stack import Stack
+from local.drill import ENVIRONMENT
+from local.stack import Stack
 
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),

@@ -3,7 +3,7 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.addresses import addresses_in, domain_and_parents, holds_locked, normalise, normalise_domain
+from campaigns.leads.addresses import addresses_in, domain_and_parents, holds_locked, normalise, normalise_domain
 
 
 @pytest.mark.parametrize(

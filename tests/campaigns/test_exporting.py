@@ -6,8 +6,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns import exporting
-from campaigns.exporting import COLUMNS, defuse, export_csv, undefuse
+from campaigns.leads import exporting
+from campaigns.leads.exporting import COLUMNS, defuse, export_csv, undefuse
 from campaigns.models import Campaign, Lead
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from campaigns.leads.preview import sniff
+from campaigns.leads.suppression import suppress
 from campaigns.models import Campaign, Lead
-from campaigns.preview import sniff
-from campaigns.suppression import suppress
 from circuitbreakers.models import Event
 from tests.campaigns.test_commands import Ran, manage
 from tests.circuitbreakers.builders import ANN
@@ -320,7 +320,7 @@ NASTY = (
 def test_a_dry_run_says_what_the_import_does_and_does_nothing(
     manage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    monkeypatch.setattr("campaigns.importing.BATCH", batch)
+    monkeypatch.setattr("campaigns.leads.importing.BATCH", batch)
     suppress(["birch.example"], "", ANN)
     path = tmp_path / "people.csv"
     path.write_text(NASTY)

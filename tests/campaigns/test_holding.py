@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from campaigns import finish, importing, lifecycle, suppression
+from campaigns import finish, lifecycle
+from campaigns.leads import importing, suppression
 from campaigns.models import Campaign
 from campaigns.retrying import FailedJobs
 from tests.builders import make_campaign, make_job, make_lead

@@ -17,13 +17,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from campaigns import importing, rows
-from campaigns.csvfile import ImportRefused
-from campaigns.exporting import export_csv
-from campaigns.importing import ImportReport, import_csv
+from campaigns.leads import importing, rows
+from campaigns.leads.csvfile import ImportRefused
+from campaigns.leads.exporting import export_csv
+from campaigns.leads.importing import ImportReport, import_csv
+from campaigns.leads.preview import sniff
+from campaigns.leads.suppression import suppress
 from campaigns.models import Campaign, Lead
-from campaigns.preview import sniff
-from campaigns.suppression import suppress
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
 from tests.circuitbreakers.builders import at_once

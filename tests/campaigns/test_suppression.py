@@ -3,8 +3,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 
+from campaigns.leads.suppression import SUFFIXES, is_suppressed, suppress, suppressed_among
 from campaigns.models import Suppression
-from campaigns.suppression import SUFFIXES, is_suppressed, suppress, suppressed_among
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
 from tests.campaigns.test_addresses import IDA, residues

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from config.drill import ENVIRONMENT, Drill, Failed
-from config.stack import Stack
+from local.drill import ENVIRONMENT, Drill, Failed
+from local.stack import Stack
 
 LEADS = 4000
 FAULTS = (

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from circuitbreakers import policy, probes, rebuild, switch
 from circuitbreakers.services import SERVICES
-from config.embedded import Servers
+from local.embedded import Servers
 
 # Seconds in the suite, minutes under `make chaos`. Not loaded for all: other tests have profiles of their own.
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "chaos"

@@ -11,8 +11,8 @@ from django.test import override_settings
 
 from circuitbreakers import breaker, gate, pauses, probes, rebuild, switch
 from circuitbreakers.services import SERVICES
-from config.embedded import clean_environment, valkey_binary
-from config.processes import Child, free_port
+from local.embedded import clean_environment, valkey_binary
+from local.processes import Child, free_port
 from tests.circuitbreakers.builders import (
     ANN,
     admit,

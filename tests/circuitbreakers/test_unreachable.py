@@ -11,7 +11,7 @@ from django.db import connection
 
 from circuitbreakers import breaker, gate, policy, rebuild, switch
 from circuitbreakers.services import SERVICES
-from config.processes import free_port
+from local.processes import free_port
 from tests.circuitbreakers.builders import (
     ANN,
     admit,

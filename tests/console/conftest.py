@@ -10,8 +10,8 @@ from django.test import Client
 
 from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
-from config.console import plan, shared
 from config.roles import ADMIN, OPERATOR, VIEWER
+from console import plan, shared
 from tests.stores import in_step
 
 __all__ = ["in_step"]

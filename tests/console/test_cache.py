@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 
-from config.console import plan, shared
+from console import plan, shared
 from tests.builders import make_campaign, make_fleet
 
 PAGES = ("/admin/", "/admin/recovery/", "/admin/live/?page=dashboard", "/admin/live/?page=recovery", "/admin/spend/",

@@ -9,9 +9,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.csvfile import HEAD
+from campaigns.leads.csvfile import HEAD
+from campaigns.leads.preview import Preview, sniff
 from campaigns.models import Campaign, Lead
-from campaigns.preview import Preview, sniff
 from tests.builders import make_campaign
 
 PEOPLE = "Vorname;Kontakt\nJürgen;juergen@acme.example\nNobody;\n=1+1;second@acme.example\n"
@@ -45,7 +45,7 @@ def test_the_preview_reads_no_more_than_the_head_of_a_file(operator: Client, mon
         handed_on.append(stream.getbuffer().nbytes)
         return sniff(stream, **chosen)
 
-    monkeypatch.setattr("campaigns.import_admin.sniff", counted)
+    monkeypatch.setattr("console.imports.sniff", counted)
     rows = b"Email\n" + b"a@b.example\n" * 80_000
     assert "a@b.example" in upload(operator, "preview", make_campaign("CREATED"), rows).content.decode()
     assert handed_on == [HEAD]

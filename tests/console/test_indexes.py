@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bench.console import PAGES
 from bench.pause import SEED_LEADS
-from config.console.lists import CappedPaginator
+from console.admin.lists import CappedPaginator
 from tests.builders import make_campaign, make_fleet
 
 ROWS = 12_000

@@ -7,7 +7,7 @@ import pytest
 
 from circuitbreakers.models import Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from config.console.sentence import Sentence, compose
+from console.sentence import Sentence, compose
 
 NOW = datetime(2026, 3, 4, 3, 20, tzinfo=UTC)
 CLOSED = dict.fromkeys(SERVICES, "closed")

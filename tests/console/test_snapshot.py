@@ -14,7 +14,7 @@ from django.utils import timezone
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.services import SERVICES
-from config.console import figures, shared, snapshot
+from console import figures, shared, snapshot
 from tests.builders import make_call, make_campaign, make_fleet, make_job, make_process
 from tests.circuitbreakers.builders import admit, fail, redis_cli
 from tests.stores import another_session

@@ -4,8 +4,8 @@ from django.test import Client
 
 from campaigns.align import align_jobs
 from campaigns.recovery import resume
-from config.console import plan, snapshot
-from config.console.steps import steps
+from console import plan, snapshot
+from console.steps import steps
 from tests.builders import make_campaign, make_fleet, make_job
 from tests.circuitbreakers.builders import ANN, reset, trip
 

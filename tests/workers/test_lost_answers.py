@@ -17,8 +17,9 @@ from circuitbreakers import gate, switch
 from integrations import millionverifier
 from integrations.errors import FailureType, VendorError
 from integrations.results import Usage
-from integrations.sandbox import Sandbox, people
-from integrations.sandbox.workspace import STANDING_CAMPAIGNS, campaign_id
+from integrations.sandbox import Sandbox
+from integrations.sandbox.instantly.workspace import STANDING_CAMPAIGNS, campaign_id
+from integrations.sandbox.world import people
 from tests.builders import ago, make_campaign, make_job, make_lead
 from tests.circuitbreakers.builders import ANN, at_once
 from tests.stores import break_vendor, calls_of

@@ -11,7 +11,7 @@ from django.test import Client
 from bench.pause import SEED_JOBS, SEED_LEADS
 from campaigns import feed
 from campaigns.models import Campaign, Job, Lead, Process
-from config.console import shared
+from console import shared
 from tests.builders import ago, make_campaign, make_fleet, make_lead, make_process
 from workers import liveness, supervisor
 from workers.supervisor import OVERRUN, Step, report, run_round, steps

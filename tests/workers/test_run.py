@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis.connection import AbstractConnection
 
-from campaigns import feed, finish, jobs, lifecycle, recovery, suppression
+from campaigns import feed, finish, jobs, lifecycle, recovery
 from campaigns.align import align_jobs
+from campaigns.leads import suppression
 from campaigns.models import Campaign, Job, Lead, VendorCall, Verdict
 from campaigns.reconcile import reconcile
 from circuitbreakers import breaker, gate, pauses, policy, switch
@@ -22,8 +23,9 @@ from circuitbreakers.rates import parse
 from circuitbreakers.services import SERVICES
 from integrations import deadline, millionverifier
 from integrations.results import FoundPerson, PeoplePage, Usage
-from integrations.sandbox import Sandbox, people
-from integrations.sandbox.workspace import STANDING_CAMPAIGNS, campaign_id
+from integrations.sandbox import Sandbox
+from integrations.sandbox.instantly.workspace import STANDING_CAMPAIGNS, campaign_id
+from integrations.sandbox.world import people
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead
 from tests.circuitbreakers.builders import ANN, at_once, stored, trip, trip_and_die
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers

@@ -11,14 +11,14 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from campaigns import apollo_url, lifecycle, prompts, spend, tallies
-from campaigns.csvfile import ImportRefused
-from campaigns.exporting import export_csv
-from campaigns.foretell import foretell
-from campaigns.importing import ImportReport, import_source
+from campaigns.leads.csvfile import ImportRefused
+from campaigns.leads.exporting import export_csv
+from campaigns.leads.foretell import foretell
+from campaigns.leads.importing import ImportReport, import_source
+from campaigns.leads.source import Source, opened
 from campaigns.management.reading import add_reading, report_as_dict, report_lines
 from campaigns.models import Campaign, Lead
-from campaigns.source import Source, opened
-from config.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
+from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
 
 LISTED = 50
 NOTHING_CHANGED = "Nothing was changed."

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from campaigns import recovery, status
 from circuitbreakers import pauses
-from config.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
+from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
 
 
 class Command(VerbCommand):

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from campaigns import spend, tallies
 from campaigns.reconcile import CHECKS, reconcile, uncertain
+from circuitbreakers.commands import as_json
 from circuitbreakers.switch import RedisUnavailable
-from config.commands import as_json
 
 
 class Command(BaseCommand):

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from circuitbreakers import breaker, gate, probes, switch
+from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, table
 from circuitbreakers.policy import policy_of
-from config.commands import REFUSED, WRONG_USAGE, VerbCommand, table
 
 
 class Command(VerbCommand):

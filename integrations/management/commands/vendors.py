@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from config.commands import REFUSED, VerbCommand, table
+from circuitbreakers.commands import REFUSED, VerbCommand, table
 from integrations.checking import check_all
 
 

@@ -1,0 +1,284 @@
+"""The API's door to campaigns: list, create, look, and the verbs of their lives."""
+
+import io
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import serializers, status
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import RetrieveAPIView, get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import idempotency
+from api.breaker_serializers import Reason
+from api.campaign_serializers import (
+    CampaignSerializer,
+    CampaignSummary,
+    Created,
+    ImportReportSerializer,
+    LeadSerializer,
+    Numbers,
+)
+from api.filters import CampaignFilter, LeadFilter
+from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
+from api.frame.views import Door, Listing
+from api.requests import CampaignForm, CampaignJson, CsvUpload
+from campaigns import lifecycle, tallies
+from campaigns.leads.csvfile import ImportRefused
+from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
+from campaigns.leads.source import Reading
+from campaigns.models import Campaign, Lead
+
+OPERATE = "campaigns.operate_campaign"
+VIEW = "campaigns.view_campaign"
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="At most 200 characters. The same key and body again return the first campaign, another body 409.",
+)
+
+
+class Imported(serializers.Serializer):
+    campaign = serializers.IntegerField()
+    report = ImportReportSerializer()
+
+
+class Moved(serializers.Serializer):
+    id = serializers.IntegerField()
+    action = serializers.CharField()
+    status = serializers.ChoiceField(choices=Campaign.Status.choices)
+    status_message = serializers.CharField(allow_blank=True)
+
+
+class Retried(serializers.Serializer):
+    id = serializers.IntegerField()
+    action = serializers.CharField()
+    jobs = serializers.IntegerField(help_text="Failed jobs that were put back.")
+
+
+class Progress(Numbers):
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Campaign.Status.choices)
+    status_message = serializers.CharField(allow_blank=True)
+
+
+@extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="list_campaigns"))
+class Campaigns(Listing):
+    """Campaigns, newest first; POST makes one."""
+
+    required = {"GET": VIEW, "POST": "campaigns.add_campaign"}
+    refusals = {idempotency.KeyReused: 409}
+    doing = "creating campaign"
+    queryset = Campaign.objects.all()
+    serializer_class = CampaignSummary
+    filterset_class = CampaignFilter
+    search_fields = ("name", "status_message")
+    ordering_fields = ("id", "name", "created_at")
+    parser_classes = (StrictJSONParser, LimitedMultiPartParser)
+
+    @extend_schema(
+        tags=["campaigns"],
+        operation_id="create_campaign",
+        description="A new campaign from a CSV (a file of a multipart form, or text in JSON), from an Apollo people "
+        "search, or empty. A file that is refused leaves no campaign behind.",
+        parameters=[KEY],
+        request={"application/json": CampaignJson, "multipart/form-data": CampaignForm},
+        responses={
+            201: Created,
+            200: OpenApiResponse(Created, description="Made before, with the same Idempotency-Key and body."),
+        },
+        examples=[
+            OpenApiExample(
+                "From an Apollo search",
+                {"name": "CTOs", "max_leads": 50, "apollo_url": "https://app.apollo.io/#/people?personTitles[]=cto"},
+                request_only=True,
+                media_type="application/json",
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        if len(key) > 200 or not key.isprintable():
+            raise ValidationError({"Idempotency-Key": ["At most 200 printable characters."]})
+        kind = CampaignForm if request.content_type.startswith("multipart/") else CampaignJson
+        serializer = kind(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fields = dict(serializer.validated_data)
+        upload = fields.pop("csv", None)
+        reading = Reading(encoding=fields.pop("encoding", None), delimiter=fields.pop("delimiter", None))
+        stream: BinaryIO | None = io.BytesIO(upload.encode()) if isinstance(upload, str) else upload
+        search = serializer.search
+        url = fields.pop("apollo_url")
+        if search:
+            fields |= {"search": search.params, "search_url": url}
+        owned = idempotency.owner(request.user.get_username(), key) if key else ""
+        report: ImportReport | None = None
+        # One transaction: a file that is refused leaves nothing behind, and a repetition waits for the first one's end.
+        with transaction.atomic():
+            if owned:
+                body = idempotency.fingerprint({**fields, **reading}, stream)
+                if before := idempotency.first(owned, body):
+                    return Response(created(before, [], None), headers={"Idempotent-Replayed": "true"})
+                fields["idempotency_key"] = f"{owned}:{body}"
+            campaign = lifecycle.create(actor=self.actor, **fields)
+            if stream is not None:
+                report = import_upload(campaign, stream, self, reading)
+        messages = search.messages if search else []
+        return Response(created(campaign, messages, report), status=status.HTTP_201_CREATED)
+
+
+def created(campaign: Campaign, messages: list[str], report: ImportReport | None) -> dict[str, Any]:
+    return {
+        **CampaignSerializer(campaign).data,
+        "messages": messages,
+        "leads_imported": asdict(report) if report else None,
+    }
+
+
+def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, reading: Reading) -> ImportReport:
+    """Import an upload; what is wrong with the file is an error of the field `csv`. Raises CampaignEnded."""
+    try:
+        return import_csv(campaign, stream, actor=door.actor, **reading)
+    except CampaignEnded:
+        raise
+    except ImportRefused as error:
+        raise ValidationError({"csv": [str(error)]}) from None
+
+
+@extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="show_campaign"))
+class CampaignView(RetrieveAPIView, Door):
+    """One campaign."""
+
+    required = {"GET": VIEW}
+    queryset = Campaign.objects.all()
+    serializer_class = CampaignSerializer
+
+
+class Verb(Door):
+    """One verb of campaigns/lifecycle.py on one campaign."""
+
+    required = {"POST": OPERATE}
+    refusals = {lifecycle.MoveRefused: 409}
+    serializer_class = Reason
+
+    def answer(self, campaign: Campaign, action: str) -> Response:
+        return Response(
+            {
+                "id": campaign.pk,
+                "action": action,
+                "status": campaign.status,
+                "status_message": campaign.status_message,
+            }
+        )
+
+
+class Start(Verb):
+    """CREATED -> RUNNING. Needs an ACTIVE queue."""
+
+    doing = "starting campaign"
+
+    @extend_schema(tags=["campaigns"], operation_id="start_campaign", request=Reason, responses={200: Moved})
+    def post(self, request: Request, pk: int) -> Response:
+        return self.answer(lifecycle.start(pk, actor=self.actor, reason=self.body()["reason"]), "start")
+
+
+class Pause(Verb):
+    """An operator's pause of one campaign; it survives a queue resume."""
+
+    doing = "pausing campaign"
+
+    @extend_schema(tags=["campaigns"], operation_id="pause_campaign", request=Reason, responses={200: Moved})
+    def post(self, request: Request, pk: int) -> Response:
+        return self.answer(lifecycle.pause(pk, actor=self.actor, reason=self.body()["reason"]), "pause")
+
+
+class Resume(Verb):
+    """Lift an operator's pause of one campaign. What the system paused, only the queue resume brings back."""
+
+    doing = "resuming campaign"
+
+    @extend_schema(tags=["campaigns"], operation_id="resume_campaign", request=Reason, responses={200: Moved})
+    def post(self, request: Request, pk: int) -> Response:
+        return self.answer(lifecycle.resume(pk, actor=self.actor, reason=self.body()["reason"]), "resume")
+
+
+class Cancel(Verb):
+    """End a campaign for good; a call in flight finishes and is booked."""
+
+    doing = "cancelling campaign"
+
+    @extend_schema(tags=["campaigns"], operation_id="cancel_campaign", request=Reason, responses={200: Moved})
+    def post(self, request: Request, pk: int) -> Response:
+        return self.answer(lifecycle.cancel(pk, actor=self.actor, reason=self.body()["reason"]), "cancel")
+
+
+class RetryFailed(Verb):
+    """Put back what FAILED through a vendor's fault, paying only for what was not paid."""
+
+    doing = "retrying campaign"
+
+    @extend_schema(tags=["campaigns"], operation_id="retry_failed", request=Reason, responses={200: Retried})
+    def post(self, request: Request, pk: int) -> Response:
+        count = lifecycle.retry_failed(pk, actor=self.actor, reason=self.body()["reason"])
+        return Response({"id": pk, "action": "retry_failed", "jobs": count})
+
+
+class ProgressView(Door):
+    """How far one campaign is now."""
+
+    required = {"GET": VIEW}
+    serializer_class = Progress
+
+    @extend_schema(tags=["campaigns"], operation_id="campaign_progress", responses={200: Progress})
+    def get(self, request: Request, pk: int) -> Response:
+        campaign = get_object_or_404(Campaign, pk=pk)
+        return Response(
+            {
+                "id": pk,
+                "status": campaign.status,
+                "status_message": campaign.status_message,
+                **asdict(tallies.progress([pk])[pk]),
+            }
+        )
+
+
+@extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="list_campaign_leads"))
+class CampaignLeads(Listing):
+    """The leads of one campaign, newest first; POST imports a CSV."""
+
+    required = {"GET": "campaigns.view_lead", "POST": "campaigns.change_campaign"}
+    refusals = {CampaignEnded: 409}
+    doing = "importing leads"
+    queryset = Lead.objects.all()
+    serializer_class = LeadSerializer
+    filterset_class = LeadFilter
+    search_fields = ("email", "first_name", "last_name", "company")
+    parser_classes = (LimitedMultiPartParser,)
+
+    def get_queryset(self) -> QuerySet[Lead]:
+        if "pk" not in self.kwargs:  # while the schema is made
+            return Lead.objects.none()
+        return get_object_or_404(Campaign, pk=self.kwargs["pk"]).leads.all()
+
+    @extend_schema(
+        tags=["campaigns"],
+        operation_id="import_leads",
+        request={"multipart/form-data": CsvUpload},
+        responses={200: Imported},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        campaign = get_object_or_404(Campaign, pk=pk)
+        serializer = CsvUpload(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if not serializer.validated_data.get("csv"):
+            raise ValidationError({"csv": ["No file was sent."]})
+        sent = serializer.validated_data
+        reading = Reading(encoding=sent.get("encoding"), delimiter=sent.get("delimiter"))
+        report = import_upload(campaign, sent["csv"], self, reading)
+        return Response({"campaign": pk, "report": asdict(report)})

@@ -1,0 +1,62 @@
+"""What every view of the API shares."""
+
+from typing import Any, ClassVar
+
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import Throttled
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.frame.pages import Ordering, Pages
+from api.frame.parsing import require_storable
+from api.frame.searching import Search, limited_time
+from api.frame.throttling import PerAddress
+from circuitbreakers.events import Actor
+
+
+class Door(GenericAPIView):
+    """A view that parses, calls one verb and reports.
+
+    `required`: method -> permission. `refusals`: the verb's exceptions -> status code. `doing`: what it was about, for
+    the message when Redis does not answer.
+    """
+
+    required: ClassVar[dict[str, str]] = {}
+    refusals: ClassVar[dict[type[Exception], int]] = {}
+    doing: ClassVar[str] = ""
+    filter_backends: Any = ()
+    pagination_class: Any = None
+    queryset: Any = None
+
+    def perform_authentication(self, request: Request) -> None:
+        """Also what comes before it: the address's limit, and an address that can be read."""
+        by_address = PerAddress()
+        if not by_address.allow_request(request, self):
+            raise Throttled(by_address.wait())
+        require_storable(request, self.kwargs)
+        super().perform_authentication(request)
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts: the user, through this door."""
+        return Actor(self.request.user.get_username(), "api")
+
+    def body(self) -> dict[str, Any]:
+        """The validated body; raises ValidationError with the fields' errors."""
+        serializer = self.get_serializer(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+
+class Listing(ListAPIView, Door):
+    """A list with filters, search, ordering and pages by cursor."""
+
+    filter_backends = (DjangoFilterBackend, Search, Ordering)
+    pagination_class = Pages
+    ordering = ("-id",)
+    ordering_fields: Any = ("id",)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with limited_time():
+            return super().list(request, *args, **kwargs)

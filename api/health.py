@@ -1,0 +1,114 @@
+"""Is this process alive, and can it do its work? For load balancers and monitors, without a login."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models.functions import Now
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.frame.errors import failure
+from api.frame.exposure import audience
+from api.frame.permissions import EVERYBODY
+from api.frame.views import Door
+from campaigns.models import Process
+from campaigns.recovery import ALIVE
+from circuitbreakers import broker, switch
+
+
+class Live(serializers.Serializer):
+    alive = serializers.BooleanField()
+
+
+class Ready(serializers.Serializer):
+    ready = serializers.BooleanField()
+    mode = serializers.ChoiceField(choices=["sandbox", "live"])
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="What is not there; no reason to send the traffic elsewhere."
+    )
+
+
+class Health(Door):
+    """Not counted, and nobody is looked up before the answer."""
+
+    required = {"GET": EVERYBODY}
+    throttle_classes = ()
+
+    def perform_authentication(self, request: Request) -> None:
+        pass
+
+
+class LiveView(Health):
+    """This process answers. Asks nobody else."""
+
+    @extend_schema(tags=["health"], operation_id="live", responses={200: Live})
+    def get(self, request: Request) -> Response:
+        return Response({"alive": True})
+
+
+class ReadyView(Health):
+    """PostgreSQL and Redis answer. What is not, is named; without workers or supervisor the web is still ready."""
+
+    @extend_schema(
+        tags=["health"],
+        operation_id="ready",
+        responses={200: OpenApiResponse(Ready, description="Ready.")},
+    )
+    def get(self, request: Request) -> Response:
+        fatal, missing = stores_missing(), []
+        if "PostgreSQL does not answer" not in fatal:
+            missing = processes_missing() + overruns()
+        tell = self.may_know(request)
+        if fatal:
+            what = ": " + "; ".join([*fatal, *missing]) if tell else ""
+            return failure(status.HTTP_503_SERVICE_UNAVAILABLE, f"Not ready{what}", 5)
+        return Response({"ready": True, "mode": settings.MODE, "missing": missing if tell else []})
+
+    @staticmethod
+    def may_know(request: Request) -> bool:
+        """Whether the caller may see what is wrong. Who cannot be looked up is nobody."""
+        need = audience(settings.EXPOSE_HEALTH)
+        if need == EVERYBODY:
+            return True
+        try:
+            return bool(request.user.has_perm(need))
+        except (APIException, DatabaseError, InterfaceError):
+            return False
+
+
+def stores_missing() -> list[str]:
+    """Which of PostgreSQL, Redis and the broker do not answer."""
+    found: list[str] = []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        found.append("PostgreSQL does not answer")
+    for name, question in (("Redis", ping_switch), ("The message broker", broker.ping)):
+        try:
+            question()
+        except switch.RedisUnavailable:
+            found.append(f"{name} does not answer")
+    return found
+
+
+def ping_switch() -> Any:
+    return switch.ask(switch.client().ping)
+
+
+def processes_missing() -> list[str]:
+    """Which roles no live process has."""
+    alive = set(Process.objects.filter(seen_at__gt=Now() - ALIVE).values_list("role", flat=True))
+    return [f"No live {role}" for role in Process.Role.values if role not in alive]
+
+
+def overruns() -> list[str]:
+    """What holds up the supervisor's round, or did a few minutes ago."""
+    alive = Process.objects.filter(role=Process.Role.SUPERVISOR, seen_at__gt=Now() - ALIVE)
+    return [sentence for process in alive for sentence in process.overruns(timezone.now())]

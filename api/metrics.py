@@ -1,0 +1,99 @@
+"""Numbers for Prometheus, read from switch and rows when they are asked for: every web process gives the same ones."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from django.conf import settings
+from django.db.models import Count
+from django.db.models.functions import Now
+from django.http import HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from rest_framework.request import Request
+
+from api.frame.exposure import audience
+from api.frame.views import Door
+from campaigns.models import Campaign, Process
+from campaigns.recovery import ALIVE
+from campaigns.status import counts
+from campaigns.tallies import JobTally, summed
+from circuitbreakers import broker, switch
+from circuitbreakers.models import Incident
+
+STATES = ("closed", "half_open", "open", "lost")
+
+
+class Numbers(Collector):
+    """One reading."""
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            snapshot: switch.Snapshot | None = switch.read_all()
+            depths = broker.depths()
+        except switch.RedisUnavailable:
+            snapshot, depths = None, {}
+        yield GaugeMetricFamily("holdfast_redis_up", "1 if Redis answers.", value=snapshot is not None)
+        if snapshot:
+            yield from of_switch(snapshot)
+        yield by("holdfast_broker_messages", "Messages in a service's queue.", "service", depths)
+        yield by("holdfast_campaigns", "Campaigns by status.", "status", counts(Campaign.objects.all(), "status"))
+        yield by("holdfast_jobs", "Jobs by status.", "status", summed(JobTally.objects.all(), "status"))
+        yield GaugeMetricFamily(
+            "holdfast_incidents_open", "Openings not yet reset.", value=Incident.objects.filter(reset_at=None).count()
+        )
+        alive = Process.objects.filter(seen_at__gt=Now() - ALIVE).order_by().values_list("role").annotate(n=Count("pk"))
+        roles = {**dict.fromkeys(Process.Role.values, 0), **dict(alive)}
+        yield by("holdfast_processes", "Live processes by role.", "role", roles)
+        yield from of_supervisor()
+
+
+def of_switch(snapshot: switch.Snapshot) -> Iterator[Metric]:
+    """The breakers and the queue; 1 for the state that a breaker is in."""
+    state = GaugeMetricFamily("holdfast_breaker_state", "1 for the state it is in.", labels=["service", "state"])
+    for name, breaker in snapshot.breakers.items():
+        for value in STATES:
+            state.add_metric([name, value], breaker.at(snapshot.now) == value)
+    yield state
+    failures = {name: breaker.failure_count for name, breaker in snapshot.breakers.items()}
+    yield by("holdfast_breaker_failures", "Consecutive failures.", "service", failures)
+    active = {name: int(snapshot.queue.get(name) == "ACTIVE") for name in snapshot.breakers}
+    yield by("holdfast_queue_active", "1 if calls may be admitted.", "service", active)
+    in_flight = {name: gate.in_flight for name, gate in snapshot.gates.items()}
+    yield by("holdfast_calls_in_flight", "Admitted calls.", "service", in_flight)
+
+
+def of_supervisor() -> Iterator[Metric]:
+    """How long the leading supervisor's steps took, and how often one took so long that others had to wait."""
+    leading = Process.objects.filter(role=Process.Role.SUPERVISOR, leading=True, seen_at__gt=Now() - ALIVE)
+    process = leading.order_by("seen_at").last()
+    seconds: dict[str, float] = {}
+    overruns: dict[str, float] = {}
+    for name, step in (process.steps if process else {}).items():
+        with suppress(TypeError, ValueError, KeyError):
+            seconds[name], overruns[name] = float(step["seconds"]), float(step["overruns"])
+    yield by("holdfast_supervisor_step_seconds", "Its last run.", "step", seconds)
+    yield by("holdfast_supervisor_step_overruns", "Since the supervisor began.", "step", overruns)
+
+
+def by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    """One gauge with one label."""
+    gauge = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        gauge.add_metric([key], value)
+    return gauge
+
+
+class MetricsView(Door):
+    """`/metrics`. A scraper sends an API token: `authorization: {type: Token, credentials: hf_...}`."""
+
+    schema = None
+
+    @property
+    def required(self) -> dict[str, str]:  # type: ignore[override]
+        return {"GET": audience(settings.EXPOSE_METRICS)}
+
+    def get(self, request: Request) -> HttpResponse:
+        registry = CollectorRegistry()
+        registry.register(Numbers())
+        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,251 @@
+"""The API's door to the queue: status, plan and resume, an operator's pauses lifted, paused jobs and campaigns."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.breaker_serializers import Lifted, PauseRequest, Reason
+from api.campaign_serializers import JobSerializer
+from api.frame.errors import failure
+from api.frame.views import Door, Listing
+from campaigns import recovery
+from campaigns import status as reading
+from campaigns.models import Campaign, Job
+from circuitbreakers import pauses, switch
+from circuitbreakers.services import SERVICES, validate
+
+OPERATE = "circuitbreakers.operate_queue"
+VIEW = "circuitbreakers.view_breaker"
+# Campaigns named of each status; the counts are of all.
+NAMED = 500
+# What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
+WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
+
+
+class LastProbe(serializers.Serializer):
+    at = serializers.DateTimeField()
+    ok = serializers.BooleanField()
+    detail = serializers.CharField(allow_blank=True)
+    proves = serializers.CharField(allow_blank=True)
+
+
+class BreakerStatus(serializers.Serializer):
+    circuit_state = serializers.ChoiceField(choices=["closed", "open", "half_open", "lost"])
+    held = serializers.BooleanField()
+    hold_reason = serializers.CharField(allow_blank=True)
+    queue_paused = serializers.BooleanField()
+    failure_count = serializers.IntegerField()
+    failure_threshold = serializers.IntegerField()
+    opened_at = serializers.DateTimeField(allow_null=True)
+    open_until = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+    last_error = serializers.CharField(allow_blank=True)
+    waits_until = serializers.DateTimeField(
+        allow_null=True, help_text="The vendor asked us to wait (429, Retry-After); lift-wait ends it."
+    )
+    last_probe = LastProbe(allow_null=True)
+
+
+class Breakers(serializers.Serializer):
+    mode = serializers.ChoiceField(choices=["sandbox", "live"])
+    timestamp = serializers.DateTimeField()
+    circuit_breakers = serializers.DictField(child=BreakerStatus(), help_text="By service.")
+
+
+class StandingPause(serializers.Serializer):
+    key = serializers.CharField(help_text="system, operator:all or operator:{service}")
+    reason = serializers.CharField()
+    actor = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
+class QueueStatus(Breakers):
+    queue = serializers.DictField(child=serializers.ChoiceField(choices=["ACTIVE", "PAUSED"]))
+    pauses = StandingPause(many=True)
+    campaigns = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
+    jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
+    paused_jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By service.")
+
+
+class PlanItem(serializers.Serializer):
+    name = serializers.CharField()
+    ok = serializers.BooleanField()
+    detail = serializers.CharField()
+    mend = serializers.CharField(allow_blank=True, help_text="How to make it so.")
+
+
+class ResumePlan(serializers.Serializer):
+    ready = serializers.BooleanField()
+    prerequisites = PlanItem(many=True)
+    campaigns = serializers.IntegerField()
+    jobs = serializers.IntegerField()
+    jobs_by_service = serializers.DictField(child=serializers.IntegerField())
+    services_still_paused = serializers.ListField(child=serializers.CharField())
+    campaigns_still_paused = serializers.IntegerField()
+
+
+class ResumeResult(serializers.Serializer):
+    queue_resumed = serializers.BooleanField()
+    jobs_resumed = serializers.IntegerField()
+    campaigns_eligible = serializers.IntegerField()
+    campaigns_resumed = serializers.IntegerField()
+    services_resumed = serializers.ListField(child=serializers.CharField())
+    services_still_paused = serializers.ListField(child=serializers.CharField())
+    campaigns_still_paused = serializers.IntegerField()
+    prerequisites_met = serializers.CharField()
+    campaign_resume_errors = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Only when there are any."
+    )
+    message = serializers.CharField()
+
+
+class CampaignReason(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=Campaign.Status.choices)
+    status_message = serializers.CharField(allow_blank=True)
+
+
+class CampaignStatus(serializers.Serializer):
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="By status, of all campaigns.")
+    campaigns = serializers.DictField(
+        child=CampaignReason(many=True),
+        help_text=f"By status, the latest {NAMED} of each, with their reasons; COMPLETED and CANCELLED are left out.",
+    )
+    truncated = serializers.ListField(
+        child=serializers.ChoiceField(choices=Campaign.Status.choices),
+        help_text=f"Statuses of which there are more than {NAMED}: page through `/campaigns?status=` for all of them.",
+    )
+
+
+class Status(Door):
+    """Breakers, queue, standing pauses, job and campaign counts, paused jobs by service."""
+
+    required = {"GET": VIEW}
+    doing = "reading queue status"
+
+    @extend_schema(tags=["queue"], operation_id="queue_status", responses={200: QueueStatus})
+    def get(self, request: Request) -> Response:
+        return Response(reading.queue_status())
+
+
+class CircuitBreakers(Door):
+    """The five breakers."""
+
+    required = {"GET": VIEW}
+    doing = "reading circuit breakers"
+
+    @extend_schema(tags=["circuit breakers"], operation_id="breaker_status", responses={200: Breakers})
+    def get(self, request: Request) -> Response:
+        snapshot = switch.read_all()
+        return Response(
+            {"mode": settings.MODE, "timestamp": snapshot.now, "circuit_breakers": reading.breakers(snapshot)}
+        )
+
+
+class ResumeQueue(Door):
+    """GET: what a resume needs and would do. POST: resume queue, campaigns that the system paused, and their jobs."""
+
+    required = {"GET": VIEW, "POST": OPERATE}
+    refusals = {recovery.ResumeRefused: 400, pauses.SwitchRefused: 409}
+    doing = "resuming queue"
+    serializer_class = Reason
+
+    @extend_schema(tags=["queue"], operation_id="resume_plan", responses={200: ResumePlan})
+    def get(self, request: Request) -> Response:
+        return Response(reading.plan_as_dict(recovery.plan()))
+
+    @extend_schema(
+        tags=["queue"],
+        operation_id="resume_queue",
+        request=Reason,
+        responses={200: OpenApiResponse(ResumeResult, description="Resumed; also when there was nothing to resume.")},
+        examples=[
+            OpenApiExample(
+                "Resumed",
+                {
+                    "queue_resumed": True,
+                    "jobs_resumed": 45,
+                    "campaigns_eligible": 8,
+                    "campaigns_resumed": 8,
+                    "services_resumed": list(SERVICES),
+                    "services_still_paused": [],
+                    "campaigns_still_paused": 0,
+                    "prerequisites_met": "All circuit breakers closed",
+                    "message": "Queue resumed successfully: 45 jobs and 8 campaigns resumed",
+                },
+                response_only=True,
+                status_codes=["200"],
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        result = recovery.resume(actor=self.actor, reason=self.body()["reason"])
+        if result.interrupted_by:
+            return failure(409, result.message)
+        return Response(result.as_dict())
+
+
+class ResumeService(Door):
+    """Lift an operator's own pause of one service's queue, or of `all`. Other pauses stay."""
+
+    required = {"POST": OPERATE}
+    refusals = {pauses.SwitchRefused: 409}
+    doing = "resuming service"
+    serializer_class = PauseRequest
+
+    @extend_schema(tags=["queue"], operation_id="resume_service", request=PauseRequest, responses={200: Lifted})
+    def post(self, request: Request) -> Response:
+        body = self.body()
+        service = body["service"]
+        changed = pauses.lift(service, actor=self.actor, reason=body["reason"])
+        did = f"The operator's pause of {service} is lifted." if changed else f"No operator's pause of {service} stood."
+        return Response(
+            {
+                "service": service,
+                "action": "queue_resume",
+                "changed": changed,
+                "message": did,
+                "services_still_paused": recovery.services_still_paused(),
+            }
+        )
+
+
+@extend_schema_view(get=extend_schema(tags=["queue"], operation_id="paused_jobs"))
+class PausedJobs(Listing):
+    """The PAUSED jobs of one service."""
+
+    required = {"GET": "campaigns.view_job"}
+    queryset = Job.objects.all()
+    serializer_class = JobSerializer
+
+    def get_queryset(self) -> QuerySet[Job]:
+        if "service" not in self.kwargs:  # while the schema is made
+            return Job.objects.none()
+        return Job.objects.filter(status=Job.Status.PAUSED, service=validate(self.kwargs["service"]))
+
+
+class CampaignStatusView(Door):
+    """Campaigns by status, with their reasons."""
+
+    required = {"GET": "campaigns.view_campaign"}
+
+    @extend_schema(tags=["queue"], operation_id="campaign_status", responses={200: CampaignStatus})
+    def get(self, request: Request) -> Response:
+        named: dict[str, list[Any]] = {}
+        for status in WITH_REASONS:
+            rows = Campaign.objects.filter(status=status).order_by("-id")
+            if found := list(rows.values("id", "name", "status", "status_message")[: NAMED + 1]):
+                named[status] = found
+        return Response(
+            {
+                "counts": reading.counts(Campaign.objects.all(), "status"),
+                "campaigns": {status: found[:NAMED] for status, found in named.items()},
+                "truncated": [status for status, found in named.items() if len(found) > NAMED],
+            }
+        )

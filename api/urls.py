@@ -1,0 +1,51 @@
+"""The addresses below /api/v1, as the contract has them: without a slash at the end."""
+
+from django.urls import path, re_path
+
+from api import breakers, campaigns, docs, health, lists, queue, tokens
+from api import spend as spending
+from api.frame.nowhere import Nowhere
+
+app_name = "api"
+
+QUEUE = "queue-management"
+BREAKER = f"{QUEUE}/circuit-breakers/<str:service>"
+
+urlpatterns = [
+    path("auth/token", tokens.TokenView.as_view(), name="token"),
+    path("auth/tokens", tokens.Tokens.as_view(), name="tokens"),
+    path("auth/tokens/<str:token_key>", tokens.TokenOne.as_view(), name="token-one"),
+    path("health/live", health.LiveView.as_view(), name="live"),
+    path("health/ready", health.ReadyView.as_view(), name="ready"),
+    path("schema", docs.DocumentView.as_view(), name="schema"),
+    path("docs", docs.DocsView.as_view(), name="docs"),
+    path(f"{QUEUE}/status", queue.Status.as_view(), name="queue-status"),
+    path(f"{QUEUE}/circuit-breakers", queue.CircuitBreakers.as_view(), name="circuit-breakers"),
+    path(f"{BREAKER}/reset", breakers.Reset.as_view(), name="reset"),
+    path(f"{BREAKER}/probe", breakers.Probe.as_view(), name="probe"),
+    path(f"{BREAKER}/hold", breakers.Hold.as_view(), name="hold"),
+    path(f"{BREAKER}/release", breakers.Release.as_view(), name="release"),
+    path(f"{BREAKER}/lift-wait", breakers.LiftWait.as_view(), name="lift-wait"),
+    path(f"{QUEUE}/resume-queue", queue.ResumeQueue.as_view(), name="resume-queue"),
+    path(f"{QUEUE}/pause-service", breakers.PauseService.as_view(), name="pause-service"),
+    path(f"{QUEUE}/resume-service", queue.ResumeService.as_view(), name="resume-service"),
+    path(f"{QUEUE}/paused-jobs/<str:service>", queue.PausedJobs.as_view(), name="paused-jobs"),
+    path(f"{QUEUE}/campaign-status", queue.CampaignStatusView.as_view(), name="campaign-status"),
+    path("incidents", breakers.Incidents.as_view(), name="incidents"),
+    path("incidents/<int:pk>", breakers.IncidentView.as_view(), name="incident"),
+    path("events", breakers.Events.as_view(), name="events"),
+    path("campaigns", campaigns.Campaigns.as_view(), name="campaigns"),
+    path("campaigns/<int:pk>", campaigns.CampaignView.as_view(), name="campaign"),
+    path("campaigns/<int:pk>/start", campaigns.Start.as_view(), name="campaign-start"),
+    path("campaigns/<int:pk>/pause", campaigns.Pause.as_view(), name="campaign-pause"),
+    path("campaigns/<int:pk>/resume", campaigns.Resume.as_view(), name="campaign-resume"),
+    path("campaigns/<int:pk>/cancel", campaigns.Cancel.as_view(), name="campaign-cancel"),
+    path("campaigns/<int:pk>/retry-failed", campaigns.RetryFailed.as_view(), name="campaign-retry-failed"),
+    path("campaigns/<int:pk>/leads", campaigns.CampaignLeads.as_view(), name="campaign-leads"),
+    path("campaigns/<int:pk>/progress", campaigns.ProgressView.as_view(), name="campaign-progress"),
+    path("leads", lists.Leads.as_view(), name="leads"),
+    path("jobs", lists.Jobs.as_view(), name="jobs"),
+    path("spend", spending.SpendView.as_view(), name="spend"),
+    path("vendor-calls", lists.VendorCalls.as_view(), name="vendor-calls"),
+    re_path(r"^[\s\S]*$", Nowhere.as_view(), name="nowhere"),
+]

@@ -1,0 +1,60 @@
+"""What an import would do: the same file, read in the same way, and nothing is written or locked."""
+
+import json
+
+from django.db import connection
+
+from campaigns.leads.importing import ImportReport, mark_suppressed, read_into, refuse_finished, report_of, status_now
+from campaigns.leads.rows import KNOWN, TWICE, Row
+from campaigns.leads.source import Source
+from campaigns.models import Campaign
+
+# As in `importing.OURS`: through the unique index, whatever the planner's statistics.
+THERE = (
+    "SELECT wanted.{0} FROM json_to_recordset(%s::json) AS wanted ({0} text)"
+    " WHERE (SELECT l.id FROM leads l WHERE l.campaign_id = %s AND l.{0} = wanted.{0} AND l.{0} <> '') IS NOT NULL"
+)
+
+
+def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
+    """The report that an import into `campaign` would give now; None: into a new one. Raises CampaignEnded.
+
+    Remembers the addresses that it has seen: memory grows with the file.
+    """
+    if campaign is not None:
+        refuse_finished(campaign, status_now(campaign))
+    report = report_of(source)
+    seen: set[str] = set()
+
+    def take_batch(batch: list[Row]) -> int:
+        rows = [row for row in batch if not row.reason]
+        mark_suppressed(rows)
+        there = in_campaign(campaign, rows) if campaign else set()
+        of_batch: set[str] = set()
+        taken = 0
+        for row in rows:
+            if row.reason:
+                continue
+            keys = {row.email, row.apollo_id} - {""}
+            if row.email in of_batch or keys & seen:
+                row.reason = TWICE
+            elif keys & there:
+                row.reason = KNOWN
+            else:
+                seen.update(keys)
+                taken += 1
+            of_batch.add(row.email)
+        return taken
+
+    read_into(report, source, take_batch)
+    return report
+
+
+def in_campaign(campaign: Campaign, rows: list[Row]) -> set[str]:
+    """The addresses and Apollo ids of these rows that the campaign has already."""
+    found: set[str] = set()
+    with connection.cursor() as cursor:
+        for name in ("email", "apollo_id"):
+            cursor.execute(THERE.format(name), [json.dumps([{name: getattr(row, name)} for row in rows]), campaign.pk])
+            found |= {value for (value,) in cursor.fetchall()}
+    return found

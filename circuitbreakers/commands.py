@@ -1,0 +1,141 @@
+"""The shape of every command: verbs, who acts and why, a table for people, JSON for programs, exit status 0, 1 or 2."""
+
+import getpass
+import json
+import os
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError
+
+from circuitbreakers import postgresql
+from circuitbreakers.events import NAME_LENGTH, Actor
+from circuitbreakers.services import UnknownService
+from circuitbreakers.switch import RedisUnavailable
+from integrations.checks import NO_KEY, mode_matches_vendors
+
+REFUSED = 1
+WRONG_USAGE = 2
+
+
+class VerbCommand(BaseCommand):
+    """A command with verbs. A subclass adds its verbs with `verb`; `refusals` are the errors that mean 'not now'."""
+
+    refusals: tuple[type[Exception], ...] = ()
+    # Not all of Django's checks at each verb, but the ones that say whom it may call; see `handle`.
+    requires_system_checks: list[str] = []
+    works_without_keys = False
+    as_json = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        self.verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        self.add_verbs()
+
+    def add_verbs(self) -> None:
+        raise NotImplementedError
+
+    def verb(self, name: str, text: str, *, changes: bool = False) -> ArgumentParser:
+        """Declare a verb, run by the method of that name; one that changes something takes a reason and an actor."""
+        parser = self.verbs.add_parser(name, help=text, description=text)
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+        if changes:
+            parser.add_argument("--reason", default="", help="why; it becomes part of the record")
+            parser.add_argument("--actor", default="", help="who acts (default: the user of this shell)")
+        return parser
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.as_json = options["as_json"]
+        self.refuse_unwritable(options)
+        self.refuse_wrong_vendors()
+        name = options["verb"].replace("-", "_")
+        try:
+            # `do_import`, `do_check`: where the verb alone is a keyword, or something else of Django's.
+            verb = getattr(self, f"do_{name}", None) or getattr(self, name)
+            verb(options)
+        except UnknownService as error:
+            raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages), returncode=WRONG_USAGE) from None
+        except ObjectDoesNotExist as error:
+            raise CommandError(str(error), returncode=REFUSED) from None
+        except self.refusals as error:
+            raise CommandError(str(error), returncode=REFUSED) from None
+        except RedisUnavailable as error:
+            raise CommandError(
+                f"{error}. Nothing was changed that the supervisor will not finish; try again."
+            ) from None
+        except DatabaseError as error:
+            raise CommandError(
+                postgresql.words(error) if postgresql.row_in_use(error) else f"PostgreSQL: {str(error).strip()}"
+            ) from None
+
+    def refuse_wrong_vendors(self) -> None:
+        """With settings that web, workers and supervisor do not start with, no verb runs either."""
+        for found in mode_matches_vendors():
+            if not (self.works_without_keys and str(found.id).startswith(NO_KEY)):
+                raise CommandError(f"{found.msg} {found.hint}", returncode=REFUSED)
+
+    def actor(self, options: dict[str, Any]) -> Actor:
+        """Who acts: `--actor`, else the user of the shell."""
+        return Actor(options.get("actor") or _shell_user(), "command")
+
+    def refuse_unwritable(self, options: dict[str, Any]) -> None:
+        """Before anything happens: PostgreSQL would refuse it when Redis has changed already."""
+        for name, value in options.items():
+            if isinstance(value, str) and not _is_utf8(value):
+                raise CommandError(f"The {name} is not UTF-8.", returncode=WRONG_USAGE)
+        who = options.get("actor") or _shell_user()
+        if "actor" in options and not (who.isprintable() and len(who) <= NAME_LENGTH):
+            raise CommandError(
+                f"--actor must be a name of at most {NAME_LENGTH} printable characters.", returncode=WRONG_USAGE
+            )
+
+    def show(self, data: Any, *lines: str) -> None:
+        """`data` as JSON for programs, else `lines` for people."""
+        if self.as_json:
+            self.stdout.write(as_json(data))
+        else:
+            for line in lines:
+                self.stdout.write(line)
+
+
+def as_json(data: Any) -> str:
+    """JSON for programs."""
+    return json.dumps(data, cls=DjangoJSONEncoder, indent=2)
+
+
+def listed(numbers: dict[str, int]) -> str:
+    """`3 RUNNING, 1 PAUSED`, or `none`."""
+    return ", ".join(f"{number} {name}" for name, number in numbers.items()) or "none"
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether the shell gave text: other bytes arrive as surrogates, which no store takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shell_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A plain table; an empty one says so."""
+    if not rows:
+        return "(none)"
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
+    lines = [list(headers), ["-" * width for width in widths], *cells]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

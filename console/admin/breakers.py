@@ -1,0 +1,294 @@
+"""Breakers with their policies, incidents, pauses and events in the admin."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+
+from circuitbreakers import breaker, events, gate, notes, pauses, policy, postmortem, probes
+from circuitbreakers.models import Breaker, Event, Incident, QueuePause
+from console import shared
+from console.admin.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
+from console.admin.verbs import AdminVerb, Order, VerbsAdmin
+from console.export import events_csv
+from console.words import service_name
+
+OPERATE_BREAKER = "circuitbreakers.operate_breaker"
+OPERATE_QUEUE = "circuitbreakers.operate_queue"
+
+
+def reset(row: Breaker, order: Order) -> str:
+    changed = breaker.reset(row.service, actor=order.actor, reason=order.reason, force=order.force)
+    name = service_name(row.service)
+    return f"{name} is reset; resume the queue next." if changed else f"{name} was closed; its count is cleared."
+
+
+def probe(row: Breaker, order: Order) -> str:
+    result = probes.probe(row.service, actor=order.actor, reason=order.reason)
+    return f"The probe of {service_name(row.service)} {'succeeded' if result.ok else 'failed'}: {result.detail}"
+
+
+def hold(row: Breaker, order: Order) -> str:
+    changed = breaker.hold(row.service, actor=order.actor, reason=order.reason)
+    return f"{service_name(row.service)} {'is held' if changed else 'was held already'}."
+
+
+def release(row: Breaker, order: Order) -> str:
+    changed = breaker.release(row.service, actor=order.actor, reason=order.reason)
+    return f"{service_name(row.service)} {'is released and stays open: reset it' if changed else 'was not held'}."
+
+
+def lift_wait(row: Breaker, order: Order) -> str:
+    until = gate.lift_wait(row.service, actor=order.actor, reason=order.reason)
+    name = service_name(row.service)
+    return f"The wait of {name} until {until:%H:%M:%S} UTC is lifted." if until else f"{name} has not asked us to wait."
+
+
+class PolicyForm(forms.ModelForm):
+    class Meta:
+        model = Breaker
+        fields = list(policy.Policy.__dataclass_fields__)
+
+    def clean(self) -> dict[str, Any]:
+        """The ceiling of the wait lies above the wait."""
+        data = super().clean() or {}
+        wait, ceiling = data.get("reset_timeout"), data.get("reset_timeout_ceiling")
+        if wait and ceiling and ceiling < wait:
+            self.add_error("reset_timeout_ceiling", "This must be at least the reset timeout.")
+        return data
+
+
+@admin.register(Breaker)
+class BreakerAdmin(VerbsAdmin, ListAdmin):
+    form = PolicyForm
+    list_display = ("name", "live_state", "live_failures", "failure_threshold", "reset_timeout", "rate", "held_by")
+    list_display_links = ("name",)
+    verbs = {
+        "reset_breaker": AdminVerb(
+            "Reset", OPERATE_BREAKER, reset,
+            "It is probed, and closed if the probe succeeds. Queue, campaigns and jobs stay paused.", may_force=True,
+        ),
+        "probe_breaker": AdminVerb("Probe now", OPERATE_BREAKER, probe, "One free health call. It closes nothing."),
+        "hold_breaker": AdminVerb(
+            "Hold", OPERATE_BREAKER, hold, "It opens and stays open until it is released: everything is paused.",
+            legal=lambda row: not row.held_at, reason_required=True, danger=True,
+        ),
+        "release_breaker": AdminVerb(
+            "Release", OPERATE_BREAKER, release, "It stays open, to be reset.", legal=lambda row: bool(row.held_at)
+        ),
+        "lift_wait": AdminVerb(
+            "Lift wait", OPERATE_BREAKER, lift_wait,
+            "Its calls go out at once although the vendor asked us to wait. It may complain again.",
+            legal=lambda row: bool(shared.current().card_of(row.service).slowed_until),
+        ),
+    }  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="service", ordering="service")
+    def name(self, row: Breaker) -> str:
+        return service_name(row.service)
+
+    @admin.display(description="state")
+    def live_state(self, row: Breaker) -> SafeString:
+        return state(shared.current().state_of(row.service))
+
+    @admin.display(description="failures")
+    def live_failures(self, row: Breaker) -> int:
+        return shared.current().card_of(row.service).failures
+
+    @admin.display(description="opens at a rate of")
+    def rate(self, row: Breaker) -> str:
+        return f"{row.rate_trip_percent} % of {row.rate_trip_calls} calls in {row.rate_trip_window} s"
+
+    def extra_of(self, request: HttpRequest, row: Breaker) -> dict[str, Any]:
+        snapshot = shared.current()
+        card = snapshot.card_of(row.service)
+        history = Event.objects.filter(subject_type__in=("breaker", "policy"), subject_id=row.pk)[:50]
+        return {"extra_template": "console/breaker_page.html", "card": card, "snapshot": snapshot, "history": history}
+
+    def save_model(self, request: HttpRequest, obj: Breaker, form: Any, change: bool) -> None:
+        """A policy edit is one event; this process judges by it at once, the others within two seconds."""
+        before = asdict(Breaker.objects.get(pk=obj.pk).policy)
+        # Only what was edited: it may have been held or released since the row was read.
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
+        after = asdict(obj.policy)
+        changed = [name for name in after if after[name] != before[name]]
+        if changed:
+            actor = events.Actor(request.user.get_username(), "admin")
+            events.record(
+                "policy", obj.pk, "changed", actor=actor,
+                before={name: before[name] for name in changed}, after={name: after[name] for name in changed},
+            )  # fmt: skip
+        transaction.on_commit(policy.forget)
+
+
+def acknowledge(row: Incident, order: Order) -> None:
+    if not notes.acknowledge(row.pk, actor=order.actor, reason=order.reason):
+        raise breaker.Refused(f"Incident {row.pk} was acknowledged already.")
+
+
+def add_note(row: Incident, order: Order) -> None:
+    notes.note(row.pk, actor=order.actor, text=order.reason)
+
+
+@admin.register(Incident)
+class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
+    list_display = (
+        "number", "name", "opened", "reason", "failure_type", "campaigns_paused", "jobs_paused", "reset",
+        "acknowledged_by",
+    )  # fmt: skip
+    list_display_links = ("number", "name")
+    list_filter = ("service", ("reset_at", admin.EmptyFieldListFilter))
+    fields = fields_of(Incident, without=("id", "epoch", "evidence"))
+    readonly_fields = fields
+    verbs = {
+        "acknowledge": AdminVerb(
+            "Acknowledge", OPERATE_QUEUE, acknowledge, "Others see that you look after it.",
+            legal=lambda row: not row.acknowledged_at,
+        ),
+        "add_note": AdminVerb(
+            "Add a note", OPERATE_QUEUE, add_note, "The reason is the note; it becomes part of the timeline.",
+            reason_required=True,
+        ),
+    }  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("pause")
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(self.export)
+        return [path("<int:pk>/markdown/", export, name="circuitbreakers_incident_markdown"), *super().get_urls()]
+
+    @admin.display(description="service", ordering="service")
+    def name(self, row: Incident) -> str:
+        return service_name(row.service)
+
+    @admin.display(description="opened", ordering="id")
+    def opened(self, row: Incident) -> SafeString | str:
+        return time(row.opened_at)
+
+    @admin.display(description="reset")
+    def reset(self, row: Incident) -> SafeString | str:
+        return time(row.reset_at) if row.reset_at else state("open")
+
+    def extra_of(self, request: HttpRequest, row: Incident) -> dict[str, Any]:
+        return {
+            "extra_template": "console/incident_page.html",
+            "timeline": postmortem.timeline(row)[:2000],
+            "markdown_url": reverse("admin:circuitbreakers_incident_markdown", args=[row.pk]),
+        }
+
+    def export(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The incident as a Markdown file."""
+        row = self.get_queryset(request).filter(pk=pk).first()
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
+        answer = HttpResponse(postmortem.markdown(row), content_type="text/markdown; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="incident-{row.pk}.md"'
+        return answer
+
+
+def lift(row: QueuePause, order: Order) -> str:
+    if row.key == QueuePause.SYSTEM:
+        raise breaker.Refused("The system's pause is lifted by the queue resume, on the recovery page.")
+    service = row.service or "all"
+    if not pauses.lift(service, actor=order.actor, reason=order.reason):
+        raise breaker.Refused(f"{row} has been lifted already.")
+    return f"The pause of {service_name(service)} is lifted."
+
+
+@admin.register(QueuePause)
+class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
+    list_display = ("number", "key", "standing", "reason", "actor", "started", "ended", "ended_by", "end_reason")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "key")
+    fields = fields_of(QueuePause, without=("id",))
+    readonly_fields = fields
+    verbs = {
+        "lift": AdminVerb(
+            "Lift", OPERATE_QUEUE, lift, "Only an operator's own pause; others stay.",
+            legal=lambda row: row.ended_at is None and row.key != QueuePause.SYSTEM,
+        )
+    }  # fmt: skip
+
+    @admin.display(description="state")
+    def standing(self, row: QueuePause) -> SafeString:
+        return state("PAUSED" if row.ended_at is None else "COMPLETED")
+
+    @admin.display(description="since")
+    def started(self, row: QueuePause) -> SafeString | str:
+        return time(row.started_at)
+
+    @admin.display(description="until")
+    def ended(self, row: QueuePause) -> SafeString | str:
+        return time(row.ended_at)
+
+
+class OfSubject(admin.SimpleListFilter):
+    """By what changed. Named here: asking the rows for their values would read all of them."""
+
+    title = "subject"
+    parameter_name = "subject_type__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = ("breaker", "queue", "incident", "campaign", "job", "suppression", "user", "token")
+        return [(name, name) for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        return queryset.filter(subject_type=self.value()) if self.value() else queryset
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("when", "subject", "verb", "actor", "door", "reason", "to_incident")
+    list_display_links = ("when",)
+    list_filter = (OfSubject, "door")
+    search_fields = ("=subject_id",)
+    search_help_text = "The subject's id, e.g. apollo or a campaign's number."
+    fields = fields_of(Event, without=("id",))
+    readonly_fields = fields
+    list_before_template = "console/events_export.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(self.export)
+        return [path("export/", export, name="circuitbreakers_event_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """The events of the list, its filters and search applied, as CSV, streamed."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            events = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return redirect(reverse("admin:circuitbreakers_event_changelist"))
+        answer = StreamingHttpResponse(events_csv(events), content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = 'attachment; filename="events.csv"'
+        return answer
+
+    @admin.display(description="when", ordering="id")
+    def when(self, row: Event) -> SafeString | str:
+        at: datetime = row.at
+        return time(at)
+
+    @admin.display(description="subject")
+    def subject(self, row: Event) -> str:
+        return f"{row.subject_type} {row.subject_id}"
+
+    @admin.display(description="incident")
+    def to_incident(self, row: Event) -> SafeString | str:
+        return link("circuitbreakers_incident", row.incident_id, row.incident_id)

@@ -1,0 +1,221 @@
+"""Leads, jobs, calls, processes and the suppression list in the admin; campaigns are in campaigns.py."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from campaigns import job_verbs, story
+from campaigns.leads.suppression import ValueRefused, parse_value
+from campaigns.models import Job, Lead, Process, Suppression, VendorCall
+from circuitbreakers import events
+from console import shared
+from console.admin.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
+from console.admin.verbs import AdminVerb, Order, VerbsAdmin
+from console.templatetags.console import usd
+from console.words import service_name
+
+OPERATE = "campaigns.operate_job"
+
+
+@admin.register(Lead)
+class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
+    list_display = ("name", "email", "company", "of_campaign", "live_state", "stage", "end_reason")
+    list_filter = ("state",)
+    search_fields = ("email",)
+    search_help_text = "An address, the beginning of a company's name, or a lead's number."
+    list_select_related = ("campaign",)
+    fields = fields_of(Lead, without=("id",))
+    readonly_fields = fields
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
+        """Each by its index: an address, a number, or the beginning of a company."""
+        term = search_term.strip().lower()
+        if not term:
+            return queryset, False
+        if "@" in term:
+            return queryset.filter(email=term), False
+        if term.isdecimal():
+            return queryset.filter(pk=int(term[:18])), False  # no id is longer
+        return queryset.alias(low=Lower("company")).filter(low__startswith=term), False
+
+    @admin.display(description="lead", ordering="id")
+    def name(self, row: Lead) -> str:
+        return str(row)
+
+    @admin.display(description="campaign")
+    def of_campaign(self, row: Lead) -> SafeString | str:
+        return link("campaigns_campaign", row.campaign_id, row.campaign)
+
+    @admin.display(description="state")
+    def live_state(self, row: Lead) -> SafeString:
+        return state(row.state)
+
+    def extra_of(self, request: HttpRequest, row: Lead) -> dict[str, Any]:
+        snapshot = shared.current()
+        told = story.tell(
+            row,
+            now=snapshot.at,
+            queue={card.service: card.queue for card in snapshot.cards},
+            blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
+        )
+        return {"extra_template": "console/lead_page.html", "story": told}
+
+
+def retry(row: Job, order: Order) -> None:
+    job_verbs.retry(row.pk, actor=order.actor, reason=order.reason)
+
+
+def cancel(row: Job, order: Order) -> None:
+    job_verbs.cancel(row.pk, actor=order.actor, reason=order.reason)
+
+
+@admin.register(Job)
+class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
+    list_display = ("number", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "why", "due")
+    list_display_links = ("number", "kind")
+    list_filter = ("status", "service")
+    search_fields = ("=id",)
+    search_help_text = "A job's number."
+    list_select_related = ("campaign", "lead")
+    fields = fields_of(Job, without=("id",))
+    readonly_fields = fields
+    verbs = {
+        "retry": AdminVerb(
+            "Retry", OPERATE, retry, "A failed job is put back with fresh attempts, its lead too.",
+            legal=lambda row: row.status == Job.Status.FAILED,
+        ),
+        "cancel": AdminVerb(
+            "Cancel", OPERATE, cancel, "It is not done any more, and its lead is dropped. This cannot be undone.",
+            legal=lambda row: row.status in (Job.Status.PENDING, Job.Status.PAUSED), reason_required=True, danger=True,
+        ),
+    }  # fmt: skip
+
+    @admin.display(description="service", ordering="service")
+    def of_service(self, row: Job) -> str:
+        return service_name(row.service)
+
+    @admin.display(description="state")
+    def live_state(self, row: Job) -> SafeString:
+        return state(row.status)
+
+    @admin.display(description="campaign")
+    def of_campaign(self, row: Job) -> SafeString | str:
+        return link("campaigns_campaign", row.campaign_id, row.campaign)
+
+    @admin.display(description="lead")
+    def of_lead(self, row: Job) -> SafeString | str:
+        return link("campaigns_lead", row.lead_id, row.lead)
+
+    @admin.display(description="error")
+    def why(self, row: Job) -> SafeString | str:
+        return clip(row.error)
+
+    @admin.display(description="ended, or due")
+    def due(self, row: Job) -> SafeString | str:
+        return time(row.completed_at or row.run_at)
+
+
+@admin.register(VendorCall)
+class VendorCallAdmin(ReadOnlyAdmin):
+    list_display = ("number", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
+                    "live_outcome", "cost", "why")  # fmt: skip
+    list_filter = ("service", "outcome")
+    list_select_related = ("campaign",)
+    fields = fields_of(VendorCall, without=("id",))
+    readonly_fields = fields
+
+    @admin.display(description="service")
+    def of_service(self, row: VendorCall) -> str:
+        return service_name(row.service)
+
+    @admin.display(description="campaign")
+    def of_campaign(self, row: VendorCall) -> SafeString | str:
+        return link("campaigns_campaign", row.campaign_id, row.campaign)
+
+    @admin.display(description="job")
+    def of_job(self, row: VendorCall) -> SafeString | str:
+        return link("campaigns_job", row.job_id, row.job_id)
+
+    @admin.display(description="admitted", ordering="admitted_at")
+    def at(self, row: VendorCall) -> SafeString | str:
+        return time(row.admitted_at)
+
+    @admin.display(description="outcome")
+    def live_outcome(self, row: VendorCall) -> SafeString:
+        return state(row.outcome)
+
+    @admin.display(description="error")
+    def why(self, row: VendorCall) -> SafeString | str:
+        return clip(row.error)
+
+    @admin.display(description="cost")
+    def cost(self, row: VendorCall) -> str:
+        return usd(float(row.cost_usd))
+
+
+class SuppressionForm(ModelForm):
+    class Meta:
+        model = Suppression
+        fields = ("value", "reason")
+
+    def clean_value(self) -> str:
+        """Normalised as the import does it."""
+        try:
+            return parse_value(self.cleaned_data["value"])
+        except ValueRefused as error:
+            raise ValidationError(str(error)) from None
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ListAdmin):
+    form = SuppressionForm
+    list_display = ("value", "reason", "created_by", "created")
+    search_fields = ("value__startswith",)
+    search_help_text = "The beginning of an address or domain."
+
+    @admin.display(description="since", ordering="created_at")
+    def created(self, row: Suppression) -> SafeString | str:
+        return time(row.created_at)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Another value would be the deletion of this one, which is not everybody's."""
+        return ["value"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        actor = events.Actor(request.user.get_username(), "admin")
+        if not change:
+            obj.created_by = actor.name
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            verb = "changed" if change else "suppressed"
+            before = {"reason": form.initial["reason"]} if change else None
+            after = {"value": obj.value, "reason": obj.reason}
+            events.record("suppression", obj.pk, verb, actor=actor, before=before, after=after)
+
+    def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
+        actor = events.Actor(request.user.get_username(), "admin")
+        with transaction.atomic():
+            events.record("suppression", obj.pk, "deleted", actor=actor, before={"value": obj.value})
+            super().delete_model(request, obj)
+
+
+@admin.register(Process)
+class ProcessAdmin(ReadOnlyAdmin):
+    list_display = ("name", "role", "leading", "started", "seen")
+    fields = fields_of(Process)
+    readonly_fields = fields
+
+    @admin.display(description="started")
+    def started(self, row: Process) -> SafeString | str:
+        return time(row.started_at)
+
+    @admin.display(description="seen", ordering="seen_at")
+    def seen(self, row: Process) -> SafeString | str:
+        return time(row.seen_at)

@@ -1,0 +1,192 @@
+"""Verbs in the admin: asked before they act, with a reason, checked again on the server, counted afterwards."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from campaigns.lifecycle import MoveRefused
+from circuitbreakers.breaker import Refused
+from circuitbreakers.events import Actor
+from circuitbreakers.pauses import SwitchRefused
+from circuitbreakers.probes import ProbeRunning
+from circuitbreakers.switch import RedisUnavailable
+from console import plan, shared
+from console.words import plural
+
+REFUSALS = (MoveRefused, Refused, SwitchRefused, ProbeRunning, RedisUnavailable, ObjectDoesNotExist, ValidationError)
+MOST = 1000  # rows of one action
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody has confirmed."""
+
+    actor: Actor
+    reason: str
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class AdminVerb:
+    """A button. `run` does it to one row and returns what to say, None for the standard; `legal` narrows the button to
+    the states where it makes sense (the verb itself refuses the others)."""
+
+    label: str
+    permission: str
+    run: Callable[[Any, Order], str | None]
+    question: str
+    legal: Callable[[Any], bool] = lambda row: True
+    reason_required: bool = False
+    danger: bool = False
+    may_force: bool = False
+
+
+class VerbsAdmin:
+    """A mixin before ListAdmin: `verbs` by name become list actions, and buttons on a row's page."""
+
+    verbs: dict[str, AdminVerb] = {}
+    change_form_before_template = "console/verbs.html"
+    actions_on_top = True
+    model: Any
+    admin_site: Any
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = dict(super().get_actions(request))  # type: ignore[misc]
+        for name, verb in self.verbs.items():
+            if request.user.has_perm(verb.permission):
+                actions[name] = (partial(_run_action, verb_name=name), name, verb.label)
+        return actions
+
+    def get_urls(self) -> list[URLPattern]:
+        if not self.verbs:
+            return super().get_urls()  # type: ignore[misc]
+        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
+        view = self.admin_site.admin_view(self.verb_view)
+        return [
+            path("<path:object_id>/verb/<str:name>/", view, name=f"{info}_verb"),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        row = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        allowed = [
+            (name, verb)
+            for name, verb in self.verbs.items()
+            if row is not None and request.user.has_perm(verb.permission) and verb.legal(row)
+        ]
+        more = kwargs.pop("extra_context", None) or {}
+        if row is not None:
+            more = {**self.extra_of(request, row), **more}
+        more["verb_buttons"] = [
+            {"label": verb.label, "danger": verb.danger, "url": self.verb_url(object_id, name)}
+            for name, verb in allowed
+        ]
+        return super().change_view(request, object_id, *args, extra_context=more, **kwargs)  # type: ignore[misc]
+
+    def extra_of(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What a row's page shows beside its fields."""
+        return {}
+
+    def verb_url(self, object_id: object, name: str) -> str:
+        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
+        return reverse(f"admin:{info}_verb", args=[object_id, name])
+
+    def verb_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """GET asks, POST acts."""
+        verb = self.verbs.get(name)
+        if verb is None:
+            raise Http404
+        if not request.user.has_perm(verb.permission):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        if row is None:
+            raise Http404
+        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
+        back = reverse(f"admin:{info}_change", args=[row.pk])
+        if request.method != "POST" or _lacks_reason(request, verb):
+            return _ask(self, request, verb, [row], back=back, name="")
+        report(request, verb, [row])
+        return redirect(back)
+
+
+def _run_action(admin: Any, request: HttpRequest, queryset: QuerySet[Any], *, verb_name: str) -> HttpResponse | None:
+    """Django's action: first the question, then the rows one by one."""
+    verb = admin.verbs[verb_name]
+    if not request.user.has_perm(verb.permission):
+        raise PermissionDenied
+    rows = list(queryset[: MOST + 1])
+    if len(rows) > MOST:
+        messages.error(request, f"That is more than {MOST:,}: narrow the list first. Nothing was done.")
+        return None
+    if not request.POST.get("confirmed") or _lacks_reason(request, verb):
+        return _ask(admin, request, verb, rows, back=request.get_full_path(), name=verb_name)
+    report(request, verb, rows)
+    return None
+
+
+def _lacks_reason(request: HttpRequest, verb: AdminVerb) -> bool:
+    if not verb.reason_required or request.POST.get("reason", "").strip():
+        return False
+    if request.POST.get("confirmed"):
+        messages.error(request, "A reason is needed: it becomes part of the record.")
+    return True
+
+
+def _ask(
+    admin: Any, request: HttpRequest, verb: AdminVerb, rows: Sequence[Model], *, back: str, name: str
+) -> HttpResponse:
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": verb.label,
+        "opts": admin.model._meta,
+        "verb": verb,
+        "action_name": name,
+        "rows": rows[:NAMED],
+        "more": max(0, len(rows) - NAMED),
+        "all_rows": rows if name else [],
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "what": plural(len(rows), str(admin.model._meta.verbose_name), str(admin.model._meta.verbose_name_plural)),
+        "back": back,
+    }
+    return TemplateResponse(request, "console/confirm_verb.html", context)
+
+
+def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any]) -> None:
+    """Do it to each row; say how many were done, and how many were skipped and why."""
+    order = Order(
+        Actor(request.user.get_username(), "admin"),
+        request.POST.get("reason", "").strip()[:500],
+        bool(request.POST.get("force")),
+    )
+    said: list[str] = []
+    skipped: dict[str, int] = {}
+    done = 0
+    for row in rows:
+        try:
+            text = verb.run(row, order)
+        except REFUSALS as error:
+            why = "; ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+            skipped[why] = skipped.get(why, 0) + 1
+            continue
+        done += 1
+        if text and len(said) < NAMED:
+            said.append(text)
+    shared.forget()
+    plan.forget()
+    if done:
+        messages.success(request, f"{verb.label}: {done:,} done." + (" " + " ".join(said) if said else ""))
+    if skipped:
+        whys = [f"{why} ({count:,})" if count > 1 else why for why, count in list(skipped.items())[:NAMED]]
+        total = sum(skipped.values())
+        messages.warning(request, f"{verb.label}: {total:,} skipped. {' '.join(whys)}")

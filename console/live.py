@@ -1,0 +1,74 @@
+"""The one address that every page asks each second: the sentence on top, and the live parts of the page around it."""
+
+import hashlib
+import re
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET
+
+from console import plan, shared
+from console.steps import steps
+
+# What may change every second without being news: the script keeps relative times true by itself.
+TIMES = re.compile(r"<time[^>]*data-relative[^>]*>[^<]*</time>")
+LOOK = "circuitbreakers.view_breaker"
+PAGES = {"dashboard": "console/dashboard_live.html", "recovery": "console/recovery_live.html"}
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's DASHBOARD_CALLBACK: the admin's index is the dashboard."""
+    live_parts = context_of("dashboard") if may_look(request) else {}
+    return {**context, "title": "Dashboard", "is_fullwidth": 1, **live_parts}
+
+
+def may_look(request: HttpRequest) -> bool:
+    """Whoever has a role. Whoever had one and lost it is still staff, and sees nothing."""
+    return request.user.has_perm(LOOK)
+
+
+def environment(request: HttpRequest) -> list[str]:
+    """Unfold's ENVIRONMENT: the mode as a badge in the header of every page."""
+    from django.conf import settings
+
+    return ["LIVE", "danger"] if settings.MODE == "live" else ["SANDBOX", "info"]
+
+
+def context_of(page: str) -> dict[str, Any]:
+    """What the live parts of a page are drawn from."""
+    context: dict[str, Any] = {"snapshot": shared.current(), "live_page": page}
+    if page == "recovery":
+        context["plan"] = plan.current()
+        context["steps"] = steps(context["snapshot"], context["plan"])
+    return context
+
+
+@require_GET
+def live(request: HttpRequest) -> HttpResponse:
+    """The banner, and out of band the live parts of `?page=`; 204 when nothing has changed since `?seen=`.
+
+    Never a form. 401 without a login, so that a page that is left open says so instead of showing a login form inside.
+    """
+    if not admin.site.has_permission(request):
+        return HttpResponse(status=401)
+    if not may_look(request):
+        return HttpResponse(status=403)
+    page = request.GET.get("page", "")
+    context = context_of(page)
+    parts = [render_to_string(PAGES[page], {**context, "oob": True}, request)] if page in PAGES else []
+    snapshot = context["snapshot"]
+    banner = render_to_string("console/banner.html", {**context, "seen": ""}, request)
+    digest = hashlib.sha256(TIMES.sub("", banner.replace(f"{snapshot.at:%H:%M:%S}", "")).encode())
+    for part in parts:
+        digest.update(TIMES.sub("", part).encode())
+    seen = digest.hexdigest()[:16]
+    if seen == request.GET.get("seen"):
+        answer = HttpResponse(status=204)
+    else:
+        banner = render_to_string("console/banner.html", {**context, "seen": seen}, request)
+        answer = HttpResponse("".join([banner, *parts]))
+    answer["X-As-Of"] = snapshot.at.isoformat()
+    answer["Cache-Control"] = "no-store"
+    return answer

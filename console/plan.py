@@ -1,0 +1,119 @@
+"""The plan of a resume for the recovery page: recovery's own, with the calls and the cost that it will cause."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from campaigns import recovery
+from campaigns.models import Campaign, Job
+from campaigns.tallies import JobTally, summed
+from circuitbreakers.models import Event
+from circuitbreakers.services import SERVICES
+from console import figures, shared
+from console.words import service_name
+
+FRESH = 1.0
+NAMED = 10  # campaigns that stay paused, named with their reason
+_mine: "tuple[float, Plan] | None" = None
+
+
+@dataclass
+class Row:
+    """One service in a plan."""
+
+    service: str
+    jobs: int
+    calls: int
+    cost: Decimal | None  # unknown as long as no call of it has succeeded
+
+
+@dataclass
+class Progress:
+    """How far the last queue resume is: its own count of jobs, and those that the supervisor has yet to bring back."""
+
+    at: datetime
+    by: str
+    campaigns: int
+    jobs: int
+    to_come: int
+
+    @property
+    def back(self) -> int:
+        return max(0, self.jobs - self.to_come)
+
+
+@dataclass
+class Plan:
+    """What a resume needs and would do. Calls and cost are at most: a lead that is dropped early needs fewer."""
+
+    seen: recovery.Plan
+    rows: list[Row] = field(default_factory=list)
+    still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
+    progress: Progress | None = None
+
+    @property
+    def jobs(self) -> int:
+        return sum(row.jobs for row in self.rows)
+
+    @property
+    def calls(self) -> int:
+        return sum(row.calls for row in self.rows)
+
+    @property
+    def cost(self) -> Decimal:
+        return sum((row.cost for row in self.rows if row.cost), Decimal(0))
+
+    @property
+    def unnamed(self) -> int:
+        """Campaigns that stay paused, besides those in `still_paused`."""
+        return self.seen.campaigns_still_paused - len(self.still_paused)
+
+    @property
+    def unpriced(self) -> list[str]:
+        """Services that will be called and whose price nobody knows yet."""
+        return [service_name(row.service) for row in self.rows if row.calls and row.cost is None]
+
+
+def make() -> Plan:
+    """A fresh one, for a confirmation."""
+    seen = recovery.plan()
+    eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
+    calls = figures.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
+    prices = figures.mean_costs()
+    rows = []
+    for name in SERVICES:
+        price = prices[name]
+        cost = None if price is None else calls[name] * price
+        rows.append(Row(name, seen.jobs.get(name, 0), calls[name], cost))
+    still = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(operator_paused_at=None)
+    return Plan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _progress())
+
+
+def _progress() -> Progress | None:
+    """Of the last resume; None when there was none."""
+    last = Event.objects.filter(subject_type="queue", subject_id="all", verb="resumed").first()
+    if last is None:
+        return None
+    running = Campaign.objects.filter(status=Campaign.Status.RUNNING).values("pk")
+    paused = summed(JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=running), "status")
+    to_come = paused.get(Job.Status.PAUSED, 0)
+    numbers = last.after or {}
+    return Progress(last.at, last.actor, numbers.get("campaigns", 0), max(numbers.get("jobs", 0), to_come), to_come)
+
+
+def current() -> Plan:
+    """The one that all viewers of this process share, about a second old, and younger than the last change."""
+    global _mine  # noqa: PLW0603 (this process's own copy)
+    known = _mine
+    if known and time.time() - known[0] < FRESH and known[0] > shared.changed():
+        return known[1]
+    at = time.time()
+    made = make()
+    _mine = (at, made)
+    return made
+
+
+def forget() -> None:
+    global _mine  # noqa: PLW0603
+    _mine = None

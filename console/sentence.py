@@ -1,0 +1,99 @@
+"""The one sentence on top of every page: how things are, why, and what to do next. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from circuitbreakers.models import Incident, QueuePause
+from console.words import FAILURES, FATAL, plural, service_name
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """`tone`: good, idle, warn or bad. `next` is what an operator does; `title` is put before the tab's title."""
+
+    tone: str
+    text: str
+    next: str = ""
+    title: str = ""
+
+    @property
+    def paused(self) -> bool:
+        return self.tone == "bad"
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """`03:12 UTC`, with its date when that is another day."""
+    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def cause(incident: Incident) -> str:
+    """Why a breaker opened, as the end of `because`."""
+    name = service_name(incident.service)
+    if incident.failure_type in FATAL:
+        return f"{name} {FATAL[incident.failure_type]}"
+    what = FAILURES.get(incident.failure_type, incident.failure_type)
+    if incident.reason.endswith("consecutive failures"):
+        return f"{name} failed {plural(incident.failures, 'call')} in a row: {what}"
+    if incident.reason.endswith("calls failed"):
+        return f"{name} let {incident.reason.removesuffix(' calls failed')} calls fail: {what}"
+    if incident.failure_type == "held":
+        return f"{name} is {incident.reason}"
+    return f"the breaker of {name} opened: {incident.reason or what}"
+
+
+def next_step(states: Mapping[str, str], spreading: bool) -> str:
+    """What to do about a system pause, given each breaker's state."""
+    if held := [service_name(name) for name, state in states.items() if state == "held"]:
+        return f"release {held[0]} when its cause is mended, then reset it"
+    if shut := [service_name(name) for name, state in states.items() if state != "closed"]:
+        return f"probe and reset {' and '.join(shut)}"
+    if spreading:
+        return "wait until the pause has reached every job, then resume the queue"
+    return "resume the queue"
+
+
+def compose(
+    *,
+    now: datetime,
+    redis: bool,
+    states: Mapping[str, str],
+    pauses: Mapping[str, QueuePause],
+    incident: Incident | None,
+    campaigns: Mapping[str, int],
+    jobs_waiting: int,
+    jobs_open: int,
+    missing: list[str],
+    slowed: Mapping[str, datetime],
+) -> Sentence:
+    """The gravest thing first; each case says what waits and what to do."""
+    waiting = f"{plural(campaigns.get('PAUSED', 0), 'campaign')} and {plural(jobs_waiting, 'job')} wait."
+    if not redis:
+        text = "Stopped: Redis does not answer, so no call is admitted. Nothing is lost; work goes on when it is back."
+        return Sentence("bad", text, "bring Redis back", "STOPPED")
+    if system := pauses.get(QueuePause.SYSTEM):
+        why = f"because {cause(incident)}" if incident else system.reason
+        text = f"Paused since {clock(system.started_at, now)} {why}. {waiting}"
+        return Sentence("bad", text, next_step(states, spreading=campaigns.get("RUNNING", 0) > 0), "PAUSED")
+    if shut := [service_name(name) for name, state in states.items() if state != "closed"]:
+        text = f"Stopping: the breaker of {' and '.join(shut)} is not closed and the pause is spreading. {waiting}"
+        return Sentence("bad", text, "wait a second; if this stays, is the supervisor running?", "PAUSED")
+    if everything := pauses.get(QueuePause.ALL):
+        since = clock(everything.started_at, now)
+        text = f"Paused since {since} by {everything.actor}: {everything.reason}. {waiting}"
+        return Sentence("bad", text, "lift that pause", "PAUSED")
+    if missing:
+        text = f"Nothing moves: there is no live {' and no live '.join(missing)}."
+        return Sentence("bad", text, f"start the {missing[0]}", "STOPPED")
+    if operators := [row for row in pauses.values() if row.service]:
+        parts = [f"{row.actor} has paused {service_name(row.service or '')}: {row.reason}" for row in operators]
+        return Sentence("warn", f"Running, but {'; '.join(parts)}.", "", "")
+    running = campaigns.get("RUNNING", 0)
+    if slowed and running:
+        parts = [f"{service_name(name)} until {at:%H:%M:%S} UTC" for name, at in slowed.items()]
+        return Sentence("warn", f"Running, slowed by 429 from {' and '.join(parts)}.")
+    if running:
+        return Sentence("good", f"Running: {plural(running, 'campaign')}, {plural(jobs_open, 'job')} to do.")
+    if standing := campaigns.get("PAUSED", 0):
+        return Sentence("idle", f"Ready. No campaign is running; {plural(standing, 'campaign')} paused by operators.")
+    return Sentence("idle", "Ready. No campaign is running.", "")

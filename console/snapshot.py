@@ -1,0 +1,204 @@
+"""The one reading of switch and rows behind the dashboard: made once for all viewers, true as of one instant."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from campaigns import spend
+from campaigns.models import Process
+from circuitbreakers import probes, switch
+from circuitbreakers.models import Breaker, Incident, QueuePause
+from circuitbreakers.services import SERVICES
+from console import figures
+from console.figures import CampaignRow, Minute
+from console.sentence import Sentence, compose
+
+ALIVE = timedelta(seconds=10)
+INCIDENTS = 6
+# Probes that a card shows, and for how long they are worth showing.
+PROBES = 3
+PROBES_SINCE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One health call, as it is on record: `text` says whether it succeeded and what it found."""
+
+    at: datetime
+    ok: bool
+    text: str
+    by: str
+
+
+@dataclass
+class Card:
+    """One service: its breaker, its queue, its calls and its price."""
+
+    service: str
+    state: str
+    queue: str = "PAUSED"
+    failures: int = 0
+    threshold: int = 5
+    last_error: str = ""
+    last_failure_at: datetime | None = None
+    since: datetime | None = None
+    reason: str = ""
+    hold_reason: str = ""
+    held_by: str = ""
+    probe_due: datetime | None = None
+    probes: list[Probe] = field(default_factory=list)
+    slowed_until: datetime | None = None
+    in_flight: int = 0
+    pending: int = 0
+    processing: int = 0
+    paused: int = 0
+    per_minute: int = 0
+    failed_per_minute: int = 0
+    calls_today: int = 0
+    spent_today: Decimal = Decimal(0)
+    minutes: list[Minute] = field(default_factory=list)
+    peak: int = 0
+
+
+@dataclass
+class Snapshot:
+    """Everything that the console's live parts show. `at` is the database's clock."""
+
+    at: datetime
+    mode: str
+    redis: bool
+    sentence: Sentence
+    cards: list[Card]
+    pauses: list[QueuePause]
+    campaigns: dict[str, int]
+    shown: list[CampaignRow]
+    processes: list[Process]
+    missing: list[str]
+    overruns: list[str]
+    incidents: list[Incident]
+    open_incidents: list[Incident]
+    spent_today: Decimal
+
+    @property
+    def unfinished(self) -> int:
+        return sum(card.pending + card.processing + card.paused for card in self.cards)
+
+    def card_of(self, service: str) -> Card:
+        return next(card for card in self.cards if card.service == service)
+
+    def state_of(self, service: str) -> str:
+        return self.card_of(service).state
+
+
+@contextmanager
+def one_instant() -> Iterator[None]:
+    """All reads in here see the database as of the first of them (inside another transaction: as that one does)."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def read() -> Snapshot:
+    """A fresh reading. Without Redis it shows what PostgreSQL knows, and says so."""
+    try:
+        seen = switch.read_all()
+    except switch.RedisUnavailable:
+        seen = None
+    with one_instant():
+        return _read(seen)
+
+
+def _read(seen: switch.Snapshot | None) -> Snapshot:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        now = cursor.fetchone()[0]
+    pauses = list(QueuePause.objects.filter(ended_at=None).order_by("id"))
+    unreset = list(Incident.objects.filter(reset_at=None).defer("evidence").select_related("pause").order_by("-id"))
+    cards = [_card(name, seen, unreset) for name in SERVICES]
+    by_name = {card.service: card for card in cards}
+    for event in probes.recent(SERVICES, since=now - PROBES_SINCE, most=PROBES):
+        ok = bool((event.after or {}).get("ok"))
+        by_name[event.subject_id].probes.append(Probe(event.at, ok, event.reason, event.actor))
+    for row in Breaker.objects.all():
+        card = by_name[row.service]
+        card.threshold, card.held_by = row.failure_threshold, row.held_by
+        if card.state == "half_open" and card.probes:
+            card.probe_due = card.probes[0].at + timedelta(seconds=row.reset_timeout)
+    for (service, status), count in figures.jobs_by_service().items():
+        setattr(by_name[service], status.lower(), count)
+    today = now.astimezone(UTC).date()
+    for service, spent in spend.by_service(since=today, until=today).items():
+        by_name[service].calls_today, by_name[service].spent_today = spent.calls, spent.cost_usd
+    for service, minutes in figures.last_hour(now).items():
+        card = by_name[service]
+        card.minutes, card.peak = minutes, max(minute.calls for minute in minutes)
+    for service, calls, failed in figures.last_minute(now):
+        by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
+    campaigns = figures.campaigns_by_status()
+    processes = list(Process.objects.filter(seen_at__gt=now - ALIVE))
+    alive = {row.role for row in processes}
+    missing = [role for role in Process.Role.values if role not in alive]
+    system = next((row for row in pauses if row.key == QueuePause.SYSTEM), None)
+    slowed = {card.service: card.slowed_until for card in cards if card.slowed_until}
+    latest = list(Incident.objects.defer("evidence")[:INCIDENTS])
+    sentence = compose(
+        now=now,
+        redis=seen is not None,
+        states={card.service: card.state for card in cards},
+        pauses={row.key: row for row in pauses},
+        incident=next((one for one in reversed(unreset + latest) if system and one.pause_id == system.pk), None),
+        campaigns=campaigns,
+        jobs_waiting=sum(card.paused for card in cards),
+        jobs_open=sum(card.pending + card.processing for card in cards),
+        missing=missing,
+        slowed=slowed,
+    )
+    return Snapshot(
+        at=now,
+        mode=settings.MODE,
+        redis=seen is not None,
+        sentence=sentence,
+        cards=cards,
+        pauses=pauses,
+        campaigns=campaigns,
+        shown=figures.shown_campaigns(now),
+        processes=processes,
+        missing=missing,
+        overruns=[sentence for process in processes for sentence in process.overruns(now)],
+        incidents=latest,
+        open_incidents=unreset,
+        spent_today=sum((card.spent_today for card in cards), Decimal(0)),
+    )
+
+
+def _card(service: str, seen: switch.Snapshot | None, unreset: list[Incident]) -> Card:
+    """What the switch says; without it, what the latest incident not yet reset says."""
+    if seen is None:
+        incident = next((one for one in unreset if one.service == service), None)
+        if incident is None:
+            return Card(service, "lost")
+        return Card(service, "open", since=incident.opened_at, reason=incident.reason)
+    state, gate = seen.breakers[service], seen.gates[service]
+    shut = state.state != "closed"
+    return Card(
+        service,
+        "held" if state.held else state.at(seen.now),
+        queue=seen.queue.get(service, "PAUSED"),
+        failures=state.failure_count,
+        last_error=state.last_error,
+        last_failure_at=state.last_failure_time,
+        since=state.opened_at if shut else None,
+        reason=state.reason if shut else "",
+        hold_reason=state.hold_reason if state.held else "",
+        probe_due=state.open_until if shut and not state.held else None,
+        slowed_until=seen.waits_until(service),
+        in_flight=gate.in_flight,
+    )

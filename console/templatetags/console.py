@@ -1,0 +1,121 @@
+"""How the console writes states, services, times and sixty minutes of calls: one way for each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from console import words
+from console.figures import Minute
+
+register = template.Library()
+
+SIGNS = {"good": "●", "bad": "■", "warn": "▲", "busy": "◐", "idle": "○", "done": "✓", "off": "✕"}
+
+
+@register.simple_tag
+def state(name: str) -> SafeString:
+    """A state as its one word, with its colour and a sign."""
+    word, tone = words.STATES.get(name, (str(name).replace("_", " ").capitalize(), "idle"))
+    return chip(tone, word)
+
+
+@register.simple_tag
+def chip(tone: str, text: str) -> SafeString:
+    """A word in the colour of its tone, with that tone's sign: never colour alone."""
+    return format_html(
+        '<span class="hf-state hf-{}"><span aria-hidden="true">{}</span> {}</span>', tone, SIGNS[tone], text
+    )
+
+
+@register.filter
+def service(name: str) -> str:
+    return words.service_name(name)
+
+
+@register.simple_tag
+def when(at: datetime | None, now: datetime | None = None, empty: str = "—") -> SafeString | str:
+    """A relative time with the exact one on hover; the script keeps it true."""
+    if at is None:
+        return empty
+    exact = at.isoformat()
+    words_ = f"{timesince(at, now).split(',')[0]} ago".replace("\xa0", " ")
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative>{}</time>', exact, f"{at:%Y-%m-%d %H:%M:%S} UTC", words_
+    )
+
+
+@register.simple_tag
+def clock(at: datetime, now: datetime) -> SafeString:
+    """`03:12:07 UTC`, with its date when that is another day."""
+    day = "" if at.date() == now.date() else "%Y-%m-%d "
+    return format_html('<time datetime="{}">{} UTC</time>', at.isoformat(), at.strftime(f"{day}%H:%M:%S"))
+
+
+@register.simple_tag
+def hour(minutes: Sequence[Minute], name: str) -> SafeString:
+    """Sixty bars, failed calls in front, with the numbers in words for whoever does not see them."""
+    calls, failed = sum(one.calls for one in minutes), sum(one.failed for one in minutes)
+    text = f"{name}: {calls:,} calls in the last hour, {failed:,} failed"
+    bars = format_html_join(
+        "",
+        '<g><title>{}</title><rect class="hf-calls" x="{}" y="{}" width="0.8" height="{}"/>'
+        '<rect class="hf-failed" x="{}" y="{}" width="0.8" height="{}"/></g>',
+        (
+            (
+                f"{len(minutes) - 1 - x} min ago: {one.calls} calls, {one.failed} failed",
+                x,
+                f"{40 - 0.4 * one.height:.1f}",
+                f"{0.4 * one.height:.1f}",
+                x,
+                f"{40 - 0.4 * one.failed_height:.1f}",
+                f"{0.4 * one.failed_height:.1f}",
+            )
+            for x, one in enumerate(minutes)
+            if one.calls
+        ),
+    )
+    return format_html(
+        '<svg class="hf-hour" viewBox="0 0 60 40" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        text,
+        bars,
+    )
+
+
+@register.filter
+def usd(amount: float | None) -> str:
+    """`$12.30`; small amounts keep what makes them more than nothing; None is unknown."""
+    if amount is None:
+        return "unknown"
+    value = float(amount)
+    return f"${value:,.2f}" if value >= 0.1 or value == 0 else f"${value:.4f}"
+
+
+@register.filter
+def many(number: int, words_: str) -> str:
+    """`{{ n|many:"campaign" }}`: 1 campaign, 2,000 campaigns."""
+    return words.plural(number, words_)
+
+
+@register.filter
+def spaced(name: str) -> str:
+    """`leads_imported` as people write it."""
+    return name.replace("_", " ")
+
+
+@register.filter
+def facts(values: object) -> str:
+    """What an event says of before and after: `status: PAUSED, jobs: 12`."""
+    if isinstance(values, dict):
+        return ", ".join(f"{str(name).replace('_', ' ')}: {facts(value)}" for name, value in values.items())
+    if isinstance(values, list):
+        return ", ".join(facts(value) for value in values)
+    return "" if values is None else f"{values:,}" if type(values) is int else str(values)
+
+
+@register.filter
+def failure(name: str) -> str:
+    return words.FAILURES.get(name, name)

@@ -1,0 +1,15 @@
+"""The sentence on top of every page of the admin."""
+
+from typing import Any
+
+from django import template
+
+from console import shared
+
+register = template.Library()
+
+
+@register.inclusion_tag("console/banner.html", takes_context=True)
+def console_banner(context: dict[str, Any]) -> dict[str, Any]:
+    """The page's own snapshot where it has one, so that both show the same instant."""
+    return {"snapshot": context.get("snapshot") or shared.current(), "live_page": context.get("live_page", "")}

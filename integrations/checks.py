@@ -1,0 +1,70 @@
+"""System checks: settings that contradict each other, each with an id and a hint."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from integrations.loopback import is_loopback
+
+NO_KEY = "holdfast.E01"  # and the service's number
+
+
+@register()
+def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
+    """Live needs every key and real addresses; the sandbox needs loopback ones, or invented data reaches a vendor."""
+    found: list[CheckMessage] = []
+    vendors: dict[str, dict[str, Any]] = settings.VENDORS
+    live = settings.MODE == "live"
+    for number, (service, vendor) in enumerate(vendors.items()):
+        name, url = service.upper(), urlsplit(vendor["base_url"])
+        local = is_loopback(url.hostname or "")
+        checks = (
+            (
+                live and not vendor["api_key"],
+                NO_KEY,
+                f"{name}_API_KEY is not set.",
+                "MODE=live needs every vendor's key.",
+            ),
+            (
+                live and local,
+                "holdfast.E02",
+                f"{name}_BASE_URL points at this machine.",
+                "MODE=live refuses the sandbox. Remove the variable to use the vendor's own address.",
+            ),
+            (
+                not live and not local,
+                "holdfast.E03",
+                f"{name}_BASE_URL does not point at this machine.",
+                "MODE=sandbox talks to a local sandbox only. Set MODE=live to go live.",
+            ),
+            (
+                vendor["deadline"] < vendor["connect_timeout"],
+                "holdfast.E04",
+                f"{name}_DEADLINE is shorter than {name}_CONNECT_TIMEOUT.",
+                "The deadline covers the whole call.",
+            ),
+            (
+                live and not (url.scheme == "https" and url.hostname),
+                "holdfast.E05",
+                f"{name}_BASE_URL is not https://HOST.",
+                "MODE=live sends keys and people's data there. Remove the variable to use the vendor's own address.",
+            ),
+        )
+        found += [Error(text, hint=hint, id=f"{code}{number}") for wrong, code, text, hint in checks if wrong]
+    return found
+
+
+@register()
+def live_is_served_over_tls(**kwargs: Any) -> list[CheckMessage]:
+    """Only a warning: whoever ends TLS elsewhere and sees to the cookies there may start."""
+    if settings.MODE != "live" or settings.SECURE_SSL_REDIRECT:
+        return []
+    return [
+        Warning(
+            "MODE=live with HTTPS off: passwords and sessions cross the network in clear.",
+            hint="Set HTTPS=true, and BEHIND_PROXY=true if a proxy of yours speaks TLS.",
+            id="holdfast.W01",
+        )
+    ]

@@ -1,0 +1,286 @@
+"""Instantly: leads into campaigns. Closed request bodies, one uniform error, no rate headers, no idempotency key.
+
+Source: the published OpenAPI document (version 2.0.0) and the vendor's page on conventions. Undocumented, decided here:
+creating one lead with a skip flag that fires returns the lead that is there; without a flag it is added a second time.
+"""
+
+from typing import ClassVar
+
+from integrations.sandbox.exchange import Answer, Request, Unreadable
+from integrations.sandbox.instantly import pages
+from integrations.sandbox.instantly import shapes as bodies
+from integrations.sandbox.instantly.workspace import ORGANIZATION, Item, Workspace
+from integrations.sandbox.vendor import Failing, Route, Vendor, judge
+
+NAMES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+}
+DEFAULT_LIMIT, MAX_LIMIT = 10, 100
+# Leads at this domain are what any blocklist holds.
+BLOCKED_DOMAIN = "blocked.example"
+ACTIVE, PAUSED = 1, 2
+
+
+class Instantly(Vendor):
+    """Charges plan quota, a unit a lead. A call whose answer never leaves has added its lead all the same."""
+
+    name: ClassVar[str] = "instantly"
+    prefix: ClassVar[str] = "/instantly"
+    bills_unheard: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.workspace = Workspace()
+        self.routes = [
+            Route("POST", "/api/v2/leads", self.create_lead, paid=True, keys=_addresses),
+            Route("POST", "/api/v2/leads/add", self.add_leads, paid=True, keys=_addresses),
+            Route("POST", "/api/v2/leads/list", self.list_leads, keys=_searched),
+            Route("GET", "/api/v2/leads/{id}", self.get_lead),
+            Route("GET", "/api/v2/campaigns", self.list_campaigns),
+            Route("POST", "/api/v2/campaigns", self.create_campaign),
+            Route("GET", "/api/v2/campaigns/count-launched", self.count_launched, probe=True),
+            Route("GET", "/api/v2/campaigns/{id}", self.get_campaign),
+            Route("POST", "/api/v2/campaigns/{id}/activate", self.activate),
+            Route("POST", "/api/v2/campaigns/{id}/pause", self.pause),
+            Route("GET", "/api/v2/workspaces/current", self.current_workspace, probe=True),
+        ]
+
+    # --- leads --------------------------------------------------------------------------------------------------------
+
+    def create_lead(self, request: Request) -> Answer:
+        body = request.json()
+        bodies.check_lead(body, bodies.SINGLE_LEAD, "body")
+        container = str(body.get("campaign") or body.get("list_id") or "")
+        if body.get("campaign") and not self.workspace.campaign(container):
+            return _error(404, "Campaign not found")
+        email = str(body.get("email") or "")
+        with self.workspace.locked():
+            # Here, other than in bulk, skip_if_in_campaign means this campaign.
+            there = self.workspace.member(container, email)
+            if there and any(body.get(f"skip_if_in_{where}") for where in ("workspace", "campaign", "list")):
+                return Answer.json(200, there)
+            lead = self.workspace.add(container, body, is_list=not body.get("campaign"))
+        answer = Answer.json(200, lead)
+        answer.charges = {email.lower(): 1}
+        return answer
+
+    def add_leads(self, request: Request) -> Answer:
+        body = request.json()
+        leads = bodies.check_bulk(body)
+        campaign, leads_list = str(body.get("campaign_id") or ""), str(body.get("list_id") or "")
+        if campaign and not self.workspace.campaign(campaign):
+            return _error(404, "Campaign not found")
+        summary = _summary(len(leads))
+        created: list[Item] = []
+        with self.workspace.locked():
+            seen: set[str] = set()
+            for index, lead in enumerate(leads):
+                email = str(lead.get("email") or "").strip().lower()
+                if counter := self._obstacle(body, lead, email, seen):
+                    summary[counter] += 1
+                    continue
+                seen.add(email)
+                made = self.workspace.add(campaign or leads_list, lead, is_list=not campaign)
+                shown: Item = {
+                    name: made[name] for name in ("email", "first_name", "last_name", "phone") if name in made
+                }
+                created.append({"index": index, "id": made["id"], **shown})
+            remaining = self.workspace.remaining
+        answer = Answer.json(
+            200,
+            {
+                "status": "success",
+                **summary,
+                "leads_uploaded": len(created),
+                "blocklist_used": body.get("blocklist_id"),
+                "remaining_in_plan": remaining if campaign else None,
+                "created_leads": created,
+            },
+        )
+        answer.charges = {str(lead["email"]).strip().lower(): 1 for lead in created if lead.get("email")}
+        return answer
+
+    def _obstacle(self, body: Item, lead: Item, email: str, seen: set[str]) -> str | None:
+        """Why a lead of a bulk request is not added, as the counter that reports it; None when it is."""
+        is_list = bool(body.get("list_id"))
+        container = str(body.get("list_id") if is_list else body.get("campaign_id"))
+        if not email:
+            named = lead.get("first_name") or lead.get("last_name")
+            return None if is_list and named else "incomplete_count" if is_list else "invalid_email_count"
+        if not bodies.EMAIL.fullmatch(email):
+            return "invalid_email_count"
+        if email in seen:
+            return "duplicate_email_count"
+        if body.get("blocklist_id") and email.endswith(f"@{BLOCKED_DOMAIN}"):
+            return "in_blocklist"
+        if self.workspace.member(container, email):
+            return "duplicated_leads"
+        # In bulk, skip_if_in_campaign means any campaign of the workspace.
+        kinds = {"workspace": "", "campaign": "campaign", "list": "list_id"}
+        asked = [kind for where, kind in kinds.items() if body.get(f"skip_if_in_{where}")]
+        return "skipped_count" if any(self.workspace.anywhere(email, kind) for kind in asked) else None
+
+    def list_leads(self, request: Request) -> Answer:
+        body = request.json()
+        bodies.closed(body, bodies.LIST)
+        limit = body.get("limit", DEFAULT_LIMIT)
+        if not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+            raise Unreadable(f"body/limit must be integer between 1 and {MAX_LIMIT}")
+        found = [lead for lead in self.workspace.leads() if pages.wanted(lead, body)]
+        return Answer.json(200, pages.page(found, limit, str(body.get("starting_after") or "")))
+
+    def get_lead(self, request: Request) -> Answer:
+        lead = self.workspace.lead(_last(request))
+        return Answer.json(200, lead) if lead else self.not_found(request)
+
+    # --- campaigns and workspace --------------------------------------------------------------------------------------
+
+    def list_campaigns(self, request: Request) -> Answer:
+        text = request.parameter("limit") or str(DEFAULT_LIMIT)
+        if not text.isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
+            raise Unreadable(f"querystring/limit must be integer between 1 and {MAX_LIMIT}")
+        search, status = (request.parameter("search") or "").lower(), request.parameter("status")
+        found = [
+            campaign
+            for campaign in self.workspace.campaigns()
+            if search in str(campaign["name"]).lower() and status in (None, str(campaign["status"]))
+        ]
+        return Answer.json(200, pages.page(found, int(text), request.parameter("starting_after") or ""))
+
+    def create_campaign(self, request: Request) -> Answer:
+        body = request.json()
+        bodies.check_campaign(body)
+        return Answer.json(200, self.workspace.create_campaign(body))
+
+    def get_campaign(self, request: Request) -> Answer:
+        campaign = self.workspace.campaign(_last(request))
+        return Answer.json(200, campaign) if campaign else self.not_found(request)
+
+    def activate(self, request: Request) -> Answer:
+        campaign = self.workspace.set_status(request.path.split("/")[-2], ACTIVE)
+        return Answer.json(200, campaign) if campaign else self.not_found(request)
+
+    def pause(self, request: Request) -> Answer:
+        campaign = self.workspace.set_status(request.path.split("/")[-2], PAUSED)
+        return Answer.json(200, campaign) if campaign else self.not_found(request)
+
+    def count_launched(self, _: Request) -> Answer:
+        return Answer.json(200, {"count": sum(campaign["status"] == ACTIVE for campaign in self.workspace.campaigns())})
+
+    def current_workspace(self, _: Request) -> Answer:
+        return Answer.json(
+            200,
+            {
+                "id": ORGANIZATION,
+                "timestamp_created": "2026-01-01T00:00:00.000Z",
+                "timestamp_updated": "2026-01-01T00:00:00.000Z",
+                "owner": ORGANIZATION,
+                "name": "Sandbox workspace",
+                "plan_id": "pid_hg_v1",
+            },
+        )
+
+    # --- refusals and faults ------------------------------------------------------------------------------------------
+
+    def refuse(self, request: Request, _: Route | None) -> Answer | None:
+        """What a missing scope answers is undocumented; 403 is declared on other calls."""
+        credential = judge(request.bearer())
+        if credential == "missing":
+            return _error(401, "Missing Authorization header")
+        if credential == "bad":
+            return _error(401, "Invalid API key")
+        return _error(403, "API key does not have the required scope") if credential == "unscoped" else None
+
+    def not_found(self, _: Request) -> Answer:
+        return _error(404, "Resource not found")
+
+    def unreadable(self, reason: str) -> Answer:
+        return _error(400, reason)
+
+    def dress(self, answer: Answer, _: Request) -> Answer:
+        """No rate headers, no Retry-After."""
+        return answer
+
+    def server_error(self, _: Failing) -> Answer:
+        return _error(500, "Internal Server Error")
+
+    def rate_limit(self, _: Failing) -> Answer:
+        return _error(429, "Rate limit exceeded")
+
+    def quota_exhausted(self, _: Failing) -> Answer:
+        """A workspace without a plan refuses every call, the probe included."""
+        return _error(402, "Workspace does not have an active paid plan")
+
+    def bad_key(self, _: Failing) -> Answer:
+        return _error(401, "Invalid API key")
+
+    def html(self, _: Failing) -> Answer:
+        """The edge in front, which refuses clients that it takes for robots."""
+        return Answer.html(403, "Access denied | error code: 1010", cf_ray="8a1b2c3d4e5f6073-FRA")
+
+    def silent(self, failing: Failing) -> Answer | None:
+        """Bulk add: success, nobody uploaded, and no counter that says why. Other calls cannot fail like that."""
+        if failing.route.path != "/api/v2/leads/add":
+            return None
+        sent = bodies.check_bulk(failing.request.json())
+        value: Item = {
+            "status": "success",
+            **_summary(len(sent)),
+            "leads_uploaded": 0,
+            "blocklist_used": None,
+            "remaining_in_plan": self.workspace.remaining,
+            "created_leads": [],
+        }
+        return Answer.json(200, value)
+
+    def forget(self) -> None:
+        self.workspace.forget()
+
+    def bill(self) -> dict[str, object]:
+        """How often each address was truly added to each campaign, and those that were added twice."""
+        pushes: dict[str, dict[str, int]] = {}
+        for (campaign, email), times in sorted(self.workspace.pushes.items()):
+            pushes.setdefault(campaign, {})[email] = times
+        twice = {
+            campaign: {email: times for email, times in addresses.items() if times > 1}
+            for campaign, addresses in pushes.items()
+        }
+        return {
+            "pushes": pushes,
+            "added_more_than_once": {campaign: found for campaign, found in twice.items() if found},
+        }
+
+
+def _error(status: int, message: str) -> Answer:
+    return Answer.json(status, {"statusCode": status, "error": NAMES[status], "message": message})
+
+
+def _summary(sent: int) -> dict[str, int]:
+    counters = "in_blocklist duplicated_leads skipped_count invalid_email_count incomplete_count duplicate_email_count"
+    return {"total_sent": sent, **dict.fromkeys(counters.split(), 0)}
+
+
+def _last(request: Request) -> str:
+    return request.path.rstrip("/").rpartition("/")[2]
+
+
+def _addresses(request: Request) -> list[str]:
+    body = request.json()
+    leads = body.get("leads", [body])
+    found = (
+        [str(lead.get("email") or "").strip().lower() for lead in leads or () if isinstance(lead, dict)]
+        if (isinstance(leads, list))
+        else []
+    )
+    return [email for email in found if email]
+
+
+def _searched(request: Request) -> list[str]:
+    body = request.json()
+    contacts = body.get("contacts")
+    return [str(email).lower() for email in contacts] if isinstance(contacts, list) else [str(body.get("search") or "")]
