@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from campaigns.apollo_url import ApolloSearch, from_url
 from campaigns.leads.csvfile import ENCODINGS
-from campaigns.prompts import MAX_TEMPLATE, clean_template
+from campaigns.prompt_templates import MAX_TEMPLATE, clean_template
 
 # Apollo's app makes long addresses, a web server takes no longer ones.
 MAX_URL = 8000

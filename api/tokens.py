@@ -19,8 +19,8 @@ from rest_framework.response import Response
 from api.frame.permissions import EVERYBODY, LOGIN
 from api.frame.throttling import Logins
 from api.frame.views import Door
+from api.models import ApiToken
 from circuitbreakers import events
-from config.models import ApiToken
 
 # The same words for a wrong user, a wrong password and a user that was switched off.
 WRONG = "Wrong user name or password."

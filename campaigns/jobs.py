@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns.models import Campaign, Job, Lead
-from campaigns.pipeline import MAX_CRASHES, after_failure
+from campaigns.pipeline import MAX_CRASHES, SERVICE_OF, after_failure
 from campaigns.wake import wake_supervisor
 
 logger = logging.getLogger(__name__)
@@ -199,8 +199,6 @@ def _move_lead(job: Job, lead: int, done: Done) -> None:
 
 def add(jobs: list[Job]) -> int:
     """Insert jobs that do not exist yet; their service follows from their kind."""
-    from campaigns.pipeline import SERVICE_OF
-
     for job in jobs:
         job.service = SERVICE_OF[job.kind]
         job.run_at = Now()  # due at once by the clock that claims go by; a host's may be ahead

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from campaigns import tallies  # noqa: F401 (its models are this app's)
 from campaigns.pipeline import KINDS, OF_CAMPAIGN
+from campaigns.prompt_templates import clean_template
 from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import SERVICES
 
@@ -97,8 +98,6 @@ class Campaign(models.Model):
 
     def clean(self) -> None:
         """Prompts that could not be used are refused when they are saved, not when they are paid for."""
-        from campaigns.prompts import clean_template
-
         problems: dict[str, list[str]] = {}
         for kind in ("research", "mail"):
             name = f"{kind}_prompt"

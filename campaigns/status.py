@@ -11,7 +11,7 @@ from campaigns.models import Campaign, Job
 from campaigns.recovery import Plan
 from campaigns.tallies import JobTally, summed
 from circuitbreakers import pauses, switch
-from circuitbreakers.policy import policy_of
+from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 
 

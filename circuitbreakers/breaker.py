@@ -8,7 +8,7 @@ from django.utils import timezone
 from circuitbreakers import events, incidents, probes, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker
-from circuitbreakers.policy import policy_of
+from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.signals import breaker_opened
 from circuitbreakers.storable import storable

@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
 
+from django.core import checks
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
@@ -16,7 +17,10 @@ from circuitbreakers import postgresql
 from circuitbreakers.events import NAME_LENGTH, Actor
 from circuitbreakers.services import UnknownService
 from circuitbreakers.switch import RedisUnavailable
-from integrations.checks import NO_KEY, mode_matches_vendors
+
+# The tag of the system checks that say whom a command may call, and the id of the one for a missing key.
+WHOM_TO_CALL = "vendors"
+NO_KEY = "holdfast.E01"
 
 REFUSED = 1
 WRONG_USAGE = 2
@@ -75,9 +79,9 @@ class VerbCommand(BaseCommand):
 
     def refuse_wrong_vendors(self) -> None:
         """With settings that web, workers and supervisor do not start with, no verb runs either."""
-        for found in mode_matches_vendors():
-            if not (self.works_without_keys and str(found.id).startswith(NO_KEY)):
-                raise CommandError(f"{found.msg} {found.hint}", returncode=REFUSED)
+        for problem in checks.run_checks(tags=[WHOM_TO_CALL]):
+            if not (self.works_without_keys and str(problem.id).startswith(NO_KEY)):
+                raise CommandError(f"{problem.msg} {problem.hint}", returncode=REFUSED)
 
     def actor(self, options: dict[str, Any]) -> Actor:
         """Who acts: `--actor`, else the user of the shell."""

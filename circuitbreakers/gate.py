@@ -14,7 +14,8 @@ from django.conf import settings
 
 from circuitbreakers import events, rates, switch
 from circuitbreakers.breaker import announce
-from circuitbreakers.policy import OUTCOMES, policy_of
+from circuitbreakers.policies import policy_of
+from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import validate
 from circuitbreakers.signals import wait_lifted
 from circuitbreakers.storable import storable

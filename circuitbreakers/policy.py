@@ -1,9 +1,6 @@
-"""When a breaker opens: the numbers of one service, and how a failure type is judged. Pure but for `policy_of`."""
+"""When a breaker opens: the numbers of one service, and how a failure type is judged. Pure."""
 
-import time
-from dataclasses import dataclass, fields
-
-from django.db import Error
+from dataclasses import dataclass
 
 # Contract section 11: what each failure type does to the breaker.
 OUTCOMES = {
@@ -40,32 +37,3 @@ class Policy:
     @property
     def reset_timeout_ceiling_us(self) -> int:
         return self.reset_timeout_ceiling * 1_000_000
-
-
-CACHE_SECONDS = 2.0
-_cached: dict[str, tuple[float, Policy]] = {}
-
-
-def policy_of(service: str) -> Policy:
-    """The policy in the `breakers` table, at most two seconds old.
-
-    While PostgreSQL does not answer, the last one known, else the defaults: a breaker must judge without it too.
-    """
-    from circuitbreakers.models import Breaker
-
-    known = _cached.get(service)
-    if known and time.monotonic() - known[0] < CACHE_SECONDS:
-        return known[1]
-    try:
-        row = Breaker.objects.filter(service=service).values(*(f.name for f in fields(Policy))).first()
-        policy = Policy(**row) if row else Policy()
-    except Error:
-        # Kept like a fresh one: waiting for PostgreSQL once per call would hold up every judgement.
-        policy = known[1] if known else Policy()
-    _cached[service] = (time.monotonic(), policy)
-    return policy
-
-
-def forget() -> None:
-    """Drop what is cached, after an edit in this process."""
-    _cached.clear()

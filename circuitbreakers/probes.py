@@ -9,7 +9,7 @@ from datetime import datetime
 
 from circuitbreakers import events, incidents, switch
 from circuitbreakers.models import Event
-from circuitbreakers.policy import policy_of
+from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.storable import storable
 

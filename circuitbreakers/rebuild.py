@@ -13,7 +13,7 @@ from circuitbreakers import events, incidents, pauses, postgresql, switch
 from circuitbreakers.breaker import apply_hold, finish_announcement
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
-from circuitbreakers.policy import policy_of
+from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import switch_sealed
 from circuitbreakers.storable import storable

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from unfold.forms import AdminOwnPasswordChangeForm
 
+from api.models import ApiToken
 from circuitbreakers import events
-from config.models import ApiToken
 
 
 def changed(user: User, actor: events.Actor) -> None:

@@ -6,12 +6,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from circuitbreakers.commands import NO_KEY, WHOM_TO_CALL
 from integrations.loopback import is_loopback
 
-NO_KEY = "holdfast.E01"  # and the service's number
 
-
-@register()
+@register(WHOM_TO_CALL)
 def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
     """Live needs every key and real addresses; the sandbox needs loopback ones, or invented data reaches a vendor."""
     found: list[CheckMessage] = []
@@ -23,7 +22,7 @@ def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
         checks = (
             (
                 live and not vendor["api_key"],
-                NO_KEY,
+                NO_KEY,  # and the service's number
                 f"{name}_API_KEY is not set.",
                 "MODE=live needs every vendor's key.",
             ),

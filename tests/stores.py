@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
-from circuitbreakers import broker, policy, rebuild, switch
+from circuitbreakers import broker, policies, rebuild, switch
 from circuitbreakers.services import SERVICES
 from integrations import deadline
 from integrations.sandbox import Sandbox
@@ -27,7 +27,7 @@ def in_step(db: None, settings: Any) -> Iterator[None]:
     broker.client().flushdb()
     rebuild.compare()
     yield
-    policy.forget()
+    policies.forget()
 
 
 def forget_servers() -> None:
@@ -35,7 +35,7 @@ def forget_servers() -> None:
     for cached in (switch.client, switch.script, broker.client):
         cached.cache_clear()
     switch.Availability.trouble = ""
-    policy.forget()
+    policies.forget()
 
 
 @contextmanager

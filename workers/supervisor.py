@@ -18,7 +18,7 @@ from psycopg.errors import QueryCanceled
 from campaigns import align, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, postgresql, probes, rebuild, switch
-from circuitbreakers.policy import policy_of
+from circuitbreakers.policies import policy_of
 from workers import dispatch, liveness, reclaim
 
 logger = logging.getLogger(__name__)

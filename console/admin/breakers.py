@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from circuitbreakers import breaker, events, gate, notes, pauses, policy, postmortem, probes
+from circuitbreakers import breaker, events, gate, notes, pauses, policies, policy, postmortem, probes
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from console import shared
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
@@ -135,7 +135,7 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
                 "policy", obj.pk, "changed", actor=actor,
                 before={name: before[name] for name in changed}, after={name: after[name] for name in changed},
             )  # fmt: skip
-        transaction.on_commit(policy.forget)
+        transaction.on_commit(policies.forget)
 
 
 def acknowledge(row: Incident, order: Order) -> None:

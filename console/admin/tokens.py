@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django_dramatiq import admin as dramatiq_admin
 from unfold.admin import ModelAdmin
 
+from api.models import ApiToken
 from circuitbreakers import events
-from config.models import ApiToken
 
 # Our middleware writes no task rows: its list would be empty for ever.
 admin.site.unregister(dramatiq_admin.Task)

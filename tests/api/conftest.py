@@ -9,7 +9,7 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from campaigns.models import Process
-from circuitbreakers import policy, probes, rebuild, switch
+from circuitbreakers import policies, probes, rebuild, switch
 from circuitbreakers.services import SERVICES
 from config.roles import ADMIN, OPERATOR, VIEWER
 
@@ -24,7 +24,7 @@ def forget_server() -> None:
     switch.script.cache_clear()
     broker.client.cache_clear()
     switch.Availability.trouble = ""
-    policy.forget()
+    policies.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from api.models import ApiToken
 from circuitbreakers.models import Event
-from config.models import ApiToken
 from tests.api.conftest import make_user
 
 LOGIN = "/api/v1/auth/token"

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import get_resolver
 
-from config.models import ApiToken
+from api.models import ApiToken
 from tests.api import authorisation as book
 from tests.api.authorisation import API, MODELS, NEEDS, NOWHERE, PAGES, ROLES, may
 from tests.api.conftest import make_user

@@ -15,7 +15,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from config.models import ApiToken
+from api.models import ApiToken
 from tests.api.builders import make_call, make_campaign, make_job
 from tests.api.conftest import make_user
 from tests.circuitbreakers.builders import trip

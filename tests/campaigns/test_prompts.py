@@ -9,20 +9,16 @@ from hypothesis import strategies as st
 from campaigns.links import links
 from campaigns.mailcheck import check_mail
 from campaigns.models import Campaign, Lead
-from campaigns.prompts import (
+from campaigns.prompt_templates import (
     LEAD_FIELDS,
     MAIL_PROMPT,
-    MAX_RESEARCH,
     MAX_TEMPLATE,
-    OWN_COLUMN,
     PLACEHOLDERS,
     RESEARCH_PROMPT,
     clean_template,
-    estimate_tokens,
-    mail_request,
-    research_request,
     validate_template,
 )
+from campaigns.prompts import MAX_RESEARCH, OWN_COLUMN, estimate_tokens, mail_request, research_request
 
 BODY = "Hi Ida,\n\nI read that Acme opens a second site in Leeds. Would a short call next week be of interest?"
 HOSTILE = (

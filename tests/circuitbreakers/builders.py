@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from circuitbreakers import breaker, events, gate, pauses, policy, probes, rebuild, switch
+from circuitbreakers import breaker, events, gate, pauses, policies, probes, rebuild, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
@@ -94,7 +94,7 @@ def compare_until_quiet() -> int:
 
 def set_policy(service: str = "apollo", **numbers: int) -> None:
     Breaker.objects.filter(service=service).update(**numbers)
-    policy.forget()
+    policies.forget()
 
 
 def stored(service: str = "apollo") -> dict[str, str]:

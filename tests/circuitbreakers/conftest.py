@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 from hypothesis import HealthCheck, Phase, settings
 
-from circuitbreakers import policy, probes, rebuild, switch
+from circuitbreakers import policies, probes, rebuild, switch
 from circuitbreakers.services import SERVICES
 from local.embedded import Servers
 
@@ -30,7 +30,7 @@ def forget_server() -> None:
     switch.client.cache_clear()
     switch.script.cache_clear()
     switch.Availability.trouble = ""
-    policy.forget()
+    policies.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def fresh_switch(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
     switch.client().flushdb()
     rebuild.compare()
     yield
-    policy.forget()
+    policies.forget()
 
 
 class OtherServer:

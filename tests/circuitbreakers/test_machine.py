@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from circuitbreakers import breaker, gate, pauses, policy, probes, rebuild, switch
+from circuitbreakers import breaker, gate, pauses, policies, policy, probes, rebuild, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
@@ -71,11 +71,11 @@ class Switch(RuleBasedStateMachine):
         self.around = transaction.atomic()
         self.around.__enter__()
         redis_cli().flushdb()
-        policy.forget()
+        policies.forget()
         rebuild.compare()
         for service in SERVICES:
             Breaker.objects.filter(service=service).update(rate_trip_calls=1_000_000, reset_timeout=60)
-        policy.forget()
+        policies.forget()
         self.models = {service: Model() for service in SERVICES}
         self.pauses: set[str] = set()
         self.told: list[tuple[str, int]] = []
@@ -95,7 +95,7 @@ class Switch(RuleBasedStateMachine):
             finally:
                 transaction.set_rollback(True)
                 self.around.__exit__(None, None, None)
-                policy.forget()
+                policies.forget()
 
     def listen(self, opening: switch.Opening, **kwargs: Any) -> None:
         self.told.append((opening.service, opening.epoch))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from circuitbreakers import breaker, gate, pauses, policy, switch
+from circuitbreakers import breaker, gate, pauses, policies, policy, switch
 from circuitbreakers.models import Breaker
 from circuitbreakers.services import SERVICES, UnknownService
 from tests.circuitbreakers.builders import (
@@ -258,8 +258,8 @@ def test_the_evidence_of_an_incident_is_its_last_failures_newest_first():
 def test_a_changed_threshold_decides_within_the_cache_time():
     assert fail(times=2) == "counted"
     Breaker.objects.filter(service="apollo").update(failure_threshold=3)
-    deadline = time.monotonic() + policy.CACHE_SECONDS + 1
-    while policy.policy_of("apollo").failure_threshold != 3:
+    deadline = time.monotonic() + policies.CACHE_SECONDS + 1
+    while policies.policy_of("apollo").failure_threshold != 3:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert fail() == "opened"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from circuitbreakers import breaker, gate, policy, rebuild, switch
+from circuitbreakers import breaker, gate, policies, rebuild, switch
 from circuitbreakers.services import SERVICES
 from local.processes import free_port
 from tests.circuitbreakers.builders import (
@@ -230,7 +230,7 @@ def test_a_breaker_judges_without_postgresql_and_does_not_wait_for_it_at_each_ca
 
     def judge() -> list[int]:
         connection.settings_dict = {**connection.settings_dict, "PORT": listener.getsockname()[1]}
-        policy.forget()
+        policies.forget()
         seen = []
         for _ in range(4):
             assert fail(failure_type="timeout") == "counted"
@@ -245,6 +245,6 @@ def test_a_breaker_judges_without_postgresql_and_does_not_wait_for_it_at_each_ca
     assert seen[0] > 0
     assert seen == [seen[0]] * 4
     assert stored()["state"] == "open"
-    policy.forget()
+    policies.forget()
     rebuild.compare()
     assert trip("openai") > switch.read("apollo").epoch

@@ -5,8 +5,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from rest_framework.test import APIClient
 
+from api.models import ApiToken
 from circuitbreakers.models import Event
-from config.models import ApiToken
 from config.roles import OPERATOR, VIEWER
 from tests.console.conftest import client_of
 

@@ -18,7 +18,7 @@ from campaigns.align import align_jobs
 from campaigns.leads import suppression
 from campaigns.models import Campaign, Job, Lead, VendorCall, Verdict
 from campaigns.reconcile import reconcile
-from circuitbreakers import breaker, gate, pauses, policy, switch
+from circuitbreakers import breaker, gate, pauses, policies, switch
 from circuitbreakers.rates import parse
 from circuitbreakers.services import SERVICES
 from integrations import deadline, millionverifier
@@ -586,7 +586,7 @@ def test_a_failure_is_booked_although_postgresql_cut_us_off_meanwhile(
 
     monkeypatch.setattr(millionverifier, "verify", verify_and_cut_off)
     job = verify_job()
-    policy.policy_of("millionverifier")
+    policies.policy_of("millionverifier")
     assert work(job) == "failed: server_error"
     assert (job.status, job.attempts, the_call(job).outcome) == ("PENDING", 1, "server_error")
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from circuitbreakers import breaker, gate, probes, switch
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, table
-from circuitbreakers.policy import policy_of
+from circuitbreakers.policies import policy_of
 
 
 class Command(VerbCommand):
