@@ -34,7 +34,7 @@ class HoldRequest(serializers.Serializer):
 
 
 class PauseRequest(Reason):
-    # Not a choice field: an unknown name is answered in the contract's words.
+    # Not a choice field: an unknown name is answered in the words of docs/contract.md#http.
     service = serializers.CharField(max_length=100, help_text=f"One of {', '.join(SERVICES)}, or all.")
 
 

@@ -1,4 +1,4 @@
-"""The addresses below /api/v1, as the contract has them: without a slash at the end."""
+"""The paths below /api/v1, as docs/contract.md#http has them: without a slash at the end."""
 
 from django.urls import path, re_path
 

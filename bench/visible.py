@@ -11,7 +11,7 @@ from tests.browser.conftest import ARGUMENTS
 from tests.conftest import NO_BROWSER, find_chromium
 
 TRIPS = 5
-LIMIT = 2.0  # seconds (contract, section 1, step 10)
+LIMIT = 2.0  # seconds (docs/contract.md#timings)
 PASSWORD = "correct horse battery"
 USER = f"""
 from django.contrib.auth.models import User

@@ -87,7 +87,7 @@ class Done:
 
 
 def lease_seconds(service: str) -> float:
-    """Longer than the call can take, by contract more than 30 s longer."""
+    """Longer than the call can take by more than 30 s: docs/contract.md#timings."""
     return deadline(service) + LEASE_MARGIN
 
 
@@ -206,7 +206,7 @@ def add(jobs: list[Job]) -> int:
 
 
 def failed(job: Job, failure_type: str, message: str, call: Call | None, *, retry_after: float | None = None) -> bool:
-    """Book a failed call and do to the job what contract section 11 says. False when the job was no longer ours."""
+    """Book a failed call and do to the job what docs/contract.md#outcomes says. False when it was no longer ours."""
     verdict = after_failure(failure_type, job.attempts, retry_after)
     with transaction.atomic():
         if call:

@@ -61,7 +61,7 @@ def pages(max_leads: int, total: int) -> int:
     return -(-min(max_leads, total) // FIND_AT_ONCE)
 
 
-# Contract section 11.
+# docs/contract.md#outcomes
 MAX_ATTEMPTS = 5
 MAX_CRASHES = 3
 # An answer that is a poor mail is paid for each time: one more try, then a person should look at the prompt.
@@ -82,7 +82,7 @@ class Verdict:
 def after_failure(
     failure_type: str, attempts: int, retry_after: float | None = None, jitter: float | None = None
 ) -> Verdict:
-    """Contract section 11 as a function. `attempts` are those spent before; backoff 4, 8, 16 ... s with jitter."""
+    """A job's half of docs/contract.md#outcomes. `attempts` are those spent before; backoff with jitter."""
     if failure_type in WAITS:
         return Verdict(attempts, ends=False, wait=retry_after or 0.0)
     spent = attempts + 1

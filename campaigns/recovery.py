@@ -99,7 +99,7 @@ class Resumed:
         return f"{text} (with {len(self.errors)} campaign errors)" if self.errors else text
 
     def as_dict(self) -> dict[str, Any]:
-        """The contract's body (section 6)."""
+        """The body of docs/contract.md#http."""
         body: dict[str, Any] = {
             "queue_resumed": not self.interrupted_by,
             "jobs_resumed": self.jobs_resumed,

@@ -16,7 +16,7 @@ from circuitbreakers.services import SERVICES
 
 
 def breakers(snapshot: switch.Snapshot) -> dict[str, dict[str, Any]]:
-    """Per service, the fields of contract section 6."""
+    """Per service, what docs/contract.md#http promises of a breaker."""
     return {
         state.service: {
             "circuit_state": state.at(snapshot.now),

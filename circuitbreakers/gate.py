@@ -22,7 +22,8 @@ from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
 
-# Nothing reaches a vendor more than a second after the switch: an older permit is asked for again (contract 1.9).
+# Nothing reaches a vendor more than a second after the switch: an older permit is asked for again
+# (docs/contract.md#timings).
 PERMIT_SECONDS = 1.0
 
 
@@ -70,7 +71,7 @@ class Permit:
         return time.monotonic() - self.asked_at > PERMIT_SECONDS
 
     def settle(self, outcome: str, message: str = "", *, retry_after: float | None = None, tokens: int = 0) -> None:
-        """Tell the breaker how the call ended: `success` or a failure type of contract section 11.
+        """Tell the breaker how the call ended: `success` or a failure type (docs/contract.md#outcomes).
 
         `retry_after` in seconds; `tokens` are those really used, to correct the budget. Once settled, does nothing.
         When Redis does not answer the outcome is lost: nothing is admitted then anyway.

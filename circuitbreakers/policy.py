@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# Contract section 11: what each failure type does to the breaker.
+# What each failure type does to the breaker: docs/contract.md#outcomes.
 OUTCOMES = {
     "success": "success",
     "timeout": "failure",
@@ -20,7 +20,7 @@ FAILURE_TYPES = tuple(name for name in OUTCOMES if name != "success")
 
 @dataclass(frozen=True)
 class Policy:
-    """Seconds where not said otherwise; the defaults are the contract's (section 9)."""
+    """Seconds where not said otherwise; the defaults are those of docs/contract.md#configuration."""
 
     failure_threshold: int = 5
     reset_timeout: int = 60

@@ -1,4 +1,4 @@
-"""Log lines: the contract's literal text, with the ids as structured fields behind it (or as JSON).
+"""Log lines: the literal text of docs/contract.md#log, with the ids as fields behind it (or as JSON).
 
 Keys and addresses are taken out of the finished line: what a library or a database puts into an exception is nobody's
 choice. So are line ends and escapes: what a stranger types may neither make a line of its own nor colour a terminal.

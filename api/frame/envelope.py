@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 
 class EnvelopeRenderer(JSONRenderer):
-    """JSON in the contract's envelope."""
+    """JSON in the envelope of docs/contract.md#http."""
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""The OpenAPI document: the contract's envelope around every answer, the errors and the permission of each method."""
+"""The OpenAPI document: the envelope of docs/contract.md#http, the errors and the permission of each method."""
 
 from copy import deepcopy
 from typing import Any

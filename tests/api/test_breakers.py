@@ -1,4 +1,4 @@
-"""Breakers through the API: the paths, bodies and status codes of the contract, to the letter."""
+"""Breakers through the API: the paths, bodies and status codes of docs/contract.md#http."""
 
 import pytest
 from rest_framework.test import APIClient

@@ -1,4 +1,4 @@
-"""What must hold, always: S1 to S8, L1 and L2 of the design, against the real server and with real threads."""
+"""What must hold, always: S1 to S8, L1 and L2 of docs/states.md#invariants, with a real server and threads."""
 
 import threading
 from datetime import timedelta

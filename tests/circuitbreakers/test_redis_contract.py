@@ -1,4 +1,7 @@
-"""What an operator sees with redis-cli, when a breaker opens, and what a call costs: contract, section 3 and 11."""
+"""What an operator sees with redis-cli, when a breaker opens, and what a call costs.
+
+docs/contract.md#redis and docs/contract.md#outcomes, to the letter.
+"""
 
 import re
 import time
