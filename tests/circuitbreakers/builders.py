@@ -155,7 +155,8 @@ class Beside(threading.Thread):
 
     def __init__(self, task: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
-        self.task, self.until, self.outcome = task, time.monotonic() + LONGEST, None
+        self.task, self.until = task, time.monotonic() + LONGEST
+        self.outcome: Any = None
         self.start()
 
     def run(self) -> None:
