@@ -8,7 +8,8 @@ import pytest
 from django.db import transaction
 
 from campaigns import finish, lifecycle
-from campaigns.leads import importing, suppression
+from campaigns.leads import importing
+from campaigns.leads.suppression import suppressed_among
 from campaigns.models import Campaign
 from campaigns.retrying import FailedJobs
 from tests.builders import make_campaign, make_job, make_lead
@@ -41,11 +42,11 @@ def state_of(campaign: Campaign) -> tuple[str, list[str]]:
 
 def test_a_campaign_does_not_end_while_leads_are_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     campaign = with_nothing_left_to_do()
-    suppressed, ended = suppression.suppressed_among, []
+    ended: list[Any] = []
 
     def in_the_middle_of_the_batch(addresses: Iterable[str]) -> set[str]:
         ended.extend(at_once(finish.finish_campaigns))
-        return suppressed(addresses)
+        return suppressed_among(addresses)
 
     monkeypatch.setattr(importing, "suppressed_among", in_the_middle_of_the_batch)
     import_somebody(campaign)
@@ -68,10 +69,10 @@ def coming_while_it_ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
     """Finish the campaigns, with a task that comes after the decision and before the COMMIT; what came of the task."""
 
     def finish_and(task: Callable[[], Any]) -> Any:
-        move, beside = lifecycle.move, []
+        beside: list[Beside] = []
 
         def move_and_wait(*args: Any, **details: Any) -> None:
-            move(*args, **details)
+            lifecycle.move(*args, **details)
             beside.append(Beside(task))
             beside[0].until_it_waits()
 

@@ -142,8 +142,8 @@ def test_a_call_from_about_when_redis_began_to_remember_may_have_been_made_for_c
     since: str, long_memory: None
 ) -> None:
     held = claimed()
-    assert held.claimed_at is not None
     claimed_at = held.claimed_at
+    assert claimed_at is not None
 
     def remembers(seconds_before_the_claim: float) -> None:
         at = claimed_at - timedelta(seconds=seconds_before_the_claim)

@@ -602,9 +602,12 @@ def test_when_the_lease_ends_before_postgresql_comes_back_the_job_is_left_to_the
         answer = verify(email)
         connections.close_all()
         connection.settings_dict["PORT"], kept["port"] = "1", connection.settings_dict["PORT"]
-        kept["now"] = time.monotonic()
-        monkeypatch.setattr("workers.run.time.monotonic", lambda: kept["now"] + 1000)
+        later = time.monotonic() + 1000
+        monkeypatch.setattr("workers.run.time", SimpleNamespace(monotonic=lambda: later, sleep=wait))
         return answer
+
+    def wait(seconds: float) -> None:
+        pytest.fail("it waits for PostgreSQL longer than its lease lasts")
 
     kept: dict[str, Any] = {}
     monkeypatch.setattr(millionverifier, "verify", verify_and_lose_postgresql)
