@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.embedded import Servers
 
-ALL = ("gate", "pause", "visible", "console")
+ALL = ("gate", "pause", "visible", "console", "fresh_import")
 
 
 def main(names: list[str]) -> int:
