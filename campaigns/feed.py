@@ -24,13 +24,16 @@ NEW_JOB = (
 NEW_JOB_VALUES = "%s, %s, 0, '{}', 'PENDING', '', false, 0, 0, 0, '', statement_timestamp(), statement_timestamp()"
 
 # Materialized: as a subquery of IN it may be run once a row, and each time finds further rows that are not locked yet.
+# By an array of ids: a join may read every lead for each one of the batch.
 FEED = f"""
 WITH unfed AS MATERIALIZED (
-    SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id
-    WHERE c.status = 'RUNNING' AND l.state = 'OPEN' AND l.stage = ''
-    LIMIT %s FOR UPDATE OF l SKIP LOCKED
+    SELECT l.id FROM campaigns c
+    JOIN LATERAL (
+        SELECT id FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND stage = '' LIMIT %s FOR UPDATE SKIP LOCKED
+    ) l ON true
+    WHERE c.status = 'RUNNING' LIMIT %s
 ), taken AS (
-    UPDATE leads SET stage = %s FROM unfed WHERE leads.id = unfed.id RETURNING leads.id, leads.campaign_id
+    UPDATE leads SET stage = %s WHERE id = ANY(ARRAY(SELECT id FROM unfed)) RETURNING id, campaign_id
 )
 INSERT INTO jobs (lead_id, campaign_id, {NEW_JOB})
 SELECT id, campaign_id, {NEW_JOB_VALUES} FROM taken ORDER BY id
@@ -64,7 +67,7 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 def feed() -> int:
     """First jobs of new leads of RUNNING campaigns, some thousands a call, their searches and targets; how many."""
     with connection.cursor() as cursor:
-        cursor.execute(FEED, [BATCH, FIRST_OF_LEAD, FIRST_OF_LEAD, SERVICE_OF[FIRST_OF_LEAD]])
+        cursor.execute(FEED, [BATCH, BATCH, FIRST_OF_LEAD, FIRST_OF_LEAD, SERVICE_OF[FIRST_OF_LEAD]])
         made = int(cursor.rowcount)
     if made == BATCH:
         wake_supervisor()

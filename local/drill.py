@@ -192,7 +192,7 @@ class Drill:
             "calls admitted after the opening": admitted,
             "calls that reached a vendor more than 1 s after it": len(late),
             "addresses pushed twice": len(pushed_twice),
-            "keys charged more often than booked or flagged": len(twice),
+            "keys charged twice and not flagged": len(twice),
         }
         leads = ", ".join(
             f"{n} {state}" for state, n in self.rows("SELECT state, count(*) FROM leads GROUP BY 1 ORDER BY 1")

@@ -12,7 +12,7 @@ ZEROS = (
     "calls admitted after the opening",
     "calls that reached a vendor more than 1 s after it",
     "addresses pushed twice",
-    "keys charged twice and not flagged `unknown`",
+    "keys charged twice and not flagged",
 )
 
 

@@ -1,6 +1,7 @@
 """The whole story in a real browser: watch, break, see the pause, probe, reset, plan, resume, see it finish."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,9 @@ def test_an_operator_sees_a_failure_and_brings_everything_back(
     seen = time.time()
     # It is a second on a quiet machine; the bound only has to tell a push of the page from a reload by hand.
     assert seen - float(house.shell(OPENED)) < 10
-    expect(page.locator("#hf-banner")).to_contain_text("because Perplexity failed 5 calls in a row: server errors")
+    # By whichever limit comes first: answers of calls from before the fault may still come in between.
+    opened = re.compile(r"because Perplexity (failed 5 calls in a row|let \d+ of \d+ calls fail): server errors")
+    expect(page.locator("#hf-banner")).to_contain_text(opened)
     expect(row).to_contain_text("System pause: perplexity circuit breaker opened")
     picture(page, "dashboard-paused")
 
