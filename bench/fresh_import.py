@@ -16,7 +16,7 @@ from local.stack import Stack
 
 ROWS = 100_000
 STEP, STALL, SPREAD = 1.0, 5.0, 10.0  # seconds: limits
-STEPS = "SELECT steps FROM processes WHERE role = 'supervisor' AND leading"
+STEPS = "SELECT steps FROM processes WHERE role = 'supervisor' AND \"leading\""
 DONE = "SELECT count(*) FROM vendor_calls"
 WAITING = "SELECT count(*) FROM jobs WHERE status IN ('PENDING', 'PROCESSING')"
 
@@ -79,4 +79,4 @@ def run() -> bool:
     print(f"from the opening to the last job paused: {spread:.1f} s (limit {SPREAD:.0f} s)")
     for name, seconds in sorted(watch.slowest.items(), key=lambda pair: -pair[1]):
         print(f"  {name:<24} {seconds:.3f} s at worst")
-    return watch.stall < STALL and spread < SPREAD and max(watch.slowest.values(), default=0.0) < STEP
+    return watch.stall < STALL and spread < SPREAD and bool(watch.slowest) and max(watch.slowest.values()) < STEP
