@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns.align import align_jobs
 from campaigns.models import Campaign
-from circuitbreakers import pauses, probes, switch
+from circuitbreakers import gate, pauses, probes, switch
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from tests.builders import make_campaign, make_fleet, make_job, make_lead
@@ -319,6 +319,18 @@ def test_an_operators_pauses_are_made_and_lifted_one_by_one(manage: Any) -> None
 
 
 # --- breaker ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_vendors_wait_is_shown_with_its_date_and_lifted(manage: Any) -> None:
+    gate.record("openai", "rate_limit", "HTTP 429", retry_after=3600)
+    until = switch.read_all().waits_until("openai")
+    assert until is not None
+    shown = f"{until:%Y-%m-%d %H:%M:%S}"
+    assert f"openai asked us to wait until {shown} UTC" in manage("queue", "status").out
+    assert shown in manage("breaker", "status").out
+    assert manage("breaker", "lift-wait", "openai", "--reason", "x", "--json").data["changed"] is True
+    assert shown not in manage("queue", "status").out
+    assert manage("breaker", "lift-wait", "openai", "--json").data["changed"] is False
 
 
 def test_breaker_status_shows_the_five(manage: Any) -> None:

@@ -41,6 +41,12 @@ class Command(VerbCommand):
                 f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
                 for p in data["pauses"]
             ),
+            *(
+                f"{name} asked us to wait until {b['waits_until']:%Y-%m-%d %H:%M:%S} UTC "
+                f"(lift it with `manage.py breaker lift-wait {name}`)"
+                for name, b in data["circuit_breakers"].items()
+                if b["waits_until"]
+            ),
         )  # fmt: skip
 
     def plan(self, options: dict[str, Any]) -> None:
