@@ -49,6 +49,9 @@ def make_project(folder: Path) -> Path:
     config.mkdir(parents=True)
     (config.parent / "manage.py").write_text(MANAGE)
     (config / "__init__.py").touch()
-    (config / "login.py").touch()
+    local = config.parent / "local"
+    local.mkdir()
+    (local / "__init__.py").touch()
+    (local / "admin_login.py").touch()
     (config / "wsgi.py").write_text(WSGI)
     return config.parent

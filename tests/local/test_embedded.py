@@ -180,7 +180,7 @@ def test_a_missing_wheel_is_named():
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from config.embedded import Servers
+from local.embedded import Servers
 servers = Servers(Path(sys.argv[1]), durable=False)
 servers.start()
 print(os.geteuid(), servers.postgres.pid, servers.valkey.pid, flush=True)

@@ -10,7 +10,7 @@ from django.conf import settings
 from circuitbreakers.services import SERVICES
 
 ROOT = Path(settings.BASE_DIR)
-APPS = ("circuitbreakers", "integrations", "campaigns", "workers", "config")
+APPS = ("circuitbreakers", "integrations", "campaigns", "workers", "api", "console", "local", "config")
 NOT_PYTHON = (".env.example", "Makefile", "compose.yaml", "Dockerfile")
 # Nothing in the house has a reason to name this one that would not hold for a sixth.
 PLAIN = "millionverifier"

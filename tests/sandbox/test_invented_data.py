@@ -13,9 +13,9 @@ import pytest
 from integrations.sandbox.millionverifier import verdicts
 from integrations.sandbox.world import companies, people
 from integrations.sandbox.world.people import PEOPLE, by_id, person
-from tests.integrations.sandbox.calls import Client
+from tests.sandbox.calls import Client
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_an_id_leads_back_to_its_person(everybody):
 
 def test_another_process_invents_the_same_world():
     script = (
-        "import json; from integrations.sandbox import people, verdicts\n"
+        "import json; from integrations.sandbox.millionverifier import verdicts\n"
+        "from integrations.sandbox.world import people\n"
         "print(json.dumps([[p.id, p.name, p.email, p.title, verdicts.verdict(p.email or 'x@y.example').result]"
         " for p in map(people.person, range(0, 40000, 997))]))"
     )
