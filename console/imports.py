@@ -57,7 +57,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
             name for name, character in NAMED_DELIMITERS.items() if character in DELIMITERS and name.isalpha()
         ],
     }
-    return render(request, "console/import.html", context)
+    return render(request, "console/pages/import.html", context)
 
 
 def reading(request: HttpRequest) -> Reading:
@@ -74,12 +74,12 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         seen = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
     except ImportRefused as error:
-        return render(request, "console/import_refused.html", {"why": str(error)})
+        return render(request, "console/parts/import_refused.html", {"why": str(error)})
     columns = [
         (name, seen.mapping[name], [row[place] if place < len(row) else "" for row in seen.rows])
         for place, name in enumerate(seen.header)
     ]
-    return render(request, "console/import_preview.html", {"preview": seen, "columns": columns})
+    return render(request, "console/parts/import_preview.html", {"preview": seen, "columns": columns})
 
 
 def run(request: HttpRequest, pk: int) -> HttpResponseBase:

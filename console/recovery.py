@@ -111,7 +111,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The steps in order, each with its state."""
     if not live.may_look(request):
         raise PermissionDenied
-    return TemplateResponse(request, "console/recovery.html", context(request))
+    return TemplateResponse(request, "console/pages/recovery.html", context(request))
 
 
 def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def resume(request: HttpRequest) -> HttpResponse:
             return _refused(request, f"Cannot resume queue: {made.seen.missing}")
         details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made, "reason": reason,
                    "snapshot": shared.current()}  # fmt: skip
-        return TemplateResponse(request, "console/confirm_resume.html", details)
+        return TemplateResponse(request, "console/pages/confirm_resume.html", details)
     try:
         result = recovery.resume(actor=actor_of(request), reason=reason)
     except REFUSALS as error:
@@ -189,4 +189,4 @@ def _refused(request: HttpRequest, why: str) -> HttpResponse:
     plan.forget()
     shared.forget()
     messages.error(request, f"Refused: {why}", extra_tags="resume")
-    return TemplateResponse(request, "console/recovery.html", context(request), status=409)
+    return TemplateResponse(request, "console/pages/recovery.html", context(request), status=409)

@@ -120,7 +120,12 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         snapshot = shared.current()
         card = snapshot.card_of(row.service)
         history = Event.objects.filter(subject_type__in=("breaker", "policy"), subject_id=row.pk)[:50]
-        return {"extra_template": "console/breaker_page.html", "card": card, "snapshot": snapshot, "history": history}
+        return {
+            "extra_template": "console/parts/breaker_extra.html",
+            "card": card,
+            "snapshot": snapshot,
+            "history": history,
+        }
 
     def save_model(self, request: HttpRequest, obj: Breaker, form: Any, change: bool) -> None:
         """A policy edit is one event; this process judges by it at once, the others within two seconds."""
@@ -189,7 +194,7 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
 
     def extra_of(self, request: HttpRequest, row: Incident) -> dict[str, Any]:
         return {
-            "extra_template": "console/incident_page.html",
+            "extra_template": "console/parts/incident_extra.html",
             "timeline": postmortem.timeline(row)[:2000],
             "markdown_url": reverse("admin:circuitbreakers_incident_markdown", args=[row.pk]),
         }
@@ -262,7 +267,7 @@ class EventAdmin(ReadOnlyAdmin):
     search_help_text = "The subject's id, e.g. apollo or a campaign's number."
     fields = fields_of(Event, without=("id",))
     readonly_fields = fields
-    list_before_template = "console/events_export.html"
+    list_before_template = "console/parts/events_export.html"
 
     def get_urls(self) -> list[URLPattern]:
         export = self.admin_site.admin_view(self.export)

@@ -158,7 +158,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
     def extra_of(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
         spent = spend.by_service(campaign=row.pk)
         return {
-            "extra_template": "console/campaign_page.html",
+            "extra_template": "console/parts/campaign_extra.html",
             "campaign": row,
             "numbers": tallies.progress([row.pk])[row.pk],
             "spend": {name: sums for name, sums in spent.items() if sums.calls},

@@ -65,7 +65,7 @@ class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
             queue={card.service: card.queue for card in snapshot.cards},
             blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
         )
-        return {"extra_template": "console/lead_page.html", "story": told}
+        return {"extra_template": "console/parts/lead_extra.html", "story": told}
 
 
 def retry(row: Job, order: Order) -> None:

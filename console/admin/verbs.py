@@ -56,7 +56,7 @@ class VerbsAdmin:
     """A mixin before ListAdmin: `verbs` by name become list actions, and buttons on a row's page."""
 
     verbs: dict[str, AdminVerb] = {}
-    change_form_before_template = "console/verbs.html"
+    change_form_before_template = "console/parts/verb_buttons.html"
     actions_on_top = True
     model: Any
     admin_site: Any
@@ -159,7 +159,7 @@ def _ask(
         "what": plural(len(rows), str(admin.model._meta.verbose_name), str(admin.model._meta.verbose_name_plural)),
         "back": back,
     }
-    return TemplateResponse(request, "console/confirm_verb.html", context)
+    return TemplateResponse(request, "console/pages/confirm_verb.html", context)
 
 
 def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any]) -> None:
