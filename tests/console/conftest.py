@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.http import HttpResponse
 from django.test import Client
 
 from circuitbreakers import probes
@@ -39,6 +40,11 @@ def client_of(role: str | None, name: str = "") -> Client:
     user.groups.set(Group.objects.filter(name=role))
     client.force_login(user)
     return client
+
+
+def text_of(answer: HttpResponse) -> str:
+    """A page with its white space as a browser shows it: where a template breaks its lines is nobody's business."""
+    return " ".join(answer.content.decode().split())
 
 
 @pytest.fixture
