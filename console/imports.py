@@ -22,6 +22,7 @@ from campaigns.leads.preview import sniff
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign
 from circuitbreakers.events import Actor
+from console.orders import actor_of
 
 logger = logging.getLogger(__name__)
 PERMISSION = "campaigns.operate_campaign"
@@ -94,7 +95,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponseBase:
         return HttpResponse(status=400)
     if mapping is not None and not (isinstance(mapping, dict) and all(isinstance(v, str) for v in mapping.values())):
         return HttpResponse(status=400)
-    actor = Actor(request.user.get_username(), "admin")
+    actor = actor_of(request)
     steps = Import(campaign, upload.file, actor, mapping=mapping, **reading(request))
     answer = StreamingHttpResponse((json.dumps(step) + "\n" for step in steps), content_type="application/x-ndjson")
     answer["Cache-Control"] = "no-store"

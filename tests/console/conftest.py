@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
-from django.http import HttpResponse
 from django.test import Client
 
 from circuitbreakers import probes
@@ -42,7 +41,7 @@ def client_of(role: str | None, name: str = "") -> Client:
     return client
 
 
-def text_of(answer: HttpResponse) -> str:
+def text_of(answer: Any) -> str:
     """A page with its white space as a browser shows it: where a template breaks its lines is nobody's business."""
     return " ".join(answer.content.decode().split())
 
