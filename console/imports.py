@@ -17,7 +17,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from campaigns.leads.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, ImportRefused
-from campaigns.leads.importing import ImportReport, import_csv
+from campaigns.leads.importing import import_csv
 from campaigns.leads.preview import sniff
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign
@@ -153,7 +153,7 @@ class Import:
                 skipped_to=cast(TextIO, skipped),
             )
             skipped.send()
-            self.say({"report": summary(report)})
+            self.say({"report": report.as_dict()})
         except ImportRefused as error:
             self.say({"refused": str(error)})
         except Exception:
@@ -183,16 +183,3 @@ class Pieces(io.TextIOBase):
         if self.kept:
             self.hand_on("".join(self.kept))
             self.kept, self.length = [], 0
-
-
-def summary(report: ImportReport) -> dict[str, Any]:
-    """What the page shows at the end."""
-    return {
-        "rows": report.rows,
-        "taken": report.taken,
-        "skipped": report.skipped,
-        "shortened": report.shortened,
-        "encoding": report.encoding,
-        "ignored": report.ignored,
-        "guessed": report.guessed,
-    }
