@@ -26,9 +26,10 @@ drill: $(STAMP) ## the whole story by itself: a campaign, a failing vendor, the 
 test: check ## every check and test, on servers of its own (ARGS="-k pause" picks some)
 	@exec $(PYTHON) -m pytest $(SPREAD) $(ARGS)
 
-check: $(STAMP) ## format, lint, types, system checks, missing migrations
+check: $(STAMP) ## format, lint, templates, types, system checks, missing migrations
 	@$(PYTHON) -m ruff format --check --quiet . || { echo "Format first: $(PYTHON) -m ruff format ."; exit 1; }
 	@$(PYTHON) -m ruff check --quiet .
+	@$(PYTHON) -m djlint --lint --quiet templates
 	@$(OFFLINE) $(PYTHON) -m mypy .
 	@$(OFFLINE) $(PYTHON) manage.py check --fail-level WARNING
 	@$(OFFLINE) $(PYTHON) -W ignore manage.py makemigrations --check --dry-run

@@ -137,7 +137,7 @@ def created(campaign: Campaign, messages: list[str], report: ImportReport | None
     return {
         **CampaignSerializer(campaign).data,
         "messages": messages,
-        "leads_imported": asdict(report) if report else None,
+        "leads_imported": report.as_dict() if report else None,
     }
 
 
@@ -281,4 +281,4 @@ class CampaignLeads(Listing):
         sent = serializer.validated_data
         reading = Reading(encoding=sent.get("encoding"), delimiter=sent.get("delimiter"))
         report = import_upload(campaign, sent["csv"], self, reading)
-        return Response({"campaign": pk, "report": asdict(report)})
+        return Response({"campaign": pk, "report": report.as_dict()})

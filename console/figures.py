@@ -12,6 +12,7 @@ from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.tallies import JobTally, LeadTally, summed
 from circuitbreakers.services import SERVICES
+from console.words import grouped
 
 MINUTES = 60
 # The pace behind a time to finish is that of the last five minutes.
@@ -49,6 +50,11 @@ class CampaignRow:
     @property
     def percent(self) -> float:
         return 100 * self.ended / self.leads if self.leads else 0.0
+
+    @property
+    def parts_in_words(self) -> str:
+        """The parts for whoever does not see the bar: `1,200 pushed, 3 failed`."""
+        return ", ".join(f"{grouped(count)} {name.lower()}" for name, _, count, _ in self.parts)
 
 
 def jobs_by_service() -> dict[tuple[str, str], int]:

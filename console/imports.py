@@ -17,11 +17,12 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from campaigns.leads.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, ImportRefused
-from campaigns.leads.importing import ImportReport, import_csv
+from campaigns.leads.importing import import_csv
 from campaigns.leads.preview import sniff
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign
 from circuitbreakers.events import Actor
+from console.orders import actor_of
 
 logger = logging.getLogger(__name__)
 PERMISSION = "campaigns.operate_campaign"
@@ -57,7 +58,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
             name for name, character in NAMED_DELIMITERS.items() if character in DELIMITERS and name.isalpha()
         ],
     }
-    return render(request, "console/import.html", context)
+    return render(request, "console/pages/import.html", context)
 
 
 def reading(request: HttpRequest) -> Reading:
@@ -74,12 +75,12 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         seen = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
     except ImportRefused as error:
-        return render(request, "console/import_refused.html", {"why": str(error)})
+        return render(request, "console/parts/import_refused.html", {"why": str(error)})
     columns = [
         (name, seen.mapping[name], [row[place] if place < len(row) else "" for row in seen.rows])
         for place, name in enumerate(seen.header)
     ]
-    return render(request, "console/import_preview.html", {"preview": seen, "columns": columns})
+    return render(request, "console/parts/import_preview.html", {"preview": seen, "columns": columns})
 
 
 def run(request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -94,7 +95,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponseBase:
         return HttpResponse(status=400)
     if mapping is not None and not (isinstance(mapping, dict) and all(isinstance(v, str) for v in mapping.values())):
         return HttpResponse(status=400)
-    actor = Actor(request.user.get_username(), "admin")
+    actor = actor_of(request)
     steps = Import(campaign, upload.file, actor, mapping=mapping, **reading(request))
     answer = StreamingHttpResponse((json.dumps(step) + "\n" for step in steps), content_type="application/x-ndjson")
     answer["Cache-Control"] = "no-store"
@@ -152,7 +153,7 @@ class Import:
                 skipped_to=cast(TextIO, skipped),
             )
             skipped.send()
-            self.say({"report": summary(report)})
+            self.say({"report": report.as_dict()})
         except ImportRefused as error:
             self.say({"refused": str(error)})
         except Exception:
@@ -182,16 +183,3 @@ class Pieces(io.TextIOBase):
         if self.kept:
             self.hand_on("".join(self.kept))
             self.kept, self.length = [], 0
-
-
-def summary(report: ImportReport) -> dict[str, Any]:
-    """What the page shows at the end."""
-    return {
-        "rows": report.rows,
-        "taken": report.taken,
-        "skipped": report.skipped,
-        "shortened": report.shortened,
-        "encoding": report.encoding,
-        "ignored": report.ignored,
-        "guessed": report.guessed,
-    }

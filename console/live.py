@@ -15,7 +15,7 @@ from console.steps import steps
 # What may change every second without being news: the script keeps relative times true by itself.
 TIMES = re.compile(r"<time[^>]*data-relative[^>]*>[^<]*</time>")
 LOOK = "circuitbreakers.view_breaker"
-PAGES = {"dashboard": "console/dashboard_live.html", "recovery": "console/recovery_live.html"}
+PAGES = {"dashboard": "console/live/dashboard.html", "recovery": "console/live/recovery.html"}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def live(request: HttpRequest) -> HttpResponse:
     context = context_of(page)
     parts = [render_to_string(PAGES[page], {**context, "oob": True}, request)] if page in PAGES else []
     snapshot = context["snapshot"]
-    banner = render_to_string("console/banner.html", {**context, "seen": ""}, request)
+    banner = render_to_string("console/live/banner.html", {**context, "seen": ""}, request)
     digest = hashlib.sha256(TIMES.sub("", banner.replace(f"{snapshot.at:%H:%M:%S}", "")).encode())
     for part in parts:
         digest.update(TIMES.sub("", part).encode())
@@ -67,7 +67,7 @@ def live(request: HttpRequest) -> HttpResponse:
     if seen == request.GET.get("seen"):
         answer = HttpResponse(status=204)
     else:
-        banner = render_to_string("console/banner.html", {**context, "seen": seen}, request)
+        banner = render_to_string("console/live/banner.html", {**context, "seen": seen}, request)
         answer = HttpResponse("".join([banner, *parts]))
     answer["X-As-Of"] = snapshot.at.isoformat()
     answer["Cache-Control"] = "no-store"

@@ -1,7 +1,5 @@
-"""The recovery page and its verbs: each parses, calls one verb, and reports in place."""
+"""The recovery page: parses an order, has it done, and reports in place."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,97 +11,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import recovery
-from circuitbreakers import breaker, gate, pauses, probes
-from circuitbreakers.events import Actor
 from circuitbreakers.models import Incident
 from circuitbreakers.services import SERVICES
-from circuitbreakers.switch import RedisUnavailable
 from console import live, plan, shared
+from console.orders import OPERATE_BREAKER, OPERATE_QUEUE, REFUSALS, OrderRefused, order_of, why
+from console.service_verbs import VERBS
 from console.words import plural, service_name
-
-OPERATE_BREAKER = "circuitbreakers.operate_breaker"
-OPERATE_QUEUE = "circuitbreakers.operate_queue"
-REFUSALS = (
-    breaker.Refused,
-    probes.ProbeRunning,
-    recovery.ResumeRefused,
-    pauses.SwitchRefused,
-    RedisUnavailable,
-)
-MOST_REASON = 500
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    return Actor(request.user.get_username(), "admin")
-
-
-def reason_of(request: HttpRequest) -> str:
-    return request.POST.get("reason", "").strip()[:MOST_REASON]
-
-
-def probe(request: HttpRequest, service: str) -> tuple[bool, str]:
-    result = probes.probe(service, actor=actor_of(request))
-    return result.ok, f"The probe of {service_name(service)} {'succeeded' if result.ok else 'failed'}: {result.detail}"
-
-
-def reset(request: HttpRequest, service: str) -> tuple[bool, str]:
-    force = bool(request.POST.get("force"))
-    changed = breaker.reset(service, actor=actor_of(request), reason=reason_of(request), force=force)
-    name = service_name(service)
-    if changed:
-        return True, f"The breaker of {name} is reset. The queue is still paused: resume it when all are closed."
-    return True, f"The breaker of {name} was closed already; its failure count is cleared."
-
-
-def hold(request: HttpRequest, service: str) -> tuple[bool, str]:
-    changed = breaker.hold(service, actor=actor_of(request), reason=reason_of(request))
-    name = service_name(service)
-    return True, f"The breaker of {name} is held: everything is paused." if changed else f"{name} was held already."
-
-
-def release(request: HttpRequest, service: str) -> tuple[bool, str]:
-    changed = breaker.release(service, actor=actor_of(request), reason=reason_of(request))
-    name = service_name(service)
-    return True, f"{name} is released and stays open: reset it next." if changed else f"{name} was not held."
-
-
-def lift_wait(request: HttpRequest, service: str) -> tuple[bool, str]:
-    until = gate.lift_wait(service, actor=actor_of(request), reason=reason_of(request))
-    name = service_name(service)
-    return True, f"The wait of {name} is lifted: it is asked again." if until else f"{name} has not asked us to wait."
-
-
-def pause(request: HttpRequest, service: str) -> tuple[bool, str]:
-    if not (reason := reason_of(request)):
-        raise breaker.Refused("A reason is needed: the others will want to know why.")
-    changed = pauses.pause(service, actor=actor_of(request), reason=reason)
-    return True, f"The queue of {service_name(service)} {'is paused' if changed else 'was paused already'}."
-
-
-def lift(request: HttpRequest, service: str) -> tuple[bool, str]:
-    changed = pauses.lift(service, actor=actor_of(request), reason=reason_of(request))
-    name = service_name(service)
-    return True, f"The operator's pause of {name} is lifted." if changed else f"No operator's pause of {name} stood."
-
-
-@dataclass(frozen=True)
-class Verb:
-    """What a button does: the permission it needs, and a function that says whether it went well, in one sentence."""
-
-    permission: str
-    run: Callable[[HttpRequest, str], tuple[bool, str]]
-    takes_all: bool = False
-
-
-VERBS = {
-    "probe": Verb(OPERATE_BREAKER, probe),
-    "reset": Verb(OPERATE_BREAKER, reset),
-    "hold": Verb(OPERATE_BREAKER, hold),
-    "release": Verb(OPERATE_BREAKER, release),
-    "lift-wait": Verb(OPERATE_BREAKER, lift_wait),
-    "pause": Verb(OPERATE_QUEUE, pause, takes_all=True),
-    "lift": Verb(OPERATE_QUEUE, lift, takes_all=True),
-}
 
 
 @require_GET
@@ -111,7 +24,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The steps in order, each with its state."""
     if not live.may_look(request):
         raise PermissionDenied
-    return TemplateResponse(request, "console/recovery.html", context(request))
+    return TemplateResponse(request, "console/pages/recovery.html", context(request))
 
 
 def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
@@ -142,10 +55,11 @@ def act(request: HttpRequest, verb: str, service: str) -> HttpResponse:
         raise PermissionDenied
     place = "queue" if wanted.takes_all else service
     try:
-        ok, text = wanted.run(request, service)
-        messages.add_message(request, messages.SUCCESS if ok else messages.WARNING, text, extra_tags=place)
-    except REFUSALS as error:
-        messages.error(request, f"Refused: {error}", extra_tags=place)
+        said = wanted.act(service, order_of(request, reason_required=wanted.reason_required))
+        level = messages.SUCCESS if said.ok else messages.WARNING
+        messages.add_message(request, level, said.text, extra_tags=place)
+    except REFUSALS as refusal:
+        messages.error(request, f"Refused: {why(refusal)}", extra_tags=place)
     shared.forget()
     plan.forget()
     return redirect(f"{reverse('console:recovery')}#{place}")
@@ -156,21 +70,22 @@ def resume(request: HttpRequest) -> HttpResponse:
     """First asks, repeating the numbers; with `confirmed` resumes. A refusal says in place what is missing."""
     if not request.user.has_perm(OPERATE_QUEUE):
         raise PermissionDenied
-    reason = reason_of(request)
-    if not reason:
-        messages.error(request, "Refused: A reason is needed: it becomes part of the incident.", extra_tags="resume")
+    try:
+        order = order_of(request, reason_required=True)
+    except OrderRefused as refusal:
+        messages.error(request, f"Refused: {why(refusal)}", extra_tags="resume")
         return redirect(f"{reverse('console:recovery')}#resume")
     if not request.POST.get("confirmed"):
         made = plan.make()
         if not made.seen.ready:
             return _refused(request, f"Cannot resume queue: {made.seen.missing}")
-        details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made, "reason": reason,
-                   "snapshot": shared.current()}  # fmt: skip
-        return TemplateResponse(request, "console/confirm_resume.html", details)
+        details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made,
+                   "reason": order.reason, "snapshot": shared.current()}  # fmt: skip
+        return TemplateResponse(request, "console/pages/confirm_resume.html", details)
     try:
-        result = recovery.resume(actor=actor_of(request), reason=reason)
-    except REFUSALS as error:
-        return _refused(request, str(error))
+        result = recovery.resume(actor=order.actor, reason=order.reason)
+    except REFUSALS as refusal:
+        return _refused(request, why(refusal))
     shared.forget()
     plan.forget()
     level = messages.WARNING if result.errors or result.interrupted_by else messages.SUCCESS
@@ -184,9 +99,9 @@ def resume(request: HttpRequest) -> HttpResponse:
     return redirect(f"{reverse('console:recovery')}#resume")
 
 
-def _refused(request: HttpRequest, why: str) -> HttpResponse:
+def _refused(request: HttpRequest, text: str) -> HttpResponse:
     """The page itself, with the refusal where the button is."""
     plan.forget()
     shared.forget()
-    messages.error(request, f"Refused: {why}", extra_tags="resume")
-    return TemplateResponse(request, "console/recovery.html", context(request), status=409)
+    messages.error(request, f"Refused: {text}", extra_tags="resume")
+    return TemplateResponse(request, "console/pages/recovery.html", context(request), status=409)

@@ -35,7 +35,7 @@ def page(request: HttpRequest) -> HttpResponse:
     total = spend.by_service(campaign=of, since=since, until=until)
     return TemplateResponse(
         request,
-        "console/spend_page.html",
+        "console/pages/spend.html",
         {
             **admin.site.each_context(request),
             "title": "Spend",

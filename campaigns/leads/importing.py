@@ -5,10 +5,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from django.db import Error, connection, transaction
 from django.utils import timezone
@@ -76,6 +76,10 @@ class ImportReport:
     header_row: int = 1
     encoding: str = ""
     delimiter: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The whole report for JSON: what API, command and page show of it."""
+        return asdict(self)
 
 
 def import_csv(

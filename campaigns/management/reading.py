@@ -1,7 +1,6 @@
 """How commands are told to read a CSV, and how they tell what an import did or would do."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any
 
 from campaigns.leads.columns import FIELDS
 from campaigns.leads.importing import ImportReport
@@ -27,12 +26,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not (equals and column):
         raise ArgumentTypeError(f"{text!r} is not COLUMN=FIELD.")
     return column, name
-
-
-def report_as_dict(report: ImportReport) -> dict[str, Any]:
-    """An import's report for JSON."""
-    names = ("rows", "taken", "skipped", "examples", "recognised", "guessed", "ignored", "header_row", "delimiter")
-    return {name: getattr(report, name) for name in (*names, "encoding", "shortened")}
 
 
 def report_lines(report: ImportReport, *, dry_run: bool = False) -> list[str]:

@@ -1,5 +1,6 @@
 """Breakers with their policies, incidents, pauses and events in the admin."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,43 +17,30 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from circuitbreakers import breaker, events, gate, notes, pauses, policies, policy, postmortem, probes
+from circuitbreakers import breaker, events, notes, policies, policy, postmortem
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from console import shared
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
-from console.admin.verbs import AdminVerb, Order, VerbsAdmin
+from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.export import events_csv
+from console.orders import OPERATE_QUEUE, Order, actor_of
+from console.service_verbs import VERBS
 from console.words import service_name
 
-OPERATE_BREAKER = "circuitbreakers.operate_breaker"
-OPERATE_QUEUE = "circuitbreakers.operate_queue"
 
-
-def reset(row: Breaker, order: Order) -> str:
-    changed = breaker.reset(row.service, actor=order.actor, reason=order.reason, force=order.force)
-    name = service_name(row.service)
-    return f"{name} is reset; resume the queue next." if changed else f"{name} was closed; its count is cleared."
-
-
-def probe(row: Breaker, order: Order) -> str:
-    result = probes.probe(row.service, actor=order.actor, reason=order.reason)
-    return f"The probe of {service_name(row.service)} {'succeeded' if result.ok else 'failed'}: {result.detail}"
-
-
-def hold(row: Breaker, order: Order) -> str:
-    changed = breaker.hold(row.service, actor=order.actor, reason=order.reason)
-    return f"{service_name(row.service)} {'is held' if changed else 'was held already'}."
-
-
-def release(row: Breaker, order: Order) -> str:
-    changed = breaker.release(row.service, actor=order.actor, reason=order.reason)
-    return f"{service_name(row.service)} {'is released and stays open: reset it' if changed else 'was not held'}."
-
-
-def lift_wait(row: Breaker, order: Order) -> str:
-    until = gate.lift_wait(row.service, actor=order.actor, reason=order.reason)
-    name = service_name(row.service)
-    return f"The wait of {name} until {until:%H:%M:%S} UTC is lifted." if until else f"{name} has not asked us to wait."
+def on_service(name: str, legal: Callable[[Breaker], bool] = lambda row: True) -> AdminVerb:
+    """A verb on a service, as a button of its breaker's row."""
+    verb = VERBS[name]
+    return AdminVerb(
+        verb.label,
+        verb.permission,
+        lambda row, order: verb.act(row.service, order).text,
+        verb.question,
+        legal=legal,
+        reason_required=verb.reason_required,
+        danger=verb.danger,
+        may_force=verb.may_force,
+    )
 
 
 class PolicyForm(forms.ModelForm):
@@ -75,24 +63,14 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
     list_display = ("name", "live_state", "live_failures", "failure_threshold", "reset_timeout", "rate", "held_by")
     list_display_links = ("name",)
     verbs = {
-        "reset_breaker": AdminVerb(
-            "Reset", OPERATE_BREAKER, reset,
-            "It is probed, and closed if the probe succeeds. Queue, campaigns and jobs stay paused.", may_force=True,
+        "reset_breaker": on_service("reset"),
+        "probe_breaker": on_service("probe"),
+        "hold_breaker": on_service("hold", legal=lambda row: not row.held_at),
+        "release_breaker": on_service("release", legal=lambda row: bool(row.held_at)),
+        "lift_wait": on_service(
+            "lift-wait", legal=lambda row: bool(shared.current().card_of(row.service).slowed_until)
         ),
-        "probe_breaker": AdminVerb("Probe now", OPERATE_BREAKER, probe, "One free health call. It closes nothing."),
-        "hold_breaker": AdminVerb(
-            "Hold", OPERATE_BREAKER, hold, "It opens and stays open until it is released: everything is paused.",
-            legal=lambda row: not row.held_at, reason_required=True, danger=True,
-        ),
-        "release_breaker": AdminVerb(
-            "Release", OPERATE_BREAKER, release, "It stays open, to be reset.", legal=lambda row: bool(row.held_at)
-        ),
-        "lift_wait": AdminVerb(
-            "Lift wait", OPERATE_BREAKER, lift_wait,
-            "Its calls go out at once although the vendor asked us to wait. It may complain again.",
-            legal=lambda row: bool(shared.current().card_of(row.service).slowed_until),
-        ),
-    }  # fmt: skip
+    }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -120,7 +98,12 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         snapshot = shared.current()
         card = snapshot.card_of(row.service)
         history = Event.objects.filter(subject_type__in=("breaker", "policy"), subject_id=row.pk)[:50]
-        return {"extra_template": "console/breaker_page.html", "card": card, "snapshot": snapshot, "history": history}
+        return {
+            "extra_template": "console/parts/breaker_extra.html",
+            "card": card,
+            "snapshot": snapshot,
+            "history": history,
+        }
 
     def save_model(self, request: HttpRequest, obj: Breaker, form: Any, change: bool) -> None:
         """A policy edit is one event; this process judges by it at once, the others within two seconds."""
@@ -130,7 +113,7 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         after = asdict(obj.policy)
         changed = [name for name in after if after[name] != before[name]]
         if changed:
-            actor = events.Actor(request.user.get_username(), "admin")
+            actor = actor_of(request)
             events.record(
                 "policy", obj.pk, "changed", actor=actor,
                 before={name: before[name] for name in changed}, after={name: after[name] for name in changed},
@@ -189,7 +172,7 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
 
     def extra_of(self, request: HttpRequest, row: Incident) -> dict[str, Any]:
         return {
-            "extra_template": "console/incident_page.html",
+            "extra_template": "console/parts/incident_extra.html",
             "timeline": postmortem.timeline(row)[:2000],
             "markdown_url": reverse("admin:circuitbreakers_incident_markdown", args=[row.pk]),
         }
@@ -207,10 +190,10 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
 def lift(row: QueuePause, order: Order) -> str:
     if row.key == QueuePause.SYSTEM:
         raise breaker.Refused("The system's pause is lifted by the queue resume, on the recovery page.")
-    service = row.service or "all"
-    if not pauses.lift(service, actor=order.actor, reason=order.reason):
-        raise breaker.Refused(f"{row} has been lifted already.")
-    return f"The pause of {service_name(service)} is lifted."
+    said = VERBS["lift"].act(row.service or "all", order)
+    if not said.changed:
+        raise breaker.Refused(said.text)
+    return said.text
 
 
 @admin.register(QueuePause)
@@ -221,7 +204,7 @@ class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
     readonly_fields = fields
     verbs = {
         "lift": AdminVerb(
-            "Lift", OPERATE_QUEUE, lift, "Only an operator's own pause; others stay.",
+            VERBS["lift"].label, OPERATE_QUEUE, lift, VERBS["lift"].question,
             legal=lambda row: row.ended_at is None and row.key != QueuePause.SYSTEM,
         )
     }  # fmt: skip
@@ -262,7 +245,7 @@ class EventAdmin(ReadOnlyAdmin):
     search_help_text = "The subject's id, e.g. apollo or a campaign's number."
     fields = fields_of(Event, without=("id",))
     readonly_fields = fields
-    list_before_template = "console/events_export.html"
+    list_before_template = "console/parts/events_export.html"
 
     def get_urls(self) -> list[URLPattern]:
         export = self.admin_site.admin_view(self.export)

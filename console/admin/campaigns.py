@@ -21,7 +21,8 @@ from circuitbreakers import events
 from circuitbreakers.models import Event
 from console import imports
 from console.admin.lists import ListAdmin, clip, state, time
-from console.admin.verbs import AdminVerb, Order, VerbsAdmin
+from console.admin.verbs import AdminVerb, VerbsAdmin
+from console.orders import Order, actor_of
 
 OPERATE = "campaigns.operate_campaign"
 Status = Campaign.Status
@@ -158,7 +159,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
     def extra_of(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
         spent = spend.by_service(campaign=row.pk)
         return {
-            "extra_template": "console/campaign_page.html",
+            "extra_template": "console/parts/campaign_extra.html",
             "campaign": row,
             "numbers": tallies.progress([row.pk])[row.pk],
             "spend": {name: sums for name, sums in spent.items() if sums.calls},
@@ -167,7 +168,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         }
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
-        actor = events.Actor(request.user.get_username(), "admin")
+        actor = actor_of(request)
         if change:
             before = {name: form.initial.get(name) for name in form.changed_data}
             # Only what was edited: somebody may have paused or cancelled it since the row was read.
@@ -183,7 +184,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
             self.message_user(request, text, level="WARNING")
 
     def delete_model(self, request: HttpRequest, obj: Campaign) -> None:
-        actor = events.Actor(request.user.get_username(), "admin")
+        actor = actor_of(request)
         events.record("campaign", obj.pk, "deleted", actor=actor, before={"name": obj.name})
         super().delete_model(request, obj)
 

@@ -17,7 +17,8 @@ from campaigns.models import Job, Lead, Process, Suppression, VendorCall
 from circuitbreakers import events
 from console import shared
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
-from console.admin.verbs import AdminVerb, Order, VerbsAdmin
+from console.admin.verbs import AdminVerb, VerbsAdmin
+from console.orders import Order, actor_of
 from console.templatetags.console import usd
 from console.words import service_name
 
@@ -65,7 +66,7 @@ class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
             queue={card.service: card.queue for card in snapshot.cards},
             blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
         )
-        return {"extra_template": "console/lead_page.html", "story": told}
+        return {"extra_template": "console/parts/lead_extra.html", "story": told}
 
 
 def retry(row: Job, order: Order) -> None:
@@ -189,7 +190,7 @@ class SuppressionAdmin(ListAdmin):
         return ["value"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
-        actor = events.Actor(request.user.get_username(), "admin")
+        actor = actor_of(request)
         if not change:
             obj.created_by = actor.name
         with transaction.atomic():
@@ -200,7 +201,7 @@ class SuppressionAdmin(ListAdmin):
             events.record("suppression", obj.pk, verb, actor=actor, before=before, after=after)
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
-        actor = events.Actor(request.user.get_username(), "admin")
+        actor = actor_of(request)
         with transaction.atomic():
             events.record("suppression", obj.pk, "deleted", actor=actor, before={"value": obj.value})
             super().delete_model(request, obj)

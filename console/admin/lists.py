@@ -24,7 +24,7 @@ class CappedPaginator(Paginator):
 
     MOST = 10_000
 
-    template_name = "console/pagination.html"
+    template_name = "console/parts/pagination.html"
 
     @cached_property
     def count(self) -> int:

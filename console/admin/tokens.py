@@ -10,13 +10,14 @@ from unfold.admin import ModelAdmin
 
 from api.models import ApiToken
 from circuitbreakers import events
+from console.orders import actor_of
 
 # Our middleware writes no task rows: its list would be empty for ever.
 admin.site.unregister(dramatiq_admin.Task)
 
 
 def record_revocation(row: ApiToken, request: HttpRequest) -> None:
-    actor = events.Actor(request.user.get_username(), "admin")
+    actor = actor_of(request)
     before = {"name": row.name, "user": row.user.get_username()}
     events.record("token", row.token_key, "revoked", actor=actor, before=before)
 

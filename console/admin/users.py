@@ -12,6 +12,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from circuitbreakers import events
 from console import passwords
 from console.admin.lists import ListAdmin, ReadOnlyAdmin
+from console.orders import actor_of
 
 # Importing Django's own admin has registered these two, without Unfold's looks and without our limits.
 admin.site.unregister(User)
@@ -79,13 +80,13 @@ class UserAdmin(auth_admin.UserAdmin, ListAdmin):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Django calls this for a changed password too, which passes no form of ours."""
         if "password" in str(message).lower():
-            passwords.changed(obj, events.Actor(request.user.get_username(), "admin"))
+            passwords.changed(obj, actor_of(request))
         return super().log_change(request, obj, message)
 
     @staticmethod
     def _record(request: HttpRequest, row: User, verb: str, before: Any, after: Any) -> None:
         """Of the other fields only which changed, never what is in them: a password is one of them."""
-        actor = events.Actor(request.user.get_username(), "admin")
+        actor = actor_of(request)
         events.record("user", row.get_username()[:60], verb, actor=actor, before=before, after=after)
 
 

@@ -7,34 +7,19 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from campaigns.lifecycle import MoveRefused
-from circuitbreakers.breaker import Refused
-from circuitbreakers.events import Actor
-from circuitbreakers.pauses import SwitchRefused
-from circuitbreakers.probes import ProbeRunning
-from circuitbreakers.switch import RedisUnavailable
 from console import plan, shared
+from console.orders import REFUSALS, Order, OrderRefused, order_of, why
 from console.words import plural
 
-REFUSALS = (MoveRefused, Refused, SwitchRefused, ProbeRunning, RedisUnavailable, ObjectDoesNotExist, ValidationError)
 MOST = 1000  # rows of one action
 NAMED = 20
-
-
-@dataclass(frozen=True)
-class Order:
-    """What somebody has confirmed."""
-
-    actor: Actor
-    reason: str
-    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +41,7 @@ class VerbsAdmin:
     """A mixin before ListAdmin: `verbs` by name become list actions, and buttons on a row's page."""
 
     verbs: dict[str, AdminVerb] = {}
-    change_form_before_template = "console/verbs.html"
+    change_form_before_template = "console/parts/verb_buttons.html"
     actions_on_top = True
     model: Any
     admin_site: Any
@@ -114,9 +99,9 @@ class VerbsAdmin:
             raise Http404
         info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
         back = reverse(f"admin:{info}_change", args=[row.pk])
-        if request.method != "POST" or _lacks_reason(request, verb):
+        if request.method != "POST" or (order := _order(request, verb)) is None:
             return _ask(self, request, verb, [row], back=back, name="")
-        report(request, verb, [row])
+        report(request, verb, [row], order)
         return redirect(back)
 
 
@@ -129,18 +114,20 @@ def _run_action(admin: Any, request: HttpRequest, queryset: QuerySet[Any], *, ve
     if len(rows) > MOST:
         messages.error(request, f"That is more than {MOST:,}: narrow the list first. Nothing was done.")
         return None
-    if not request.POST.get("confirmed") or _lacks_reason(request, verb):
+    if not request.POST.get("confirmed") or (order := _order(request, verb)) is None:
         return _ask(admin, request, verb, rows, back=request.get_full_path(), name=verb_name)
-    report(request, verb, rows)
+    report(request, verb, rows, order)
     return None
 
 
-def _lacks_reason(request: HttpRequest, verb: AdminVerb) -> bool:
-    if not verb.reason_required or request.POST.get("reason", "").strip():
-        return False
-    if request.POST.get("confirmed"):
-        messages.error(request, "A reason is needed: it becomes part of the record.")
-    return True
+def _order(request: HttpRequest, verb: AdminVerb) -> Order | None:
+    """What was confirmed; None, and said why, if it must be asked for again."""
+    try:
+        return order_of(request, reason_required=verb.reason_required)
+    except OrderRefused as refusal:
+        if request.POST.get("confirmed"):
+            messages.error(request, why(refusal))
+        return None
 
 
 def _ask(
@@ -159,25 +146,20 @@ def _ask(
         "what": plural(len(rows), str(admin.model._meta.verbose_name), str(admin.model._meta.verbose_name_plural)),
         "back": back,
     }
-    return TemplateResponse(request, "console/confirm_verb.html", context)
+    return TemplateResponse(request, "console/pages/confirm_verb.html", context)
 
 
-def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any]) -> None:
+def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any], order: Order) -> None:
     """Do it to each row; say how many were done, and how many were skipped and why."""
-    order = Order(
-        Actor(request.user.get_username(), "admin"),
-        request.POST.get("reason", "").strip()[:500],
-        bool(request.POST.get("force")),
-    )
     said: list[str] = []
     skipped: dict[str, int] = {}
     done = 0
     for row in rows:
         try:
             text = verb.run(row, order)
-        except REFUSALS as error:
-            why = "; ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-            skipped[why] = skipped.get(why, 0) + 1
+        except REFUSALS as refusal:
+            text = why(refusal)
+            skipped[text] = skipped.get(text, 0) + 1
             continue
         done += 1
         if text and len(said) < NAMED:
@@ -187,6 +169,6 @@ def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any]) -> None:
     if done:
         messages.success(request, f"{verb.label}: {done:,} done." + (" " + " ".join(said) if said else ""))
     if skipped:
-        whys = [f"{why} ({count:,})" if count > 1 else why for why, count in list(skipped.items())[:NAMED]]
+        whys = [f"{text} ({count:,})" if count > 1 else text for text, count in list(skipped.items())[:NAMED]]
         total = sum(skipped.values())
         messages.warning(request, f"{verb.label}: {total:,} skipped. {' '.join(whys)}")

@@ -8,6 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from circuitbreakers.storable import REASON
 from console import words
 from console.figures import Minute
 
@@ -29,6 +30,12 @@ def chip(tone: str, text: str) -> SafeString:
     return format_html(
         '<span class="hf-state hf-{}"><span aria-hidden="true">{}</span> {}</span>', tone, SIGNS[tone], text
     )
+
+
+@register.simple_tag
+def longest_reason() -> int:
+    """How many characters the form of a reason takes."""
+    return REASON
 
 
 @register.filter

@@ -9,7 +9,7 @@ from console import shared
 register = template.Library()
 
 
-@register.inclusion_tag("console/banner.html", takes_context=True)
+@register.inclusion_tag("console/live/banner.html", takes_context=True)
 def console_banner(context: dict[str, Any]) -> dict[str, Any]:
     """The page's own snapshot where it has one, so that both show the same instant."""
     return {"snapshot": context.get("snapshot") or shared.current(), "live_page": context.get("live_page", "")}

@@ -41,6 +41,11 @@ def client_of(role: str | None, name: str = "") -> Client:
     return client
 
 
+def text_of(answer: Any) -> str:
+    """A page with its white space as a browser shows it: where a template breaks its lines is nobody's business."""
+    return " ".join(answer.content.decode().split())
+
+
 @pytest.fixture
 def viewer() -> Client:
     return client_of(VIEWER)

@@ -2,12 +2,16 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from campaigns.leads.csvfile import HEAD
 from campaigns.leads.preview import Preview, sniff
@@ -63,6 +67,23 @@ def test_an_import_with_a_mapping_reports_and_hands_back_what_it_skipped(operato
     assert "Nobody" in "".join(step.get("skipped", "") for step in steps)
     assert {"rows": 3}.items() <= next(step for step in steps if "rows" in step).items()
     assert set(Lead.objects.values_list("first_name", flat=True)) == {"Jürgen", "=1+1"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_report_is_the_same_at_every_door(operator: Client, tmp_path: Path) -> None:
+    text = "Notes\nVorname;Kontakt;Hobby\nJ\u00fcrgen;juergen@acme.example;chess\nNobody;;\n"
+    by_page = steps_of(upload(operator, "import_run", make_campaign("CREATED"), text.encode()))[-1]["report"]
+    api = APIClient()
+    api.force_authenticate(User.objects.get(username="operator"))
+    leads = f"/api/v1/campaigns/{make_campaign('CREATED').pk}/leads"
+    answer = api.post(leads, {"csv": SimpleUploadedFile("people.csv", text.encode())}, format="multipart")
+    by_api = answer.json()["data"]["report"]
+    file, out = tmp_path / "people.csv", io.StringIO()
+    file.write_text(text)
+    call_command("campaign", "import", str(make_campaign("CREATED").pk), str(file), "--json", stdout=out)
+    by_command = json.loads(out.getvalue())
+    assert by_page["examples"] == [[4, "no address"]]
+    assert by_page == by_api == {name: by_command[name] for name in by_page}
 
 
 @pytest.mark.django_db(transaction=True)

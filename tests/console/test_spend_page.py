@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.builders import make_call, make_campaign, make_job
-from tests.console.conftest import client_of
+from tests.console.conftest import client_of, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -22,12 +22,12 @@ def test_days_are_listed_newest_first_with_their_sums(viewer: Client) -> None:
     make_call(make_job(campaign, "write", fence=1), "timeout", cost_usd=2, **lost)
     make_call(make_job(None, "write", fence=1), "unknown", admitted_at=now - timedelta(days=3), cost_usd=3)
     make_call(make_job(None, "write", fence=1), admitted_at=now - timedelta(days=40), cost_usd=70)
-    text = viewer.get(PAGE).content.decode()
+    text = text_of(viewer.get(PAGE))
     assert "The last 30 days: $6.25" in text
     assert "The answers of 1 call were lost: at most $0.75 more may have been charged." in text
     assert text.index(f"{now:%Y-%m-%d}</td>") < text.index(f"{now - timedelta(days=3):%Y-%m-%d}</td>")
     assert "$76.25" in viewer.get(PAGE, {"days": "90"}).content.decode()
-    text = viewer.get(PAGE, {"campaign": campaign.pk}).content.decode()
+    text = text_of(viewer.get(PAGE, {"campaign": campaign.pk}))
     assert "The last 30 days of &lt;b&gt;CTOs&lt;/b&gt;: $3.25" in text
     assert "1 call, 1 failed" in text
 

@@ -8,6 +8,7 @@ from console import plan, snapshot
 from console.steps import steps
 from tests.builders import make_campaign, make_fleet, make_job
 from tests.circuitbreakers.builders import ANN, reset, trip
+from tests.console.conftest import text_of
 
 
 def told() -> list[str]:
@@ -55,5 +56,5 @@ def test_the_progress_of_a_resume_counts_what_is_yet_to_come(operator: Client) -
     done = plan.make().progress
     assert done is not None
     assert (done.back, done.to_come) == (3, 0)
-    page = operator.get("/admin/recovery/").content.decode()
+    page = text_of(operator.get("/admin/recovery/"))
     assert "brought back 1 campaign and 3 jobs" in page

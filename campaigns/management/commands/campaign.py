@@ -16,7 +16,7 @@ from campaigns.leads.exporting import export_csv
 from campaigns.leads.foretell import foretell
 from campaigns.leads.importing import ImportReport, import_source
 from campaigns.leads.source import Source, opened
-from campaigns.management.reading import add_reading, report_as_dict, report_lines
+from campaigns.management.reading import add_reading, report_lines
 from campaigns.models import Campaign, Lead
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
 
@@ -89,7 +89,7 @@ class Command(VerbCommand):
         data = {"id": campaign.pk, "name": campaign.name, "status": campaign.status, "messages": messages}
         lines = [f"Campaign {campaign.pk} created: {campaign.name}", *messages]
         if report:
-            data["import"] = report_as_dict(report)
+            data["import"] = report.as_dict()
             lines += report_lines(report)
         return self.show(data, *lines, f"It is {campaign.status}.")
 
@@ -99,7 +99,7 @@ class Command(VerbCommand):
         lines = [f"Campaign {fields['name']} would be created.", *messages]
         if source:
             report = foretell(source, None)
-            data["import"] = report_as_dict(report)
+            data["import"] = report.as_dict()
             lines += report_lines(report, dry_run=True)
         self.show(data, *lines, NOTHING_CHANGED)
 
@@ -109,10 +109,10 @@ class Command(VerbCommand):
             if options["dry_run"]:
                 report = foretell(source, campaign)
                 lines = [*report_lines(report, dry_run=True), NOTHING_CHANGED]
-                self.show({"id": campaign.pk, "dry_run": True, **report_as_dict(report)}, *lines)
+                self.show({"id": campaign.pk, "dry_run": True, **report.as_dict()}, *lines)
                 return
             report = self._import(campaign, source, options)
-        self.show({"id": campaign.pk, **report_as_dict(report)}, *report_lines(report))
+        self.show({"id": campaign.pk, **report.as_dict()}, *report_lines(report))
 
     @contextmanager
     def source(self, path: Path, options: dict[str, Any]) -> Iterator[Source]:

@@ -1,0 +1,65 @@
+"""What somebody asks for in the console: who, why, and the refusals that are answers. One for every page of it."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.http import HttpRequest
+
+from campaigns.lifecycle import MoveRefused
+from campaigns.recovery import ResumeRefused
+from circuitbreakers import breaker
+from circuitbreakers.events import Actor
+from circuitbreakers.pauses import SwitchRefused
+from circuitbreakers.probes import ProbeRunning
+from circuitbreakers.storable import REASON
+from circuitbreakers.switch import RedisUnavailable
+
+OPERATE_BREAKER = "circuitbreakers.operate_breaker"
+OPERATE_QUEUE = "circuitbreakers.operate_queue"
+
+
+class OrderRefused(Exception):
+    """The form lacks a reason, or has one that is too long. Nothing was done."""
+
+
+# What a verb may answer instead of doing it; the text says why. Everything else is a fault of ours.
+REFUSALS = (
+    OrderRefused,
+    MoveRefused,
+    ResumeRefused,
+    breaker.Refused,
+    SwitchRefused,
+    ProbeRunning,
+    RedisUnavailable,
+    ObjectDoesNotExist,
+    ValidationError,
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody has confirmed: `force` goes on although the probe fails."""
+
+    actor: Actor
+    reason: str
+    force: bool = False
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Whoever is signed in, through the console."""
+    return Actor(request.user.get_username(), "admin")
+
+
+def order_of(request: HttpRequest, *, reason_required: bool) -> Order:
+    """The order in a posted form. OrderRefused as the API does: never with half a reason on record."""
+    reason = request.POST.get("reason", "").strip()
+    if reason_required and not reason:
+        raise OrderRefused("A reason is needed: it becomes part of the record.")
+    if len(reason) > REASON:
+        raise OrderRefused(f"A reason has at most {REASON} characters; this one has {len(reason):,}.")
+    return Order(actor_of(request), reason, bool(request.POST.get("force")))
+
+
+def why(refusal: Exception) -> str:
+    """One of REFUSALS in a sentence."""
+    return "; ".join(refusal.messages) if isinstance(refusal, ValidationError) else str(refusal)

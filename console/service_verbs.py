@@ -1,0 +1,116 @@
+"""The verbs on a service: one table for the recovery page and the admin, one sentence for each act."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from circuitbreakers import breaker, gate, pauses, probes
+from console.orders import OPERATE_BREAKER, OPERATE_QUEUE, Order
+from console.words import service_name
+
+
+@dataclass(frozen=True)
+class Said:
+    """What came of a verb, in a sentence. `ok`: as was wished; `changed`: it was not so before."""
+
+    text: str
+    ok: bool = True
+    changed: bool = True
+
+
+def probe(service: str, order: Order) -> Said:
+    result = probes.probe(service, actor=order.actor, reason=order.reason)
+    word = "succeeded" if result.ok else "failed"
+    return Said(f"The probe of {service_name(service)} {word}: {result.detail}", ok=result.ok)
+
+
+def reset(service: str, order: Order) -> Said:
+    name = service_name(service)
+    if breaker.reset(service, actor=order.actor, reason=order.reason, force=order.force):
+        return Said(f"The breaker of {name} is reset. The queue is still paused: resume it when all are closed.")
+    return Said(f"The breaker of {name} was closed already; its failure count is cleared.", changed=False)
+
+
+def hold(service: str, order: Order) -> Said:
+    name = service_name(service)
+    if breaker.hold(service, actor=order.actor, reason=order.reason):
+        return Said(f"The breaker of {name} is held: everything is paused.")
+    return Said(f"The breaker of {name} was held already.", changed=False)
+
+
+def release(service: str, order: Order) -> Said:
+    name = service_name(service)
+    if breaker.release(service, actor=order.actor, reason=order.reason):
+        return Said(f"The breaker of {name} is released and stays open: reset it next.")
+    return Said(f"The breaker of {name} was not held.", changed=False)
+
+
+def lift_wait(service: str, order: Order) -> Said:
+    name = service_name(service)
+    if until := gate.lift_wait(service, actor=order.actor, reason=order.reason):
+        return Said(f"The wait of {name} until {until:%H:%M:%S} UTC is lifted: it is asked again.")
+    return Said(f"{name} has not asked us to wait.", changed=False)
+
+
+def pause(service: str, order: Order) -> Said:
+    changed = pauses.pause(service, actor=order.actor, reason=order.reason)
+    return Said(f"{_queue(service)} {'is paused' if changed else 'was paused already'}.", changed=changed)
+
+
+def lift(service: str, order: Order) -> Said:
+    if pauses.lift(service, actor=order.actor, reason=order.reason):
+        return Said(f"{_queue(service)}: the operator's pause is lifted.")
+    return Said(f"{_queue(service)}: no operator's pause stood.", changed=False)
+
+
+def _queue(service: str) -> str:
+    return "Every queue" if service == "all" else f"The queue of {service_name(service)}"
+
+
+@dataclass(frozen=True)
+class ServiceVerb:
+    """A button: what it asks of somebody, and what it does to a service. `takes_all`: to `all` of them too."""
+
+    label: str
+    permission: str
+    act: Callable[[str, Order], Said]
+    question: str
+    reason_required: bool = False
+    danger: bool = False
+    may_force: bool = False
+    takes_all: bool = False
+
+
+VERBS = {
+    "probe": ServiceVerb("Probe now", OPERATE_BREAKER, probe, "One free health call. It closes nothing."),
+    "reset": ServiceVerb(
+        "Reset",
+        OPERATE_BREAKER,
+        reset,
+        "It is probed, and closed if the probe succeeds. Queue, campaigns and jobs stay paused.",
+        may_force=True,
+    ),
+    "hold": ServiceVerb(
+        "Hold",
+        OPERATE_BREAKER,
+        hold,
+        "It opens and stays open until it is released: everything is paused.",
+        reason_required=True,
+        danger=True,
+    ),
+    "release": ServiceVerb("Release", OPERATE_BREAKER, release, "It stays open, to be reset."),
+    "lift-wait": ServiceVerb(
+        "Lift wait",
+        OPERATE_BREAKER,
+        lift_wait,
+        "Its calls go out at once although the vendor asked us to wait. It may complain again.",
+    ),
+    "pause": ServiceVerb(
+        "Pause",
+        OPERATE_QUEUE,
+        pause,
+        "A pause of your own: a queue resume does not lift it.",
+        reason_required=True,
+        takes_all=True,
+    ),
+    "lift": ServiceVerb("Lift", OPERATE_QUEUE, lift, "Only an operator's own pause; others stay.", takes_all=True),
+}
