@@ -1,4 +1,4 @@
-"""What all tests share: their order, and which browser the browser tests drive."""
+"""What all tests share: the stores in step, their order, and which browser the browser tests drive."""
 
 import os
 import shutil
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.missing import missing
+from tests.stores import compared_hashes, in_step, one_sandbox, sandbox
+
+__all__ = ["compared_hashes", "in_step", "one_sandbox", "sandbox"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONG = ("processes", "browser", "fuzz")

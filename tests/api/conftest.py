@@ -5,42 +5,24 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from campaigns.models import Process
-from circuitbreakers import policies, probes, rebuild, switch
+from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
 from config.roles import ADMIN, OPERATOR, VIEWER
+from tests.stores import forget_servers
 
 ROLES = {"viewer": VIEWER, "operator": OPERATOR, "admin": ADMIN}
 
 
-def forget_server() -> None:
-    """Drop what this process remembers of a server: the client, the scripts, whether it answered."""
-    from circuitbreakers import broker
-
-    switch.client.cache_clear()
-    switch.script.cache_clear()
-    broker.client.cache_clear()
-    switch.Availability.trouble = ""
-    policies.forget()
-
-
 @pytest.fixture(autouse=True)
-def fresh_switch(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty switch and cache, the hashes that the first comparison makes, and probes that succeed."""
-    settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
+def fresh_switch(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both stores in step, and probes that succeed."""
     # The real hash is slow on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     answer = probes.ProbeResult(True, "the key is good", "answers")
     monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
-    forget_server()
-    switch.client().flushdb()
-    cache.clear()
-    rebuild.compare()
-    yield
-    forget_server()
 
 
 @pytest.fixture
@@ -49,9 +31,9 @@ def redis_down(settings: Any) -> Iterator[None]:
     nowhere = "redis://127.0.0.1:1"
     settings.REDIS_SWITCH_URL, settings.REDIS_BROKER_URL = f"{nowhere}/0", f"{nowhere}/1"
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": f"{nowhere}/2"}}
-    forget_server()
+    forget_servers()
     yield
-    forget_server()
+    forget_servers()
 
 
 def make_user(name: str, role: str | None = None, **details: Any) -> User:

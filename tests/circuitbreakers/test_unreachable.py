@@ -27,7 +27,7 @@ from tests.circuitbreakers.builders import (
     stored,
     trip,
 )
-from tests.circuitbreakers.conftest import forget_server
+from tests.stores import forget_servers
 
 SOON = 1.2  # seconds: connecting and one answer may each take REDIS_TIMEOUT, and the machine is busy
 
@@ -40,9 +40,9 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 def nobody_there(settings) -> Iterator[None]:
     """The switch on a port where nobody listens."""
     settings.REDIS_SWITCH_URL = f"redis://127.0.0.1:{free_port()}/0"
-    forget_server()
+    forget_servers()
     yield
-    forget_server()
+    forget_servers()
 
 
 class SilentServer:
@@ -94,9 +94,9 @@ class SilentServer:
 def silent_server(request, settings) -> Iterator[SilentServer]:
     server = SilentServer(hangs_up=request.param)
     settings.REDIS_SWITCH_URL = f"redis://127.0.0.1:{server.port}/0"
-    forget_server()
+    forget_servers()
     yield server
-    forget_server()
+    forget_servers()
     server.stop()
 
 

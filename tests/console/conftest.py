@@ -5,16 +5,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
 from django.test import Client
 
 from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
 from config.roles import ADMIN, OPERATOR, VIEWER
 from console import plan, shared
-from tests.stores import in_step
-
-__all__ = ["in_step"]
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +22,6 @@ def console(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr(shared, "FRESH", 0.0)
     monkeypatch.setattr(shared, "STALE", 0.0)
     monkeypatch.setattr(plan, "FRESH", 0.0)
-    cache.clear()
     shared.forget()
     yield
     shared.forget()
