@@ -4,16 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from campaigns.models import Process
 from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
-from config.roles import ADMIN, OPERATOR, VIEWER
+from tests.builders import make_process, make_user
 from tests.stores import forget_servers
-
-ROLES = {"viewer": VIEWER, "operator": OPERATOR, "admin": ADMIN}
 
 
 @pytest.fixture(autouse=True)
@@ -34,14 +31,6 @@ def redis_down(settings: Any) -> Iterator[None]:
     forget_servers()
     yield
     forget_servers()
-
-
-def make_user(name: str, role: str | None = None, **details: Any) -> User:
-    """A user with the password `correct horse`, in the group of a role."""
-    user = User.objects.create_user(name, password="correct horse", is_staff=role is not None, **details)
-    if role:
-        user.groups.add(Group.objects.get(name=ROLES[role]))
-    return user
 
 
 def client_of(role: str | None) -> APIClient:
@@ -71,5 +60,5 @@ def operator() -> APIClient:
 @pytest.fixture
 def live_processes() -> None:
     """A worker for every queue and a supervisor, as recovery sees them."""
-    Process.objects.create(name="host:1", role=Process.Role.WORKER, queues=list(SERVICES))
-    Process.objects.create(name="host:2", role=Process.Role.SUPERVISOR)
+    make_process("worker", name="host:1")
+    make_process("supervisor", name="host:2")
