@@ -6,11 +6,11 @@ STAMP := .venv/.installed
 OFFLINE := DEBUG=true MODE=sandbox SECRET_KEY=for-checks-only READ_DOTENV=false \
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/nothing REDIS_URL=redis://127.0.0.1:1
 
-# A process per core, each with servers of its own; a file stays in one process, for its fixtures' sake.
-SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# A process more than there are cores, since many tests wait; each has servers of its own (tests/shares.py).
+SPREAD = -n $$($(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 4) + 1)') --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up drill test check bench chaos audit clean
+.PHONY: help setup up drill test quick check bench chaos audit clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -25,6 +25,9 @@ drill: $(STAMP) ## the whole story by itself: a campaign, a failing vendor, the 
 
 test: check ## every check and test, on servers of its own (ARGS="-k pause" picks some)
 	@exec $(PYTHON) -m pytest $(SPREAD) $(ARGS)
+
+quick: $(STAMP) ## the fast loop: every test that starts no process, no browser and no fuzzing (ARGS= as above)
+	@exec $(PYTHON) -m pytest $(SPREAD) -m "not processes and not browser and not fuzz and not chaos" $(ARGS)
 
 check: $(STAMP) ## format, lint, templates, types, system checks, missing migrations
 	@$(PYTHON) -m ruff format --check --quiet . || { echo "Format first: $(PYTHON) -m ruff format ."; exit 1; }

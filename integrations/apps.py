@@ -5,7 +5,8 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
-        """Tell the breakers how each service is probed."""
+        """Tell the breakers how each service is probed, and Django of the checks on whom we may call."""
+        import integrations.checks  # noqa: F401  (they register themselves)
         from circuitbreakers.probes import register_probe
         from integrations import apollo, instantly, millionverifier, openai, perplexity
 

@@ -4,6 +4,7 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from campaigns.models import Campaign, Job, Lead, Process, VendorCall
@@ -81,3 +82,11 @@ def make_fleet() -> None:
     """What a resume asks for: a live worker for every queue and a live supervisor."""
     make_process("worker")
     make_process("supervisor")
+
+
+def make_user(name: str, role: str = "", **fields: Any) -> User:
+    """A user with the password `correct horse`; one with a role is staff."""
+    user = User.objects.create_user(name, **{"password": "correct horse", "is_staff": bool(role), **fields})
+    if role:
+        user.groups.add(Group.objects.get(name=role.capitalize()))
+    return user

@@ -1,15 +1,19 @@
-"""What all tests share: their order, and which browser the browser tests drive."""
+"""What all tests share: the stores in step, who runs what and when, and which browser the browser tests drive."""
 
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.missing import missing
+from tests.shares import Shares, place
+from tests.stores import compared_hashes, in_step, one_sandbox, sandbox
+
+__all__ = ["compared_hashes", "in_step", "one_sandbox", "sandbox"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-LONG = ("processes", "browser", "fuzz")
 NO_BROWSER = "no browser: install one (Debian: apt install chromium) or set CHROMIUM to its path"
 
 
@@ -21,8 +25,14 @@ def find_chromium() -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first: with two processes the short ones then fill the gaps."""
-    items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG)))
+    """The long files first: the short ones then fill the gaps."""
+    items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares | None:
+    """For `--dist loadfile`, ours."""
+    return Shares(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

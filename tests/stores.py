@@ -1,4 +1,4 @@
-"""Fixtures for whatever needs switch and rows in step, for conftests, and ways to take a store or a row away."""
+"""Fixtures for whatever needs switch and rows in step, for all tests, and ways to take a store or a row away."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import override_settings
 
 from circuitbreakers import broker, policies, rebuild, switch
@@ -18,16 +18,31 @@ from integrations.sandbox.faults import Setting
 NOBODY = "redis://127.0.0.1:1"  # refuses at once on every loopback
 
 
+@pytest.fixture(scope="session")
+def compared_hashes(django_db_setup: None, django_db_blocker: Any) -> dict[str, dict[str, str]]:
+    """What the first comparison writes to an empty switch. Made once: each test puts it back in one round trip."""
+    forget_servers()
+    with django_db_blocker.unblock(), transaction.atomic():
+        switch.client().flushall()
+        rebuild.compare()
+        transaction.set_rollback(True)  # the events that say so
+    return {key: switch.client().hgetall(key) for key in switch.client().scan_iter()}
+
+
 @pytest.fixture
-def in_step(db: None, settings: Any) -> Iterator[None]:
-    """Five closed breakers, an ACTIVE queue, no rate limits, no messages."""
+def in_step(db: None, compared_hashes: dict[str, dict[str, str]], settings: Any) -> Iterator[None]:
+    """Five closed breakers, an ACTIVE queue, no rate limits; no messages and an empty cache."""
     settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
     forget_servers()
-    switch.client().flushdb()
-    broker.client().flushdb()
-    rebuild.compare()
+    pipe = switch.client().pipeline(transaction=False)
+    pipe.flushall()
+    for key, fields in compared_hashes.items():
+        pipe.hset(key, mapping=fields)
+    pipe.execute()
+    # The memory begins with the test, not with the run.
+    switch.run("seal", switch.EVERYBODY, [compared_hashes["switch_seal"]["run_id"]])
     yield
-    policies.forget()
+    forget_servers()
 
 
 def forget_servers() -> None:

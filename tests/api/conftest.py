@@ -4,43 +4,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
-from django.core.cache import cache
+from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from campaigns.models import Process
-from circuitbreakers import policies, probes, rebuild, switch
+from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
-from config.roles import ADMIN, OPERATOR, VIEWER
-
-ROLES = {"viewer": VIEWER, "operator": OPERATOR, "admin": ADMIN}
-
-
-def forget_server() -> None:
-    """Drop what this process remembers of a server: the client, the scripts, whether it answered."""
-    from circuitbreakers import broker
-
-    switch.client.cache_clear()
-    switch.script.cache_clear()
-    broker.client.cache_clear()
-    switch.Availability.trouble = ""
-    policies.forget()
+from tests.builders import make_process, make_user
+from tests.stores import forget_servers
 
 
 @pytest.fixture(autouse=True)
-def fresh_switch(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty switch and cache, the hashes that the first comparison makes, and probes that succeed."""
-    settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
+def fresh_switch(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both stores in step, and probes that succeed."""
     # The real hash is slow on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     answer = probes.ProbeResult(True, "the key is good", "answers")
     monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
-    forget_server()
-    switch.client().flushdb()
-    cache.clear()
-    rebuild.compare()
-    yield
-    forget_server()
 
 
 @pytest.fixture
@@ -49,17 +28,9 @@ def redis_down(settings: Any) -> Iterator[None]:
     nowhere = "redis://127.0.0.1:1"
     settings.REDIS_SWITCH_URL, settings.REDIS_BROKER_URL = f"{nowhere}/0", f"{nowhere}/1"
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": f"{nowhere}/2"}}
-    forget_server()
+    forget_servers()
     yield
-    forget_server()
-
-
-def make_user(name: str, role: str | None = None, **details: Any) -> User:
-    """A user with the password `correct horse`, in the group of a role."""
-    user = User.objects.create_user(name, password="correct horse", is_staff=role is not None, **details)
-    if role:
-        user.groups.add(Group.objects.get(name=ROLES[role]))
-    return user
+    forget_servers()
 
 
 def client_of(role: str | None) -> APIClient:
@@ -89,5 +60,5 @@ def operator() -> APIClient:
 @pytest.fixture
 def live_processes() -> None:
     """A worker for every queue and a supervisor, as recovery sees them."""
-    Process.objects.create(name="host:1", role=Process.Role.WORKER, queues=list(SERVICES))
-    Process.objects.create(name="host:2", role=Process.Role.SUPERVISOR)
+    make_process("worker", name="host:1")
+    make_process("supervisor", name="host:2")

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from api.models import ApiToken
 from circuitbreakers.models import Event
-from tests.api.conftest import make_user
+from tests.builders import make_user
 
 LOGIN = "/api/v1/auth/token"
 STATUS = "/api/v1/queue-management/status"

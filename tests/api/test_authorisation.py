@@ -15,7 +15,7 @@ from django.urls import get_resolver
 from api.models import ApiToken
 from tests.api import authorisation as book
 from tests.api.authorisation import API, MODELS, NEEDS, NOWHERE, PAGES, ROLES, may
-from tests.api.conftest import make_user
+from tests.builders import make_user
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 PARAMETERS = {"service": "apollo", "token_key": "x", "pk": "4711", "object_id": "4711", "id": "4711", "verb": "lift"}

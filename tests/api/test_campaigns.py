@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 
 from campaigns.models import Campaign, Lead
 from circuitbreakers.models import Event
-from tests.api.builders import make_call, make_campaign, make_job, make_lead
 from tests.api.conftest import client_of
+from tests.builders import make_call, make_campaign, make_job, make_lead
 from tests.circuitbreakers.builders import trip
 
 URL = "/api/v1/campaigns"
@@ -168,7 +168,7 @@ def test_failed_jobs_are_put_back_and_counted(operator: APIClient) -> None:
 
 
 def test_leads_are_added_to_a_campaign_and_the_same_file_adds_nothing(operator: APIClient) -> None:
-    campaign = make_campaign()
+    campaign = make_campaign("CREATED")
     for taken in (1, 0):
         answer = upload(operator, f"{URL}/{campaign.pk}/leads", csv=a_file())
         assert (answer.status_code, answer.json()["data"]["report"]["taken"]) == (200, taken)
@@ -206,7 +206,7 @@ def test_progress_is_counted_when_it_is_asked_for(viewer: APIClient) -> None:
 def test_lists_are_filtered_searched_and_ordered(viewer: APIClient) -> None:
     red = make_campaign("RUNNING", name="Red")
     make_campaign("PAUSED", name="Blue", operator_paused_at=red.started_at)
-    make_campaign(name="Reddish")
+    make_campaign("CREATED", name="Reddish")
 
     def names(query: str) -> list[str]:
         return [row["name"] for row in viewer.get(f"{URL}?{query}").json()["data"]["results"]]
@@ -241,9 +241,9 @@ def test_a_page_of_campaigns_reads_all_their_numbers_at_once(viewer: APIClient) 
         assert [row["progress"]["jobs"] for row in rows] == [{"PENDING": 1}] * len(rows)
         return len(seen)
 
-    make_job(make_campaign())
+    make_job(make_campaign("CREATED"))
     statements()  # the first request also reads who asks
     one = statements()
     for _ in range(9):
-        make_job(make_campaign())
+        make_job(make_campaign("CREATED"))
     assert statements() == one

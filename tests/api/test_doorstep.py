@@ -8,8 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from rest_framework.test import APIClient
 
-from tests.api.builders import make_campaign
-from tests.api.conftest import make_user
+from tests.builders import make_campaign, make_user
 
 MEGABYTE = 1_048_576
 
@@ -60,12 +59,12 @@ def test_the_api_refuses_a_large_body_in_its_envelope(anonymous: APIClient, spoo
 def test_a_session_uploads_no_more_than_an_import_may_be(spooled: list[int]) -> None:
     client = signed_in()
     client.handler.enforce_csrf_checks = True
-    answer = client.post(f"/api/v1/campaigns/{make_campaign().pk}/leads", {"csv": a_file(4 * MEGABYTE)})
+    answer = client.post(f"/api/v1/campaigns/{make_campaign('CREATED').pk}/leads", {"csv": a_file(4 * MEGABYTE)})
     assert (answer.status_code, spooled) == (413, [])
 
 
 def test_each_address_has_the_limit_that_it_needs() -> None:
-    client, campaign = signed_in(), make_campaign()
+    client, campaign = signed_in(), make_campaign("CREATED")
     page = f"/admin/campaigns/campaign/{campaign.pk}/import"
     assert client.post(f"{page}/preview/", {"file": a_file(MEGABYTE + 1000)}).status_code == 200
     assert client.post(f"{page}/preview/", {"file": a_file(2 * MEGABYTE)}).status_code == 413
@@ -74,7 +73,7 @@ def test_each_address_has_the_limit_that_it_needs() -> None:
 
 
 def test_an_import_of_nobody_who_is_signed_in_is_sent_to_the_login_unread(spooled: list[int]) -> None:
-    page = f"/admin/campaigns/campaign/{make_campaign().pk}/import/run/"
+    page = f"/admin/campaigns/campaign/{make_campaign('CREATED').pk}/import/run/"
     answer = Client(enforce_csrf_checks=True).post(page, {"file": a_file(MEGABYTE)})
     assert (answer.status_code, answer["Location"], spooled) == (302, f"/admin/login/?next={page}", [])
 

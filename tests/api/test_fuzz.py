@@ -16,8 +16,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from api.models import ApiToken
-from tests.api.builders import make_call, make_campaign, make_job
-from tests.api.conftest import make_user
+from tests.builders import make_call, make_campaign, make_job, make_user
 from tests.circuitbreakers.builders import trip
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"

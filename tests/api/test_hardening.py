@@ -40,11 +40,13 @@ def check(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.processes
 def test_the_deployment_checks_are_clean_in_production() -> None:
     done = check()
     assert (done.returncode, done.stdout.strip()) == (0, "System check identified no issues (0 silenced)."), done.stderr
 
 
+@pytest.mark.processes
 def test_without_tls_the_deployment_checks_complain() -> None:
     done = check(HTTPS="false")
     assert "security.W008" in done.stderr

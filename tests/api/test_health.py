@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
-from tests.api.builders import make_campaign
+from tests.builders import make_campaign
 from tests.circuitbreakers.builders import trip
 
 READY = "/api/v1/health/ready"

@@ -9,8 +9,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from campaigns.models import Campaign, Lead
-from tests.api.builders import make_campaign, make_lead
 from tests.api.test_campaigns import URL, a_file, upload
+from tests.builders import make_campaign, make_lead
 
 LISTS = ("campaigns", "leads", "jobs", "vendor-calls", "incidents", "events", "queue-management/paused-jobs/apollo")
 NASTY = (
@@ -45,7 +45,7 @@ def sent_raw(client: APIClient, url: str, body: bytes, kind: str = "application/
 
 @pytest.mark.parametrize("value", NASTY)
 def test_no_filter_search_cursor_or_order_breaks_a_list(viewer: APIClient, value: str) -> None:
-    make_lead(make_campaign())
+    make_lead(make_campaign("CREATED"))
     names = ("search", "cursor", "page_size", "ordering", "status", "campaign", "service", "email", "company",
              "created_after", "admitted_before", "incident", "after", "subject_id", "open", value)  # fmt: skip
     for path in LISTS:
@@ -85,7 +85,7 @@ def test_no_number_is_too_large_for_a_path(operator: APIClient, path: str) -> No
 def test_no_value_of_a_field_breaks_a_change(operator: APIClient, value: Any) -> None:
     fields = ("name", "max_leads", "apollo_url", "instantly_campaign_id", "research_prompt", "mail_prompt", "csv",
               "encoding", "service", "reason", "force", "remind_at", "username", "password", "days")  # fmt: skip
-    campaign = make_campaign()
+    campaign = make_campaign("CREATED")
     urls = (URL, f"{URL}/{campaign.pk}/pause", "/api/v1/queue-management/pause-service", "/api/v1/auth/token",
             "/api/v1/queue-management/circuit-breakers/apollo/hold")  # fmt: skip
     for url in urls:

@@ -11,7 +11,7 @@ from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
-from tests.api.builders import make_campaign, make_job
+from tests.builders import make_campaign, make_job
 from tests.circuitbreakers.builders import reset, trip
 from tests.stores import away
 
@@ -152,7 +152,7 @@ def test_the_plan_lists_each_prerequisite_and_what_would_come_back(viewer: APICl
 def test_paused_jobs_are_paged(viewer: APIClient) -> None:
     campaign = make_campaign("RUNNING")
     ids = [make_job(campaign).pk for _ in range(5)]
-    make_job(campaign, service="openai", kind="write")
+    make_job(campaign, kind="write")
     trip("apollo")
     align_jobs()
     page = viewer.get(f"{URL}/paused-jobs/millionverifier?page_size=2").json()["data"]

@@ -8,8 +8,8 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from campaigns.models import Lead
-from tests.api.builders import make_campaign, make_lead
 from tests.api.test_hostile import LISTS
+from tests.builders import make_campaign, make_lead
 
 
 def with_search() -> list[str]:
@@ -27,7 +27,7 @@ def test_a_search_for_too_many_words_is_refused(viewer: APIClient) -> None:
 def test_a_list_that_takes_too_long_is_ended_and_says_what_to_do(
     viewer: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_lead(make_campaign())
+    make_lead(make_campaign("CREATED"))
     slow: Any = Lead.objects.extra(where=["pg_sleep(20) IS NOT NULL"])
     monkeypatch.setattr("api.frame.searching.SECONDS", 0.2)
     monkeypatch.setattr("api.lists.Leads.queryset", slow)

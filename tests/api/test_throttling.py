@@ -7,7 +7,8 @@ from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from api.frame.address import address_of
-from tests.api.conftest import client_of, make_user
+from tests.api.conftest import client_of
+from tests.builders import make_user
 
 STATUS = "/api/v1/campaigns"
 PAUSE = "/api/v1/queue-management/pause-service"

@@ -3,15 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import override_settings
 from hypothesis import HealthCheck, Phase, settings
 
-from circuitbreakers import policies, probes, rebuild, switch
-from circuitbreakers.services import SERVICES
+from circuitbreakers import rebuild
 from local.embedded import Servers
+from tests.stores import forget_servers
 
 # Seconds in the suite, minutes under `make chaos`. Not loaded for all: other tests have profiles of their own.
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "chaos"
@@ -25,24 +24,9 @@ PROFILE = settings(
 )
 
 
-def forget_server() -> None:
-    """Drop what this process remembers of a server: the client, the scripts, whether it answered."""
-    switch.client.cache_clear()
-    switch.script.cache_clear()
-    switch.Availability.trouble = ""
-    policies.forget()
-
-
 @pytest.fixture(autouse=True)
-def fresh_switch(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty database 0 and the hashes that the first comparison makes."""
-    settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
-    monkeypatch.setattr(probes, "_probes", dict(probes._probes))
-    forget_server()
-    switch.client().flushdb()
-    rebuild.compare()
-    yield
-    policies.forget()
+def fresh_switch(in_step: None) -> None:
+    """Every test here begins with both stores in step."""
 
 
 class OtherServer:
@@ -61,9 +45,9 @@ def other_server(tmp_path: Path) -> Iterator[OtherServer]:
     other.servers.start_valkey()
     try:
         with override_settings(REDIS_SWITCH_URL=f"{other.url}/0"):
-            forget_server()
+            forget_servers()
             rebuild.compare()
             yield other
     finally:
         other.child.kill()
-        forget_server()
+        forget_servers()

@@ -514,6 +514,7 @@ def bytes_of_redis() -> Any:
     return redis.Redis.from_url(settings.REDIS_SWITCH_URL)
 
 
+@pytest.mark.fuzz
 def test_workers_operators_supervisors_and_accidents_in_any_order(caplog):
     caplog.set_level("CRITICAL")
     run_state_machine_as_test(Switch, settings=PROFILE)

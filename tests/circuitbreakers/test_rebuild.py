@@ -308,6 +308,7 @@ def test_D2_two_supervisors_that_rebuild_at_once_make_one_of_everything():
 # --- the seal --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_a_server_that_restarted_admits_nothing_until_it_was_compared(other_server):
     assert is_admitted()
     other_server.child.restart()
@@ -318,6 +319,7 @@ def test_a_server_that_restarted_admits_nothing_until_it_was_compared(other_serv
     assert all(is_admitted(service) for service in SERVICES)
 
 
+@pytest.mark.processes
 def test_an_opening_survives_the_restart_of_the_server(other_server):
     epoch = trip()
     other_server.child.restart()

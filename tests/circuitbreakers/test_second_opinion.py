@@ -31,8 +31,8 @@ from tests.circuitbreakers.builders import (
     stored,
     trip,
 )
-from tests.circuitbreakers.conftest import forget_server
 from tests.missing import missing
+from tests.stores import forget_servers
 
 
 def answers(port: int) -> bool:
@@ -62,12 +62,12 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
     child.start()
     try:
         with override_settings(REDIS_SWITCH_URL=f"redis://127.0.0.1:{port}/0"):
-            forget_server()
+            forget_servers()
             rebuild.compare()
             yield child
     finally:
         child.stop()
-        forget_server()
+        forget_servers()
 
 
 def test_the_story_of_a_trip_is_the_same(server):

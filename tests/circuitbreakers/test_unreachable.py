@@ -27,7 +27,7 @@ from tests.circuitbreakers.builders import (
     stored,
     trip,
 )
-from tests.circuitbreakers.conftest import forget_server
+from tests.stores import forget_servers
 
 SOON = 1.2  # seconds: connecting and one answer may each take REDIS_TIMEOUT, and the machine is busy
 
@@ -40,9 +40,9 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 def nobody_there(settings) -> Iterator[None]:
     """The switch on a port where nobody listens."""
     settings.REDIS_SWITCH_URL = f"redis://127.0.0.1:{free_port()}/0"
-    forget_server()
+    forget_servers()
     yield
-    forget_server()
+    forget_servers()
 
 
 class SilentServer:
@@ -94,9 +94,9 @@ class SilentServer:
 def silent_server(request, settings) -> Iterator[SilentServer]:
     server = SilentServer(hangs_up=request.param)
     settings.REDIS_SWITCH_URL = f"redis://127.0.0.1:{server.port}/0"
-    forget_server()
+    forget_servers()
     yield server
-    forget_server()
+    forget_servers()
     server.stop()
 
 
@@ -121,6 +121,7 @@ def test_D1_an_outcome_whose_answer_is_lost_is_sent_once_and_breaks_nothing(sile
     assert "Outcome of call job-1:1 not recorded: Redis does not answer" in caplog.messages
 
 
+@pytest.mark.processes
 def test_D1_a_frozen_server_means_not_admitted_soon(other_server):
     assert is_admitted()
     other_server.child.signal(signal.SIGSTOP)
@@ -134,6 +135,7 @@ def test_D1_a_frozen_server_means_not_admitted_soon(other_server):
     assert is_admitted()
 
 
+@pytest.mark.processes
 def test_D1_one_line_when_it_goes_away_and_one_when_it_is_back(other_server, caplog):
     caplog.set_level("INFO")
     assert is_admitted()
@@ -159,6 +161,7 @@ def test_D1_threads_that_are_refused_at_once_say_so_once(nobody_there, caplog):
     assert len(errors(caplog)) == 1
 
 
+@pytest.mark.processes
 def test_D1_a_server_with_full_memory_admits_nothing_and_still_answers_reads(other_server, caplog):
     caplog.set_level("INFO")
     permit = admit()
@@ -180,6 +183,7 @@ def test_D1_a_server_with_full_memory_admits_nothing_and_still_answers_reads(oth
     assert errors(caplog)[-1] == "Redis answers again"
 
 
+@pytest.mark.processes
 def test_D1_a_read_only_replica_admits_nothing(other_server):
     assert is_admitted()
     # It keeps its contents and its seal: only the write that `admit` makes can tell.
@@ -202,6 +206,7 @@ def test_D1_no_verb_pretends_that_it_was_done(nobody_there):
             verb()
 
 
+@pytest.mark.processes
 def test_D1_a_dead_connection_in_the_pool_is_replaced_without_a_refusal(other_server):
     admit()
     other_server.child.restart()

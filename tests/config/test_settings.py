@@ -59,6 +59,7 @@ def settings_with(**environment):
     return json.loads(done.stdout)
 
 
+@pytest.mark.processes
 def test_a_copy_of_the_example_says_what_holds_without_it(tmp_path, monkeypatch):
     copy = tmp_path / ".env"
     copy.write_text(re.sub(r"^#(?=[A-Z_]+=)", "", EXAMPLE, flags=re.MULTILINE))
@@ -189,6 +190,7 @@ def manage(**environment):
     )
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -224,6 +226,7 @@ def test_a_wrong_value_stops_the_process_and_is_named(name, value):
     assert name in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("environment", "told"),
     [

@@ -4,17 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
-from django.core.cache import cache
 from django.test import Client
 
 from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
 from config.roles import ADMIN, OPERATOR, VIEWER
 from console import plan, shared
-from tests.stores import in_step
-
-__all__ = ["in_step"]
+from tests.builders import make_user
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +22,6 @@ def console(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr(shared, "FRESH", 0.0)
     monkeypatch.setattr(shared, "STALE", 0.0)
     monkeypatch.setattr(plan, "FRESH", 0.0)
-    cache.clear()
     shared.forget()
     yield
     shared.forget()
@@ -35,9 +30,7 @@ def console(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
 def client_of(role: str | None, name: str = "") -> Client:
     """A client that is signed in with that role, or as staff without any."""
     client = Client()
-    user = User.objects.create_user(name or (role or "nobody").lower(), password="correct horse", is_staff=True)
-    user.groups.set(Group.objects.filter(name=role))
-    client.force_login(user)
+    client.force_login(make_user(name or (role or "nobody").lower(), role or "", is_staff=True))
     return client
 
 

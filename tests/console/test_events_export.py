@@ -4,11 +4,11 @@ import csv
 import io
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
 from circuitbreakers import events
+from tests.builders import make_user
 
 pytestmark = pytest.mark.django_db
 OLGA = events.Actor("olga", "admin")
@@ -16,10 +16,8 @@ OLGA = events.Actor("olga", "admin")
 
 @pytest.fixture
 def viewer() -> Client:
-    user = User.objects.create_user("vera", is_staff=True)
-    user.groups.add(Group.objects.get(name="Viewer"))
     client = Client()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_user("vera", "Viewer"), "django.contrib.auth.backends.ModelBackend")
     return client
 
 
@@ -53,7 +51,6 @@ def test_a_reason_that_is_a_formula_is_shown_and_not_run(viewer: Client) -> None
 
 
 def test_who_may_not_see_events_may_not_export_them() -> None:
-    user = User.objects.create_user("nobody", is_staff=True)
     client = Client()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_user("nobody", is_staff=True), "django.contrib.auth.backends.ModelBackend")
     assert client.get(reverse("admin:circuitbreakers_event_export")).status_code == 403

@@ -63,6 +63,7 @@ def test_an_id_leads_back_to_its_person(everybody):
     assert by_id(forged) is None
 
 
+@pytest.mark.processes
 def test_another_process_invents_the_same_world():
     script = (
         "import json; from integrations.sandbox.millionverifier import verdicts\n"

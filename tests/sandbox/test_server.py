@@ -163,6 +163,7 @@ def command(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]
         process.communicate()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_needs_no_store_says_where_it_listens_and_stops_at_once(number):
     with command("--port", "0") as process:
@@ -180,6 +181,7 @@ def test_the_command_needs_no_store_says_where_it_listens_and_stops_at_once(numb
         assert process.stderr.read() == ""
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("arguments", "settings", "words"),
     [
@@ -196,12 +198,14 @@ def test_the_command_refuses_with_a_reason(arguments, settings, words):
     assert "Traceback" not in errors
 
 
+@pytest.mark.processes
 def test_the_command_starts_without_debug_when_told_to():
     with command("--port", "0", "--without-debug", DEBUG="false") as process:
         assert process.stdout
         assert "listening" in process.stdout.readline()
 
 
+@pytest.mark.processes
 def test_a_port_in_use_gets_a_clear_message():
     with Sandbox() as sandbox, command("--port", sandbox.url.rpartition(":")[2]) as process:
         _, errors = process.communicate(timeout=20)
