@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from campaigns.align import unaligned_jobs
-from campaigns.lifecycle import move
 from campaigns.models import Campaign, Job, Process
+from campaigns.moves import move
 from campaigns.tallies import JobTally, summed
 from campaigns.wake import wake_supervisor
 from circuitbreakers import broker, events, incidents, pauses, switch

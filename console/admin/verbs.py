@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from campaigns.lifecycle import MoveRefused
+from campaigns.moves import MoveRefused
 from circuitbreakers.breaker import Refused
 from circuitbreakers.events import Actor
 from circuitbreakers.pauses import SwitchRefused
