@@ -2,12 +2,13 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from campaigns import tallies  # noqa: F401 (its models are this app's)
@@ -357,6 +358,16 @@ class Suppression(models.Model):
 OVERRUN_SHOWN = timedelta(minutes=15)
 
 
+# A process without a sign of life for so long has died, whatever held up its signs (seconds; it gives one every two).
+SILENCE = 10
+
+
+class ProcessQuerySet(models.QuerySet["Process"]):
+    def alive(self) -> Self:
+        """Those that gave a sign of life lately, by the database's clock, which wrote it."""
+        return self.filter(seen_at__gt=Now() - timedelta(seconds=SILENCE))
+
+
 class Process(models.Model):
     """A worker or supervisor process, as of its last sign of life. Recovery and reclaiming read it."""
 
@@ -373,6 +384,8 @@ class Process(models.Model):
     )
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
+
+    objects = ProcessQuerySet.as_manager()
 
     class Meta:
         db_table = "processes"
