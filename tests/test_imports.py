@@ -23,10 +23,10 @@ FLOORS = (
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 # Those that could be taken out and used elsewhere: all that they may import besides themselves.
 ONLY = {
-    "integrations": ("circuitbreakers.commands", "circuitbreakers.probes"),
+    "integrations": ("circuitbreakers.characters", "circuitbreakers.commands", "circuitbreakers.probes"),
     "integrations.sandbox": (),
     "api.frame": (
-        *("circuitbreakers.events", "circuitbreakers.postgresql"),
+        *("circuitbreakers.characters", "circuitbreakers.events", "circuitbreakers.postgresql"),
         *("circuitbreakers.services", "circuitbreakers.switch"),
     ),
 }

@@ -12,6 +12,7 @@ from django.utils import timezone
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
 from campaigns.models import Suppression
 from circuitbreakers import events
+from circuitbreakers.characters import UNSTORABLE
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
 
@@ -49,7 +50,7 @@ def is_suppressed(email: str) -> bool:
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
     """Those of the normalised addresses that are suppressed. One query, whatever their number."""
     values = {address: [address, *domain_and_parents(domain_of(address))] for address in addresses}
-    wanted = json.dumps(list({value.replace("\x00", "") for candidates in values.values() for value in candidates}))
+    wanted = json.dumps(list({UNSTORABLE.sub("", value) for candidates in values.values() for value in candidates}))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT value FROM suppressions WHERE value IN (SELECT json_array_elements_text(%s::json))", [wanted]
