@@ -7,6 +7,7 @@ from campaigns.moves import MoveRefused
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
 from circuitbreakers.locks import switch_lock
+from circuitbreakers.storable import fit
 
 
 def cancel(pk: int, *, actor: events.Actor, reason: str = "") -> None:
@@ -25,7 +26,9 @@ def cancel(pk: int, *, actor: events.Actor, reason: str = "") -> None:
             raise MoveRefused(f"Job {pk} is {job.status}: only a pending or paused one can be cancelled.")
         if job.lead_id:
             Lead.objects.filter(pk=job.lead_id, state=Lead.State.OPEN).update(
-                state=Lead.State.DROPPED, ended_at=now, end_reason=f"{job.kind} cancelled by {actor.name}"[:300]
+                state=Lead.State.DROPPED,
+                ended_at=now,
+                end_reason=fit(f"{job.kind} cancelled by {actor.name}", Lead, "end_reason"),
             )
         events.record(
             "job",

@@ -15,6 +15,7 @@ from campaigns.retry import AFRESH, FailedJobs
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
 from circuitbreakers.locks import switch_lock
+from circuitbreakers.storable import fit, storable
 
 Status = Campaign.Status
 
@@ -52,7 +53,7 @@ def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
             raise MoveRefused(f"Campaign {pk} is {campaign.status}: only a running one can be paused.")
         if campaign.operator_paused_at:
             raise MoveRefused(f"Campaign {pk} is paused already, by {campaign.operator_paused_by}.")
-        text = reason.strip() or "No reason given"
+        text = storable(reason).strip() or "No reason given"
         message = campaign.status_message if campaign.system_paused_at else f"Paused by {actor.name}: {text}"
         move(
             campaign,
@@ -63,7 +64,7 @@ def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
             reason=text,
             operator_paused_at=timezone.now(),
             operator_paused_by=actor.name,
-            operator_pause_reason=text[:500],
+            operator_pause_reason=fit(text, Campaign, "operator_pause_reason"),
         )
         wake_supervisor()
     return campaign

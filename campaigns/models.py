@@ -16,6 +16,7 @@ from campaigns.pipeline import KINDS, OF_CAMPAIGN
 from campaigns.prompt_templates import clean_template
 from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import SERVICES
+from circuitbreakers.storable import REASON
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 KIND_CHOICES = [(name, name) for name in KINDS]
@@ -54,7 +55,7 @@ class Campaign(models.Model):
     system_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_by = models.CharField(max_length=150, blank=True, editable=False)
-    operator_pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    operator_pause_reason = models.CharField(max_length=REASON, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -6,6 +6,7 @@ from typing import Any
 from campaigns.models import Campaign
 from circuitbreakers import events, incidents, pauses, switch
 from circuitbreakers.models import Incident, QueuePause
+from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def move(
     """The one way of a campaign from state to state, with its event. Call it under the switch lock."""
     before = campaign.status
     campaign.status = status
-    campaign.status_message = message[:500]
+    campaign.status_message = fit(message, Campaign, "status_message")
     for name, value in fields.items():
         setattr(campaign, name, value)
     campaign.save(update_fields=["status", "status_message", *fields])

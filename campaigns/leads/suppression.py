@@ -15,9 +15,9 @@ from circuitbreakers import events
 from circuitbreakers.characters import UNSTORABLE
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
+from circuitbreakers.storable import fit
 
 BATCH = 5000
-REASON_LENGTH = Suppression._meta.get_field("reason").max_length or 0
 # Where strangers register names of their own: ICANN's suffixes (co.uk) and private ones (github.io). From the list
 # that comes with the library: nothing is fetched and nothing is written.
 SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
@@ -109,7 +109,7 @@ def suppress(values: Iterable[str], reason: str, actor: Actor) -> Suppressed:
                 result.already += 1
             else:
                 wanted[value] = None
-        added = _insert(list(wanted), reason[:REASON_LENGTH], actor)
+        added = _insert(list(wanted), fit(reason, Suppression, "reason"), actor)
         result.added += added
         result.already += len(wanted) - added
     return result

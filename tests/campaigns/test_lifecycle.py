@@ -378,3 +378,27 @@ def test_a_campaign_is_created_with_its_event() -> None:
     assert (campaign.status, campaign.created_by) == ("CREATED", "ann")
     assert the_event(campaign, "created").after == {"name": "Autumn"}
     assert ago(60) < campaign.created_at
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["a\x00b\x1b\ud800", "\x00", "x" * 2000])
+def test_no_reason_keeps_a_campaign_from_being_paused(reason: str) -> None:
+    campaign = make_campaign()
+    lifecycle.pause(campaign.pk, actor=ANN, reason=reason)
+    campaign.refresh_from_db()
+    assert campaign.status == "PAUSED"
+    assert campaign.operator_pause_reason in ("ab", "No reason given", "x" * 500)
+    assert the_event(campaign, "paused").reason == campaign.operator_pause_reason
+    assert campaign.status_message == f"Paused by ann: {campaign.operator_pause_reason}"[:500]
+
+
+@pytest.mark.parametrize("reason", ["a\x00b\x1b\ud800", "\x00", "x" * 2000])
+def test_no_reason_keeps_a_campaign_from_being_cancelled_or_put_back(reason: str) -> None:
+    campaign = make_campaign()
+    failed_lead(campaign)
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN, reason=reason) == 1
+    lifecycle.cancel(campaign.pk, actor=ANN, reason=reason)
+    campaign.refresh_from_db()
+    assert campaign.status == "CANCELLED"
