@@ -28,7 +28,7 @@ from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
 from api.frame.views import Door, Listing
 from api.requests import CampaignForm, CampaignJson, CsvUpload
-from campaigns import lifecycle, tallies
+from campaigns import lifecycle, moves, tallies
 from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.leads.source import Reading
@@ -164,7 +164,7 @@ class Verb(Door):
     """One verb of campaigns/lifecycle.py on one campaign."""
 
     required = {"POST": OPERATE}
-    refusals = {lifecycle.MoveRefused: 409}
+    refusals = {moves.MoveRefused: 409}
     serializer_class = Reason
 
     def answer(self, campaign: Campaign, action: str) -> Response:

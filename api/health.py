@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.models.functions import Now
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -17,7 +16,6 @@ from api.frame.exposure import audience
 from api.frame.permissions import EVERYBODY
 from api.frame.views import Door
 from campaigns.models import Process
-from campaigns.recovery import ALIVE
 from circuitbreakers import broker, switch
 
 
@@ -104,11 +102,11 @@ def ping_switch() -> Any:
 
 def processes_missing() -> list[str]:
     """Which roles no live process has."""
-    alive = set(Process.objects.filter(seen_at__gt=Now() - ALIVE).values_list("role", flat=True))
+    alive = set(Process.objects.alive().values_list("role", flat=True))
     return [f"No live {role}" for role in Process.Role.values if role not in alive]
 
 
 def overruns() -> list[str]:
     """What holds up the supervisor's round, or did a few minutes ago."""
-    alive = Process.objects.filter(role=Process.Role.SUPERVISOR, seen_at__gt=Now() - ALIVE)
+    alive = Process.objects.alive().filter(role=Process.Role.SUPERVISOR)
     return [sentence for process in alive for sentence in process.overruns(timezone.now())]

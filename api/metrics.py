@@ -5,7 +5,6 @@ from contextlib import suppress
 
 from django.conf import settings
 from django.db.models import Count
-from django.db.models.functions import Now
 from django.http import HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -15,7 +14,6 @@ from rest_framework.request import Request
 from api.frame.exposure import audience
 from api.frame.views import Door
 from campaigns.models import Campaign, Process
-from campaigns.recovery import ALIVE
 from campaigns.status import counts
 from campaigns.tallies import JobTally, summed
 from circuitbreakers import broker, switch
@@ -42,7 +40,7 @@ class Numbers(Collector):
         yield GaugeMetricFamily(
             "holdfast_incidents_open", "Openings not yet reset.", value=Incident.objects.filter(reset_at=None).count()
         )
-        alive = Process.objects.filter(seen_at__gt=Now() - ALIVE).order_by().values_list("role").annotate(n=Count("pk"))
+        alive = Process.objects.alive().order_by().values_list("role").annotate(n=Count("pk"))
         roles = {**dict.fromkeys(Process.Role.values, 0), **dict(alive)}
         yield by("holdfast_processes", "Live processes by role.", "role", roles)
         yield from of_supervisor()
@@ -65,7 +63,7 @@ def of_switch(snapshot: switch.Snapshot) -> Iterator[Metric]:
 
 def of_supervisor() -> Iterator[Metric]:
     """How long the leading supervisor's steps took, and how often one took so long that others had to wait."""
-    leading = Process.objects.filter(role=Process.Role.SUPERVISOR, leading=True, seen_at__gt=Now() - ALIVE)
+    leading = Process.objects.alive().filter(role=Process.Role.SUPERVISOR, leading=True)
     process = leading.order_by("seen_at").last()
     seconds: dict[str, float] = {}
     overruns: dict[str, float] = {}

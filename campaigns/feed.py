@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from campaigns.models import Campaign, Job, Lead
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
+from campaigns.retry import AFRESH
 from campaigns.wake import wake_supervisor
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,5 @@ def put_back(lead: Lead) -> int:
     )
     if created:
         return 1
-    return Job.objects.filter(lead=lead, kind=kind, status__in=[Job.Status.FAILED, Job.Status.CANCELLED]).update(
-        status=Job.Status.PENDING, completed_at=None, error=None, run_at=Now()
-    )
+    ended = Job.objects.filter(lead=lead, kind=kind, status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
+    return ended.update(**AFRESH)

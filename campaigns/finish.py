@@ -5,8 +5,8 @@ import logging
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from campaigns.lifecycle import move
 from campaigns.models import Campaign, Job, Lead
+from campaigns.moves import move
 from circuitbreakers import events
 from circuitbreakers.locks import switch_lock
 

@@ -17,9 +17,10 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import MAX_CRASHES, SERVICE_OF, after_failure
 from campaigns.wake import wake_supervisor
+from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +135,9 @@ def book(job: Job, call: Call) -> None:
         cursor.execute(
             BOOK,
             [job.pk, job.fence, job.campaign_id, job.service, job.kind, call.admitted_at, call.duration_ms,
-             call.http_status, call.outcome, call.error[:500], call.request_id[:100], call.credits, call.tokens_in,
-             call.tokens_out, call.cost_usd, call.may_cost_usd is not None, call.may_cost_usd or 0, job.worker],
+             call.http_status, call.outcome, fit(call.error, VendorCall, "error"),
+             fit(call.request_id, VendorCall, "request_id"), call.credits, call.tokens_in, call.tokens_out,
+             call.cost_usd, call.may_cost_usd is not None, call.may_cost_usd or 0, job.worker],
         )  # fmt: skip
 
 
@@ -181,7 +183,7 @@ def _once_more(job: Job, payload: dict[str, Any]) -> bool:
 def _move_lead(job: Job, lead: int, done: Done) -> None:
     changes = dict(done.lead)
     if done.end:
-        changes.update(state=done.end, ended_at=timezone.now(), end_reason=done.end_reason[:300])
+        changes.update(state=done.end, ended_at=timezone.now(), end_reason=fit(done.end_reason, Lead, "end_reason"))
     if done.next_kind:
         changes["stage"] = done.next_kind
     # A campaign that was cancelled meanwhile has ended its leads; what was paid for is kept, a push is a push.
@@ -253,7 +255,9 @@ def end_failed(job: Job, failure_type: str, message: str, **changes: Any) -> boo
     )
     if changed and job.lead_id:
         Lead.objects.filter(pk=job.lead_id, state=Lead.State.OPEN).update(
-            state=Lead.State.FAILED, ended_at=Now(), end_reason=f"{job.kind} failed: {failure_type}"[:300]
+            state=Lead.State.FAILED,
+            ended_at=Now(),
+            end_reason=fit(f"{job.kind} failed: {failure_type}", Lead, "end_reason"),
         )
     if changed:
         logger.warning(

@@ -3,40 +3,21 @@
 Every verb that changes who may run holds the switch lock for its status flip only; jobs follow afterwards.
 """
 
-import logging
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import feed
 from campaigns.models import Campaign, Job
-from campaigns.retrying import FailedJobs
+from campaigns.moves import MoveRefused, move, require_active_queue
+from campaigns.retry import AFRESH, FailedJobs
 from campaigns.wake import wake_supervisor
-from circuitbreakers import events, incidents, pauses, switch
+from circuitbreakers import events
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Incident, QueuePause
-
-logger = logging.getLogger(__name__)
+from circuitbreakers.storable import fit, storable
 
 Status = Campaign.Status
-
-# A job that is put back, as if nothing had been tried.
-AFRESH: dict[str, Any] = {
-    "status": Job.Status.PENDING,
-    "completed_at": None,
-    "attempts": 0,
-    "crashes": 0,
-    "error": None,
-    "failure_type": "",
-    "sent_at": None,
-    "run_at": Now(),
-}
-
-
-class MoveRefused(Exception):
-    """The state forbids this move; the text says what to do. Nothing has changed."""
 
 
 def create(*, actor: events.Actor, reason: str = "", **fields: Any) -> Campaign:
@@ -72,7 +53,7 @@ def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
             raise MoveRefused(f"Campaign {pk} is {campaign.status}: only a running one can be paused.")
         if campaign.operator_paused_at:
             raise MoveRefused(f"Campaign {pk} is paused already, by {campaign.operator_paused_by}.")
-        text = reason.strip() or "No reason given"
+        text = storable(reason).strip() or "No reason given"
         message = campaign.status_message if campaign.system_paused_at else f"Paused by {actor.name}: {text}"
         move(
             campaign,
@@ -83,7 +64,7 @@ def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
             reason=text,
             operator_paused_at=timezone.now(),
             operator_paused_by=actor.name,
-            operator_pause_reason=text[:500],
+            operator_pause_reason=fit(text, Campaign, "operator_pause_reason"),
         )
         wake_supervisor()
     return campaign
@@ -193,46 +174,3 @@ def retry_failed(pk: int, *, actor: events.Actor, reason: str = "") -> int:
             count += failed.put_back(actor=actor, reason=reason)
         while moved := failed.put_back(actor=actor, reason=reason):
             count += moved
-
-
-def require_active_queue() -> None:
-    """Raise MoveRefused unless calls may be made; an operator's pause of single services only makes jobs wait."""
-    snapshot = switch.read_all()
-    shut = [f"{s.service} ({s.at(snapshot.now)})" for s in snapshot.breakers.values() if s.state != "closed"]
-    if shut:
-        raise MoveRefused(f"Circuit breakers are not closed: {', '.join(shut)}. Reset them, then resume the queue.")
-    if pauses.standing(QueuePause.SYSTEM) or "system" in snapshot.pauses:
-        raise MoveRefused("The queue is paused by the system. Resume the queue first.")
-    if everything := pauses.standing(QueuePause.ALL):
-        raise MoveRefused(f"The queue is paused by {everything.actor}: {everything.reason}. Resume it first.")
-
-
-def move(
-    campaign: Campaign,
-    status: str,
-    message: str,
-    *,
-    verb: str,
-    actor: events.Actor,
-    reason: str,
-    incident: Incident | None = None,
-    **fields: Any,
-) -> None:
-    """The one way of a campaign from state to state, with its event. Call it under the switch lock."""
-    before = campaign.status
-    campaign.status = status
-    campaign.status_message = message[:500]
-    for name, value in fields.items():
-        setattr(campaign, name, value)
-    campaign.save(update_fields=["status", "status_message", *fields])
-    events.record(
-        "campaign",
-        campaign.pk,
-        verb,
-        actor=actor,
-        reason=reason,
-        before={"status": before},
-        after={"status": status},
-        incident=incident or incidents.current(),
-    )
-    logger.info("Campaign %s %s by %s", campaign.pk, verb, actor.name, extra={"campaign": campaign.pk})

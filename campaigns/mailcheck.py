@@ -5,11 +5,11 @@ import re
 from campaigns.leads.addresses import domain_and_parents, domain_of, normalise, normalise_domain
 from campaigns.links import canonical, links
 from campaigns.models import Lead
+from circuitbreakers.characters import IN_A_MAIL
 
 MAX_SUBJECT = 150
 MIN_BODY, MAX_BODY = 40, 5000
 
-CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 BRACES = re.compile(r"\{[^{}\n]{0,80}\}|\{\{|\}\}|%[A-Za-z_]{2,40}%|\$[A-Z_]{3,40}\b")
 # [Name], [your company]; not [1], which marks a source.
 BRACKETS = re.compile(r"\[[^\W\d_][^\[\]\n]{1,60}\]")
@@ -35,7 +35,7 @@ def check_mail(subject: str, body: str, lead: Lead, template: str) -> list[str]:
     if "\n" in subject or "\r" in subject:
         problems.append("The subject has more than one line.")
     text = f"{subject[:MAX_BODY]}\n{body[:MAX_BODY]}"
-    if CONTROLS.search(text):
+    if IN_A_MAIL.search(text):
         problems.append("The mail contains control characters.")
     if gaps := unfilled(text, lead):
         problems.append(f"A placeholder was not filled: {', '.join(gaps[:5])}.")

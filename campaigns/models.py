@@ -2,12 +2,13 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from campaigns import tallies  # noqa: F401 (its models are this app's)
@@ -15,6 +16,7 @@ from campaigns.pipeline import KINDS, OF_CAMPAIGN
 from campaigns.prompt_templates import clean_template
 from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import SERVICES
+from circuitbreakers.storable import REASON
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 KIND_CHOICES = [(name, name) for name in KINDS]
@@ -53,7 +55,7 @@ class Campaign(models.Model):
     system_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_by = models.CharField(max_length=150, blank=True, editable=False)
-    operator_pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    operator_pause_reason = models.CharField(max_length=REASON, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -357,6 +359,16 @@ class Suppression(models.Model):
 OVERRUN_SHOWN = timedelta(minutes=15)
 
 
+# A process without a sign of life for so long has died, whatever held up its signs (seconds; it gives one every two).
+SILENCE = 10
+
+
+class ProcessQuerySet(models.QuerySet["Process"]):
+    def alive(self) -> Self:
+        """Those that gave a sign of life lately, by the database's clock, which wrote it."""
+        return self.filter(seen_at__gt=Now() - timedelta(seconds=SILENCE))
+
+
 class Process(models.Model):
     """A worker or supervisor process, as of its last sign of life. Recovery and reclaiming read it."""
 
@@ -373,6 +385,8 @@ class Process(models.Model):
     )
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
+
+    objects = ProcessQuerySet.as_manager()
 
     class Meta:
         db_table = "processes"

@@ -4,6 +4,8 @@ import re
 
 from django.core.exceptions import ValidationError
 
+from circuitbreakers.characters import IN_A_TEMPLATE
+
 RESEARCH_PROMPT = """\
 Research {first_name} {last_name}, {title} at {company} ({company_domain}), for a first business e-mail to them.
 Find what the company sells and to whom, what it is working on at present, and what {first_name} is likely to be \
@@ -57,7 +59,7 @@ def validate_template(text: str, kind: str) -> list[str]:
     problems: list[str] = []
     if len(text) > MAX_TEMPLATE:
         problems.append(f"The prompt has {len(text):,} characters; at most {MAX_TEMPLATE:,} are allowed.")
-    if odd := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
+    if odd := IN_A_TEMPLATE.search(text):
         problems.append(f"The prompt contains the character U+{ord(odd[0]):04X}, which cannot be stored or sent.")
     for name in dict.fromkeys(DOUBLED.findall(text)):
         problems.append(f"Write {{{name or 'first_name'}}} with single braces.")

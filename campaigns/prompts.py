@@ -7,12 +7,12 @@ doing; the model is told what the record is.
 
 import json
 import math
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from campaigns.models import Campaign, Lead
 from campaigns.prompt_templates import LEAD_FIELDS, MAIL_PROMPT, PLACEHOLDER, RESEARCH_PROMPT, validate_template
+from circuitbreakers.characters import IN_A_RECORD
 
 OWN_COLUMN = frozenset({"first_name", "last_name", "title", "company", "company_domain"})  # the others: Lead.data
 MAX_RESEARCH = 8000
@@ -24,10 +24,6 @@ SOMEBODY: dict[str, Any] = {
     "company": "Acme Robotics",
     "company_domain": "acme.example",
 }
-
-CONTROLS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
-)
 
 GUARD = """\
 The user message holds a record about one person as JSON between <lead> and </lead>. References such as [first_name] \
@@ -106,7 +102,7 @@ def fit(value: object, length: int) -> str:
         value = ", ".join(map(str, value))
     if value is None or isinstance(value, dict):
         return ""
-    text = " ".join(CONTROLS.sub(" ", str(value)).split())
+    text = " ".join(IN_A_RECORD.sub(" ", str(value)).split())
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 

@@ -2,16 +2,15 @@
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from campaigns.align import unaligned_jobs
-from campaigns.lifecycle import move
 from campaigns.models import Campaign, Job, Process
+from campaigns.moves import move
 from campaigns.tallies import JobTally, summed
 from campaigns.wake import wake_supervisor
 from circuitbreakers import broker, events, incidents, pauses, switch
@@ -21,8 +20,6 @@ from circuitbreakers.services import SERVICES
 
 logger = logging.getLogger(__name__)
 
-# A process without a sign of life for this long counts as dead (it signs every two seconds).
-ALIVE = timedelta(seconds=10)
 RESUMED = "Campaign resumed - services are available"
 Status = Campaign.Status
 
@@ -199,7 +196,7 @@ def _spread(snapshot: switch.Snapshot) -> Prerequisite:
 
 
 def _processes() -> list[Prerequisite]:
-    alive = Process.objects.filter(seen_at__gt=Now() - ALIVE)
+    alive = Process.objects.alive()
     served: set[str] = set()
     for row in alive.filter(role=Process.Role.WORKER):
         served.update(row.queues)

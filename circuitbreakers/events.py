@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuitbreakers.models import Event, Incident
-from circuitbreakers.storable import storable
+from circuitbreakers.storable import fit
 
 NAME_LENGTH = 150  # of every column that holds a name, and of Django's user names
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
@@ -49,7 +49,7 @@ def build(
         verb=verb,
         actor=actor.name,
         door=actor.door,
-        reason=storable(reason),
+        reason=fit(reason, Event, "reason"),
         before=before,
         after=after,
         incident_id=incident.pk if isinstance(incident, Incident) else incident,

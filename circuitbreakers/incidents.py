@@ -5,12 +5,10 @@ from django.utils import timezone
 
 from circuitbreakers import events, pauses
 from circuitbreakers.models import Event, Incident, QueuePause
-from circuitbreakers.storable import storable
+from circuitbreakers.storable import fit, storable
 from circuitbreakers.switch import BreakerState, Opening
 
-# What the columns of an incident hold.
-REASON = 200
-FAILURE_TYPE = 30
+# What the column holds.
 FAILURES = 2**31 - 1
 
 
@@ -28,14 +26,14 @@ def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> 
         actor=events.BREAKER.name,
         started_at=timezone.now(),
     )
-    failure_type = storable(opening.failure_type, FAILURE_TYPE)
+    failure_type = fit(opening.failure_type, Incident, "failure_type")
     failures = min(max(opening.failures, 0), FAILURES)
     # The switch lock makes the check above safe; the unique constraint catches whoever comes without it.
     incident = Incident.objects.create(
         service=opening.service,
         epoch=opening.epoch,
         opened_at=opening.opened_at,
-        reason=storable(opening.reason, REASON),
+        reason=fit(opening.reason, Incident, "reason"),
         failure_type=failure_type,
         failures=failures,
         evidence=_evidence(opening),
@@ -73,7 +71,9 @@ def mark_reset(service: str, epoch: int, *, actor: events.Actor, reason: str) ->
     """Note that the opening `epoch`, and any older one of that service, has been reset. Returns how many it marked."""
     marked = Incident.objects.filter(service=service, epoch__lte=epoch, reset_at=None)
     latest = marked.order_by("-id").first()
-    count = marked.update(reset_at=timezone.now(), reset_by=actor.name, reset_reason=storable(reason))
+    count = marked.update(
+        reset_at=timezone.now(), reset_by=actor.name, reset_reason=fit(reason, Incident, "reset_reason")
+    )
     if count:
         events.record(
             "breaker",

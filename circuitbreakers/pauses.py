@@ -10,7 +10,7 @@ from circuitbreakers import events, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import QueuePause
 from circuitbreakers.services import SERVICES, validate
-from circuitbreakers.storable import storable
+from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,10 @@ def pause(service: str, *, actor: events.Actor, reason: str) -> bool:
         if standing(key):
             return False
         row = QueuePause.objects.create(
-            key=key, reason=storable(reason) or "No reason given", actor=actor.name, started_at=timezone.now()
+            key=key,
+            reason=fit(reason, QueuePause, "reason") or "No reason given",
+            actor=actor.name,
+            started_at=timezone.now(),
         )
         write_to_switch(row)
         events.record("queue", service, "paused", actor=actor, reason=reason, after={"pause": key})
@@ -62,7 +65,7 @@ def end(row: QueuePause, *, actor: events.Actor, reason: str, at: datetime | Non
     """Write the end of a pause to PostgreSQL: at `at`, else now, but never before it began by another host's clock."""
     row.ended_at = max(row.started_at, at or timezone.now())
     row.ended_by = actor.name
-    row.end_reason = storable(reason)
+    row.end_reason = fit(reason, QueuePause, "end_reason")
     row.save(update_fields=["ended_at", "ended_by", "end_reason"])
 
 

@@ -16,7 +16,7 @@ from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import switch_sealed
-from circuitbreakers.storable import storable
+from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ def _match_hold(state: switch.BreakerState, row: Breaker) -> int:
         apply_hold(row.service, row.hold_reason)
         return 1
     if state.held and not row.held_at:
-        reason = storable(state.hold_reason) or "Found in the switch"
+        reason = fit(state.hold_reason, Breaker, "hold_reason") or "Found in the switch"
         Breaker.objects.filter(pk=row.pk).update(
             held_at=timezone.now(), held_by=events.SUPERVISOR.name, hold_reason=reason
         )
@@ -220,7 +220,7 @@ def _keep_pause(key: str, value: dict[str, Any], snapshot: switch.Snapshot) -> i
         return 0  # that of an opening which has only just happened comes with its incident
     QueuePause.objects.create(
         key=key,
-        reason=storable(value.get("cause") or "") or "Found in the switch",
+        reason=fit(value.get("cause") or "", QueuePause, "reason") or "Found in the switch",
         actor=events.Actor(str(value.get("actor") or events.SUPERVISOR.name), "supervisor").name,
     )
     events.record("queue", key, "paused", actor=events.SUPERVISOR, reason="Found in the switch only",

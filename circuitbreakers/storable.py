@@ -1,15 +1,19 @@
 """Text on its way into a row or the switch. It comes from vendors, people and hands that typed into Redis: PostgreSQL
 must not be able to refuse it, for a pause that cannot be written down can neither spread nor be lifted."""
 
-import re
+from django.db.models import Field, Model
 
-REASON = 500  # characters of a reason in any row
+from circuitbreakers.characters import IN_A_REASON
 
-# NUL and lone surrogates are refused by PostgreSQL; other control characters garble logs and terminals. Tabs and line
-# ends stay: people write notes with them.
-UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+REASON = 500  # characters of a reason: the length of the models' columns, and of what is only kept in Redis or JSON
 
 
-def storable(text: object, longest: int = REASON) -> str:
-    """`text` without what no row and no log takes, cut to `longest` characters."""
-    return UNSTORABLE.sub("", str(text))[:longest]
+def storable(text: object, longest: int | None = REASON) -> str:
+    """`text` without what no row and no log takes, cut to `longest` characters, or of any length."""
+    return IN_A_REASON.sub("", str(text))[:longest]
+
+
+def fit(text: object, model: type[Model], column: str) -> str:
+    """`text` as that column takes it: storable, and no longer than the model says."""
+    field = model._meta.get_field(column)
+    return storable(text, field.max_length if isinstance(field, Field) else None)

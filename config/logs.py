@@ -6,28 +6,23 @@ choice. So are line ends and escapes: what a stranger types may neither make a l
 
 import json
 import logging
-import re
 import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
 
+from circuitbreakers.characters import IN_A_LOG
 from integrations.redaction import redact
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 # The same traceback is not shown again for so long (seconds).
 SAME = 60.0
 MOST_TRACEBACKS = 500
-# Controls, line ends of Unicode, marks that turn the direction of writing, invisible ones, halves of characters.
-CONTROLS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
 
 
 def printable(text: str) -> str:
     """`text` on one line, each control written out: `\\n`, `\\x1b`, `\\u2028`."""
-    return CONTROLS.sub(lambda match: match.group().encode("unicode_escape", "backslashreplace").decode(), text)
+    return IN_A_LOG.sub(lambda match: match.group().encode("unicode_escape", "backslashreplace").decode(), text)
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.http import HttpRequest
 
-from campaigns.lifecycle import MoveRefused
+from campaigns.moves import MoveRefused
 from campaigns.recovery import ResumeRefused
 from circuitbreakers import breaker
 from circuitbreakers.events import Actor

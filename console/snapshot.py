@@ -18,7 +18,6 @@ from console import figures
 from console.figures import CampaignRow, Minute
 from console.sentence import Sentence, compose
 
-ALIVE = timedelta(seconds=10)
 INCIDENTS = 6
 # Probes that a card shows, and for how long they are worth showing.
 PROBES = 3
@@ -143,7 +142,7 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
     for service, calls, failed in figures.last_minute(now):
         by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
     campaigns = figures.campaigns_by_status()
-    processes = list(Process.objects.filter(seen_at__gt=now - ALIVE))
+    processes = list(Process.objects.alive())
     alive = {row.role for row in processes}
     missing = [role for role in Process.Role.values if role not in alive]
     system = next((row for row in pauses if row.key == QueuePause.SYSTEM), None)

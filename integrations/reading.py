@@ -6,11 +6,11 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from circuitbreakers.characters import IN_A_LINE, UNSTORABLE
+
 LARGEST = 2**63 - 1  # what a bigint column holds
 LONGEST_ID = 64  # characters; the five vendors' have 12 to 55
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _no_constant(name: str) -> Any:
@@ -34,7 +34,7 @@ def text(value: Any) -> str:
 
 def line(words: str) -> str:
     """A vendor's words on one line: every control character, NUL above all, is a space in it."""
-    return CONTROLS.sub(" ", words)
+    return IN_A_LINE.sub(" ", words)
 
 
 def identifier(value: Any, longest: int = LONGEST_ID) -> str:

@@ -77,7 +77,7 @@ def test_one_script_alone_writes_active() -> None:
 
 # What makes or moves rows: Django or SQL that sets the column to a state.
 MOVES = {
-    "campaign": re.compile(r"\bmove\(|status=Campaign\.Status\.PAUSED, status_message"),
+    "campaign": re.compile(r"(?<!def )\bmove\(|status=Campaign\.Status\.PAUSED, status_message"),
     "job": re.compile(
         r"\bupdate\(\s*status=Job\.Status|UPDATE jobs SET status|INSERT INTO jobs |\"status\": Job\.Status"
     ),
@@ -95,6 +95,4 @@ def test_every_module_that_moves_a_row_is_in_the_table_of_its_kind(machine: str)
 
 def test_every_verb_of_a_campaigns_life_is_in_the_table() -> None:
     public = {name for name in defined() if re.fullmatch(r"lifecycle\.[a-z]\w*", name)}
-    assert public - {"lifecycle.move", "lifecycle.require_active_queue"} <= set(
-        VERB.findall(part(STATES, "verbs of campaign"))
-    )
+    assert public <= set(VERB.findall(part(STATES, "verbs of campaign")))

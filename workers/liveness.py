@@ -8,10 +8,8 @@ from django.db.models.functions import Now
 from campaigns.models import Process
 from circuitbreakers.gate import process_name
 
-# Seconds between two signs.
+# Seconds between two signs; a process that misses all of models.SILENCE counts as dead.
 INTERVAL = 2.0
-# One that has not signed for so long has died, whatever held up its signs (seconds).
-SILENCE = 10
 
 
 def register(role: str, *, queues: list[str] | None = None, leading: bool = False) -> None:

@@ -11,7 +11,6 @@ from campaigns import jobs
 from campaigns.models import Job, Process
 from circuitbreakers import gate, switch
 from circuitbreakers.models import Incident
-from workers import liveness
 from workers.preparing import most_usd
 
 logger = logging.getLogger(__name__)
@@ -66,11 +65,11 @@ def admission_of(job: Job) -> datetime | None:
 def _outlived(job: Job) -> bool | None:
     """Whether the process that held the job was still alive after the lease: then it did not crash. None while that
     cannot be told: it signs every two seconds only, and a lease may have ended just now."""
-    rows = Process.objects.filter(name=job.worker, started_at__lte=job.claimed_at)
     # By the database's clock, which wrote all three.
-    row = rows.annotate(silent=Q(seen_at__lt=Now() - timedelta(seconds=liveness.SILENCE))).first()
-    if row is None:
+    holder = Process.objects.filter(name=job.worker, started_at__lte=job.claimed_at)
+    process = holder.first()
+    if process is None:
         return False  # signed off, or another one by that name since
-    if job.lease_until and row.seen_at >= job.lease_until:
+    if job.lease_until and process.seen_at >= job.lease_until:
         return True
-    return False if row.silent else None
+    return None if holder.alive().exists() else False

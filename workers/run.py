@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import Error, connection, transaction
 
-from campaigns import jobs, lifecycle, refusals
+from campaigns import jobs, lifecycle, moves, refusals
 from campaigns.models import Job
 from campaigns.pipeline import MAX_REJECTED_MAILS
 from circuitbreakers import events, gate, postgresql, switch
@@ -239,7 +239,7 @@ def stop_campaign(job: Job, call: jobs.Call | None, why: str) -> bool:
     if not jobs.is_ours(job):
         return False
     # Before the job is handed back, so that it is not handed out again; one that is paused or has ended stays so.
-    with contextlib.suppress(lifecycle.MoveRefused):
+    with contextlib.suppress(moves.MoveRefused):
         lifecycle.pause(job.campaign_id, actor=events.WORKER, reason=why)
     return jobs.hand_back(job)
 

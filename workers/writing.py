@@ -11,7 +11,7 @@ from campaigns import pipeline, prompts
 from campaigns.jobs import Done
 from campaigns.mailcheck import check_mail
 from campaigns.models import Job, Verdict
-from integrations import millionverifier, openai, perplexity
+from integrations import millionverifier, openai, perplexity, reading
 from integrations.results import Mail, Research
 from integrations.results import Verdict as VerdictResult
 from workers.calls import NotYet, Ready, Rejected, address_of, credits_usd, lead_of, tokens_usd
@@ -89,7 +89,7 @@ def research(job: Job) -> Ready:
 
     def done(answer: Research) -> Done:
         return Done(
-            lead={"research": clean(answer.text), "sources": [clean(url) for url in answer.sources]},
+            lead={"research": reading.text(answer.text), "sources": [reading.text(url) for url in answer.sources]},
             next_kind=pipeline.FOLLOWS["research"],
         )
 
@@ -116,7 +116,7 @@ def write(job: Job) -> Ready:
         if problems:
             raise Rejected("; ".join(problems))
         return Done(
-            lead={"mail_subject": clean(mail.subject), "mail_body": clean(mail.body)},
+            lead={"mail_subject": reading.text(mail.subject), "mail_body": reading.text(mail.body)},
             next_kind=pipeline.FOLLOWS["write"],
         )
 
@@ -131,8 +131,3 @@ def write(job: Job) -> Ready:
 def most_of_write(job: Job) -> Decimal:
     """The longest prompt and the longest answer."""
     return tokens_usd(job, settings.OPENAI_MODEL, MOST_PROMPT, settings.OPENAI_MAX_OUTPUT_TOKENS)
-
-
-def clean(text: str) -> str:
-    """PostgreSQL stores no NUL, and no lone surrogate can be encoded."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,6 +1,5 @@
 """Bodies that can be read and stored: JSON of a sane size and depth, text without what PostgreSQL refuses."""
 
-import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -10,9 +9,9 @@ from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 
-# NUL, which PostgreSQL does not store, and halves of surrogate pairs, which no encoding takes.
+from circuitbreakers.characters import UNSTORABLE
+
 UNSTORABLE_TEXT = "It contains a character that cannot be stored (NUL or a lone surrogate)."
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class TooLarge(APIException):

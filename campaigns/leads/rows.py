@@ -8,6 +8,7 @@ from campaigns.leads.addresses import addresses_in, holds_locked, normalise_doma
 from campaigns.leads.columns import DATA_FIELDS, Columns
 from campaigns.leads.exporting import undefuse
 from campaigns.leads.headers import SALUTATION
+from circuitbreakers.characters import IN_A_CELL
 
 NO_ADDRESS = "no address"
 MALFORMED = "malformed address"
@@ -21,8 +22,6 @@ TOO_WIDE = "more cells than columns"
 MAX_DATA = 1000  # characters of a further field; Apollo's keywords run to many thousands
 LENGTHS = {"first_name": 200, "last_name": 200, "title": 500, "company": 300}  # as in the model; a test compares
 APOLLO_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
-# What no name or title needs: control characters, and the marks that turn the direction of the text around them.
-UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 # In a column that says who takes mail, everything else is a yes.
@@ -156,7 +155,7 @@ def clean(cell: str) -> str:
     """One line without control characters; what an export of ours put before a formula is taken off again."""
     text = undefuse(cell) if cell[:1] == "'" else cell
     if not text.isprintable():
-        text = UNWANTED.sub(" ", text)
+        text = IN_A_CELL.sub(" ", text)
     elif "  " not in text:
         return text.strip()
     return " ".join(text.split())

@@ -12,11 +12,12 @@ from django.utils import timezone
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
 from campaigns.models import Suppression
 from circuitbreakers import events
+from circuitbreakers.characters import UNSTORABLE
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
+from circuitbreakers.storable import fit
 
 BATCH = 5000
-REASON_LENGTH = Suppression._meta.get_field("reason").max_length or 0
 # Where strangers register names of their own: ICANN's suffixes (co.uk) and private ones (github.io). From the list
 # that comes with the library: nothing is fetched and nothing is written.
 SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
@@ -49,7 +50,7 @@ def is_suppressed(email: str) -> bool:
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
     """Those of the normalised addresses that are suppressed. One query, whatever their number."""
     values = {address: [address, *domain_and_parents(domain_of(address))] for address in addresses}
-    wanted = json.dumps(list({value.replace("\x00", "") for candidates in values.values() for value in candidates}))
+    wanted = json.dumps(list({UNSTORABLE.sub("", value) for candidates in values.values() for value in candidates}))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT value FROM suppressions WHERE value IN (SELECT json_array_elements_text(%s::json))", [wanted]
@@ -108,7 +109,7 @@ def suppress(values: Iterable[str], reason: str, actor: Actor) -> Suppressed:
                 result.already += 1
             else:
                 wanted[value] = None
-        added = _insert(list(wanted), reason[:REASON_LENGTH], actor)
+        added = _insert(list(wanted), fit(reason, Suppression, "reason"), actor)
         result.added += added
         result.already += len(wanted) - added
     return result

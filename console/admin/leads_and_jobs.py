@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from campaigns import job_verbs, story
 from campaigns.leads.suppression import ValueRefused, parse_value
 from campaigns.models import Job, Lead, Process, Suppression, VendorCall
+from campaigns.retry import retry_job
 from circuitbreakers import events
 from console import shared
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
@@ -70,7 +71,7 @@ class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 
 def retry(row: Job, order: Order) -> None:
-    job_verbs.retry(row.pk, actor=order.actor, reason=order.reason)
+    retry_job(row.pk, actor=order.actor, reason=order.reason)
 
 
 def cancel(row: Job, order: Order) -> None:

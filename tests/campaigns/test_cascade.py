@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import cascade, lifecycle, recovery
+from campaigns import cascade, lifecycle, moves, recovery
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job
 from circuitbreakers import breaker, gate, rebuild, switch
@@ -199,7 +199,7 @@ class Midway:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.checked, self.go_on = threading.Event(), threading.Event()
-        check = lifecycle.require_active_queue
+        check = moves.require_active_queue
 
         def check_and_wait() -> None:
             check()
@@ -242,7 +242,7 @@ def test_eight_starts_and_an_opening_at_once_leave_nothing_running() -> None:
         return lambda: lifecycle.start(pk, actor=ANN)
 
     results = at_once(*(start(campaign.pk) for campaign in campaigns), trip)
-    assert all(isinstance(result, Campaign | lifecycle.MoveRefused) for result in results[:-1]), results
+    assert all(isinstance(result, Campaign | moves.MoveRefused) for result in results[:-1]), results
     assert set(statuses().values()) <= {"CREATED", "PAUSED"}
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from campaigns import finish, lifecycle
+from campaigns import finish, moves
 from campaigns.leads import importing
 from campaigns.leads.suppression import suppressed_among
 from campaigns.models import Campaign
-from campaigns.retrying import FailedJobs
+from campaigns.retry import FailedJobs
 from tests.builders import make_campaign, make_job, make_lead
 from tests.circuitbreakers.builders import ANN, Beside, at_once
 
@@ -72,7 +72,7 @@ def coming_while_it_ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
         beside: list[Beside] = []
 
         def move_and_wait(*args: Any, **details: Any) -> None:
-            lifecycle.move(*args, **details)
+            moves.move(*args, **details)
             beside.append(Beside(task))
             beside[0].until_it_waits()
 

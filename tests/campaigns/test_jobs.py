@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from campaigns import feed, job_verbs, jobs, pipeline
+from campaigns import feed, jobs, pipeline, retry
 from campaigns.jobs import Call, Done
 from campaigns.models import Job, Lead, VendorCall
 from circuitbreakers.policy import FAILURE_TYPES
@@ -393,7 +393,7 @@ def test_a_retried_job_is_due_at_once_whatever_the_hosts_clock_says(monkeypatch:
     campaign = make_campaign()
     job = make_job(kind="write", status="FAILED", lead=make_lead(campaign, "FAILED", stage="write"))
     a_host_that_is_two_minutes_ahead(monkeypatch)
-    job_verbs.retry(job.pk, actor=ANN)
+    retry.retry_job(job.pk, actor=ANN)
     assert jobs.claim(job.pk, job.service, "host:2") is not None
 
 

@@ -9,12 +9,12 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import finish, jobs, lifecycle, recovery, retrying
+from campaigns import finish, jobs, lifecycle, recovery, retry
 from campaigns.align import align_jobs
-from campaigns.lifecycle import MoveRefused
 from campaigns.models import Campaign, Job, Lead
+from campaigns.moves import MoveRefused
 from campaigns.reconcile import reconcile
-from campaigns.retrying import FailedJobs
+from campaigns.retry import FailedJobs
 from circuitbreakers import pauses
 from circuitbreakers.models import Event
 from circuitbreakers.switch import RedisUnavailable
@@ -251,8 +251,8 @@ def test_a_retried_job_is_sent_at_once() -> None:
 
 @races
 def test_only_the_first_of_many_retried_jobs_are_moved_under_the_switch_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "FIRST_BATCH", 2)
-    monkeypatch.setattr(retrying, "BATCH", 2)
+    monkeypatch.setattr(retry, "FIRST_BATCH", 2)
+    monkeypatch.setattr(retry, "BATCH", 2)
     campaign = make_campaign("COMPLETED")
     leads = [failed_lead(campaign) for _ in range(5)]
     with CaptureQueriesContext(connection) as captured:
@@ -271,8 +271,8 @@ def test_only_the_first_of_many_retried_jobs_are_moved_under_the_switch_lock(mon
 
 @races
 def test_a_campaign_that_ends_in_the_middle_of_a_retry_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "FIRST_BATCH", 1)
-    monkeypatch.setattr(retrying, "BATCH", 1)
+    monkeypatch.setattr(retry, "FIRST_BATCH", 1)
+    monkeypatch.setattr(retry, "BATCH", 1)
     campaign = make_campaign("COMPLETED")
     for _ in range(3):
         failed_lead(campaign)
@@ -378,3 +378,27 @@ def test_a_campaign_is_created_with_its_event() -> None:
     assert (campaign.status, campaign.created_by) == ("CREATED", "ann")
     assert the_event(campaign, "created").after == {"name": "Autumn"}
     assert ago(60) < campaign.created_at
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["a\x00b\x1b\ud800", "\x00", "x" * 2000])
+def test_no_reason_keeps_a_campaign_from_being_paused(reason: str) -> None:
+    campaign = make_campaign()
+    lifecycle.pause(campaign.pk, actor=ANN, reason=reason)
+    campaign.refresh_from_db()
+    assert campaign.status == "PAUSED"
+    assert campaign.operator_pause_reason in ("ab", "No reason given", "x" * 500)
+    assert the_event(campaign, "paused").reason == campaign.operator_pause_reason
+    assert campaign.status_message == f"Paused by ann: {campaign.operator_pause_reason}"[:500]
+
+
+@pytest.mark.parametrize("reason", ["a\x00b\x1b\ud800", "\x00", "x" * 2000])
+def test_no_reason_keeps_a_campaign_from_being_cancelled_or_put_back(reason: str) -> None:
+    campaign = make_campaign()
+    failed_lead(campaign)
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN, reason=reason) == 1
+    lifecycle.cancel(campaign.pk, actor=ANN, reason=reason)
+    campaign.refresh_from_db()
+    assert campaign.status == "CANCELLED"

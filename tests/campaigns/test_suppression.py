@@ -41,6 +41,12 @@ def test_values_are_normalised_and_told_apart() -> None:
     ]
 
 
+@pytest.mark.parametrize("reason", ["a\x00b\ud800", "x" * 2000])
+def test_no_reason_keeps_somebody_on_the_way_to_the_list(reason: str) -> None:
+    assert suppress(["ida@acme.example"], reason, OPERATOR).added == 1
+    assert Suppression.objects.get().reason in ("ab", "x" * 300)
+
+
 def test_repeating_adds_nothing_and_says_so() -> None:
     suppress(["ida@acme.example"], "first", OPERATOR)
     result = suppress(["IDA@acme.example", "tom@acme.example", "tom@acme.example"], "second", OPERATOR)

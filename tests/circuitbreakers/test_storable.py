@@ -7,8 +7,8 @@ import pytest
 
 from circuitbreakers import breaker, gate, notes, pauses, switch
 from circuitbreakers.events import Actor
-from circuitbreakers.models import Breaker, Event, QueuePause
-from circuitbreakers.storable import storable
+from circuitbreakers.models import Breaker, Event, Incident, QueuePause
+from circuitbreakers.storable import fit, storable
 from tests.circuitbreakers.builders import (
     ANN,
     a_call,
@@ -119,3 +119,9 @@ def test_a_long_name_that_only_the_switch_knows_of_a_reset_is_cut_when_it_is_fin
     switch.run("reset", "apollo", ["n" * 151, switch.read("apollo").opening_epoch])
     compare_until_quiet()
     assert incidents_of()[0].reset_by == "n" * 150
+
+
+def test_a_text_is_as_long_as_its_column_allows():
+    assert fit(f"{NASTY}{'x' * 600}", Incident, "reason") == (CLEAN + "x" * 600)[:200]
+    assert fit("x" * 600, Incident, "reset_reason") == "x" * 500
+    assert fit("x" * 600, Incident, "failure_type") == "x" * 30

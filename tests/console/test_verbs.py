@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 import console.admin.breakers
-from campaigns import job_verbs, lifecycle
-from campaigns.lifecycle import MoveRefused
+from campaigns import job_verbs, lifecycle, retry
 from campaigns.models import Campaign, Job, Suppression
+from campaigns.moves import MoveRefused
 from circuitbreakers import breaker, policy
 from circuitbreakers.models import Breaker, Event, Incident
 from console.admin import campaigns as campaign_admin
@@ -95,7 +95,7 @@ def test_a_failed_job_is_retried_with_its_lead() -> None:
     job = make_job(status="FAILED", attempts=5)
     assert job.lead
     type(job.lead).objects.update(state="FAILED", ended_at=job.completed_at, end_reason="verify failed: timeout")
-    job_verbs.retry(job.pk, actor=ANN)
+    retry.retry_job(job.pk, actor=ANN)
     job.refresh_from_db()
     job.lead.refresh_from_db()
     assert (job.status, job.attempts, job.lead.state) == ("PENDING", 0, "OPEN")
@@ -105,14 +105,14 @@ def test_a_failed_job_is_retried_with_its_lead() -> None:
 def test_only_a_failed_job_is_retried(status: str) -> None:
     job = make_job(status=status)
     with pytest.raises(MoveRefused):
-        job_verbs.retry(job.pk, actor=ANN)
+        retry.retry_job(job.pk, actor=ANN)
     assert Job.objects.get().status == status
 
 
 def test_a_failed_job_of_an_ended_campaign_is_not_retried_alone() -> None:
     job = make_job(make_campaign("COMPLETED"), status="FAILED")
     with pytest.raises(MoveRefused):
-        job_verbs.retry(job.pk, actor=ANN)
+        retry.retry_job(job.pk, actor=ANN)
 
 
 @pytest.mark.parametrize("status", ["PENDING", "PAUSED"])

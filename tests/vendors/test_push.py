@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from campaigns import feed, jobs, lifecycle, recovery
+from campaigns import feed, jobs, lifecycle, moves, recovery
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job
 from campaigns.reconcile import reconcile
@@ -347,5 +347,5 @@ def test_another_target_is_on_record_and_an_ended_campaign_takes_none() -> None:
     lifecycle.retarget(campaign.pk, target=" new ", actor=ANN, reason="typing error")
     event = Event.objects.get(verb="retargeted")
     assert (event.before, event.after) == ({"instantly_campaign_id": "old"}, {"instantly_campaign_id": "new"})
-    with pytest.raises(lifecycle.MoveRefused):
+    with pytest.raises(moves.MoveRefused):
         lifecycle.retarget(make_campaign("COMPLETED").pk, target="x", actor=ANN)

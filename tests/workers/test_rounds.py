@@ -10,7 +10,7 @@ from django.test import Client
 
 from bench.pause import SEED_JOBS, SEED_LEADS
 from campaigns import feed
-from campaigns.models import Campaign, Job, Lead, Process
+from campaigns.models import SILENCE, Campaign, Job, Lead, Process
 from console import shared
 from tests.builders import ago, make_campaign, make_fleet, make_lead, make_process
 from workers import liveness, supervisor
@@ -74,7 +74,7 @@ def test_an_urgent_step_never_rests() -> None:
 
 
 def test_every_step_has_a_limit_below_the_silence_that_costs_leadership() -> None:
-    assert all(0 < step.limit < liveness.SILENCE for step in steps())
+    assert all(0 < step.limit < SILENCE for step in steps())
 
 
 def test_a_round_ends_where_leadership_is_lost() -> None:

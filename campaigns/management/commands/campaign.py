@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, lifecycle, prompts, spend, tallies
+from campaigns import apollo_url, lifecycle, moves, prompts, spend, tallies
 from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.exporting import export_csv
 from campaigns.leads.foretell import foretell
@@ -26,7 +26,7 @@ NOTHING_CHANGED = "Nothing was changed."
 
 class Command(VerbCommand):
     help = "Make campaigns, import and export leads, start, pause, resume, retry and cancel."
-    refusals = (lifecycle.MoveRefused, ImportRefused)
+    refusals = (moves.MoveRefused, ImportRefused)
 
     def add_verbs(self) -> None:
         create = self.verb("create", "a new campaign, from a CSV or an Apollo people search", changes=True)

@@ -1,12 +1,33 @@
-"""Putting back what FAILED: a job and its lead in one statement, so that no worker sees, or makes, half of it."""
+"""Putting back what has ended, one job or all of a campaign that FAILED: `AFRESH` says what that means for a job."""
 
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
+from campaigns.models import Campaign, Job, Lead
+from campaigns.moves import MoveRefused
 from campaigns.refusals import MARK
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
+from circuitbreakers.locks import switch_lock
+
+# The columns of a job that is put back: as if nothing had been tried, and due by the database's clock. What its calls
+# cost and what they brought stays, and so does the fence: an earlier holder that wakes up changes nothing.
+AFRESH: dict[str, Any] = {
+    "status": Job.Status.PENDING,
+    "completed_at": None,
+    "attempts": 0,
+    "crashes": 0,
+    "error": None,
+    "failure_type": "",
+    "sent_at": None,
+    "run_at": Now(),
+}
+AFRESH_PARAMS = {column: value for column, value in AFRESH.items() if not isinstance(value, Now)}
+AFRESH_SQL = ", ".join(
+    f"{column} = %({column})s" if column in AFRESH_PARAMS else f"{column} = statement_timestamp()" for column in AFRESH
+)
 
 # The first batch is moved under the switch lock, which a pause waits for.
 FIRST_BATCH = 100
@@ -20,6 +41,7 @@ FAILED = f"""
         AND (j.failure_type <> 'invalid_request' OR starts_with(j.error, '{MARK}')) AND j.completed_at <= %(begun)s
         AND (j.lead_id IS NULL OR (l.stage = j.kind AND l.state IN ('OPEN', 'FAILED')))
 """  # noqa: S608 (constants only)
+# A job and its lead in one statement, so that no worker sees, or makes, half of it.
 # The campaign's row is held as an import holds it: it does not end while this runs, and if it has ended nothing moves.
 PUT_BACK = f"""
 WITH alive AS MATERIALIZED (
@@ -27,8 +49,7 @@ WITH alive AS MATERIALIZED (
 ), batch AS MATERIALIZED (
     {FAILED} AND EXISTS (SELECT FROM alive) ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j
 ), moved AS (
-    UPDATE jobs SET status = 'PENDING', completed_at = NULL, attempts = 0, crashes = 0, error = NULL,
-        failure_type = '', sent_at = NULL, run_at = statement_timestamp()
+    UPDATE jobs SET {AFRESH_SQL}
     WHERE id = ANY (ARRAY(SELECT id FROM batch)) AND status = 'FAILED'
     RETURNING jobs.id, jobs.lead_id
 ), opened AS (
@@ -37,6 +58,41 @@ WITH alive AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM moved), (SELECT max(id) FROM batch)
 """  # noqa: S608 (constants only)
+
+
+def retry_job(pk: int, *, actor: events.Actor, reason: str = "") -> None:
+    """FAILED -> PENDING with fresh attempts, its lead put back. Raises DoesNotExist, MoveRefused.
+
+    In a paused campaign `align` makes it PAUSED. Under the switch lock, so that the campaign does not end meanwhile.
+    """
+    with switch_lock():
+        job = Job.objects.select_related("campaign").get(pk=pk)
+        if job.campaign.status not in (Campaign.Status.RUNNING, Campaign.Status.PAUSED):
+            raise MoveRefused(
+                f"Job {pk}: its campaign is {job.campaign.status}. Retry the campaign's failed jobs to reopen it."
+            )
+        if job.lead_id and not _reopen_lead(job.lead_id, job.kind):
+            raise MoveRefused(f"Job {pk}: its lead has ended otherwise meanwhile.")
+        changed = Job.objects.filter(pk=pk, status=Job.Status.FAILED).update(**AFRESH)
+        if not changed:
+            raise MoveRefused(f"Job {pk} is {job.status}: only a failed one can be retried.")
+        events.record(
+            "job",
+            pk,
+            "retried",
+            actor=actor,
+            reason=reason,
+            before={"status": Job.Status.FAILED},
+            after={"status": Job.Status.PENDING},
+        )
+        wake_supervisor()
+
+
+def _reopen_lead(lead: int, kind: str) -> bool:
+    """FAILED -> OPEN if it failed at this very step; an OPEN one stays as it is."""
+    rows = Lead.objects.filter(pk=lead, stage=kind)
+    changed = rows.filter(state=Lead.State.FAILED).update(state=Lead.State.OPEN, ended_at=None, end_reason="")
+    return bool(changed) or rows.filter(state=Lead.State.OPEN).exists()
 
 
 class FailedJobs:
@@ -58,7 +114,7 @@ class FailedJobs:
         """The next of them become PENDING, with their event; how many. None of a campaign that has ended."""
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute(PUT_BACK, self.where)
+                cursor.execute(PUT_BACK, AFRESH_PARAMS | self.where)
                 count, last = cursor.fetchone()
             self.where |= {"since": last or self.where["since"], "limit": BATCH}
             if count:

@@ -1,0 +1,58 @@
+"""How a campaign moves from state to state, and what forbids it. The verbs are in `lifecycle`."""
+
+import logging
+from typing import Any
+
+from campaigns.models import Campaign
+from circuitbreakers import events, incidents, pauses, switch
+from circuitbreakers.models import Incident, QueuePause
+from circuitbreakers.storable import fit
+
+logger = logging.getLogger(__name__)
+
+
+class MoveRefused(Exception):
+    """The state forbids this move; the text says what to do. Nothing has changed."""
+
+
+def require_active_queue() -> None:
+    """Raise MoveRefused unless calls may be made; an operator's pause of single services only makes jobs wait."""
+    snapshot = switch.read_all()
+    shut = [f"{s.service} ({s.at(snapshot.now)})" for s in snapshot.breakers.values() if s.state != "closed"]
+    if shut:
+        raise MoveRefused(f"Circuit breakers are not closed: {', '.join(shut)}. Reset them, then resume the queue.")
+    if pauses.standing(QueuePause.SYSTEM) or "system" in snapshot.pauses:
+        raise MoveRefused("The queue is paused by the system. Resume the queue first.")
+    if everything := pauses.standing(QueuePause.ALL):
+        raise MoveRefused(f"The queue is paused by {everything.actor}: {everything.reason}. Resume it first.")
+
+
+def move(
+    campaign: Campaign,
+    status: str,
+    message: str,
+    *,
+    verb: str,
+    actor: events.Actor,
+    reason: str,
+    incident: Incident | None = None,
+    **fields: Any,
+) -> None:
+    """The one way of a campaign from state to state, with its event. Call it under the switch lock."""
+    before = campaign.status
+    campaign.status = status
+    campaign.status_message = fit(message, Campaign, "status_message")
+    for name, value in fields.items():
+        setattr(campaign, name, value)
+    campaign.save(update_fields=["status", "status_message", *fields])
+    events.record(
+        "campaign",
+        campaign.pk,
+        verb,
+        actor=actor,
+        reason=reason,
+        before={"status": before},
+        after={"status": status},
+        incident=incident or incidents.current(),
+    )
+    logger.info("Campaign %s %s by %s", campaign.pk, verb, actor.name, extra={"campaign": campaign.pk})
