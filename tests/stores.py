@@ -19,7 +19,7 @@ NOBODY = "redis://127.0.0.1:1"  # refuses at once on every loopback
 
 
 @pytest.fixture(scope="session")
-def compared_hashes(django_db_setup: None, django_db_blocker: Any) -> dict[str, dict[str, str]]:
+def compared_hashes(django_db_setup: None, django_db_blocker: Any) -> dict[Any, Any]:
     """What the first comparison writes to an empty switch. Made once: each test puts it back in one round trip."""
     forget_servers()
     with django_db_blocker.unblock(), transaction.atomic():
@@ -30,7 +30,7 @@ def compared_hashes(django_db_setup: None, django_db_blocker: Any) -> dict[str, 
 
 
 @pytest.fixture
-def in_step(db: None, compared_hashes: dict[str, dict[str, str]], settings: Any) -> Iterator[None]:
+def in_step(db: None, compared_hashes: dict[Any, Any], settings: Any) -> Iterator[None]:
     """Five closed breakers, an ACTIVE queue, no rate limits; no messages and an empty cache."""
     settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
     forget_servers()

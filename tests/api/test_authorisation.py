@@ -45,7 +45,7 @@ def clients() -> dict[str, Client]:
     """A client per role; `any login` is a user in no group."""
     made = {"everybody": Client(raise_request_exception=False)}
     for role in ROLES[1:]:
-        user = make_user(role, None if role == "any login" else role)
+        user = make_user(role, "" if role == "any login" else role)
         made[role] = Client(raise_request_exception=False)
         made[role].force_login(user, "django.contrib.auth.backends.ModelBackend")
     ApiToken.objects.create(user=User.objects.get(username="admin"), name="nightly")
