@@ -218,14 +218,22 @@ class Cancel(Verb):
         return self.answer(lifecycle.cancel(pk, actor=self.actor, reason=self.body()["reason"]), "cancel")
 
 
+class RetryRequest(Reason):
+    refused = serializers.BooleanField(
+        default=False, help_text="What the vendor called invalid as well, when its cause is mended."
+    )
+
+
 class RetryFailed(Verb):
     """Put back what FAILED through a vendor's fault, paying only for what was not paid."""
 
     doing = "retrying campaign"
+    serializer_class = RetryRequest
 
-    @extend_schema(tags=["campaigns"], operation_id="retry_failed", request=Reason, responses={200: Retried})
+    @extend_schema(tags=["campaigns"], operation_id="retry_failed", request=RetryRequest, responses={200: Retried})
     def post(self, request: Request, pk: int) -> Response:
-        count = lifecycle.retry_failed(pk, actor=self.actor, reason=self.body()["reason"])
+        body = self.body()
+        count = lifecycle.retry_failed(pk, actor=self.actor, reason=body["reason"], refused=body["refused"])
         return Response({"id": pk, "action": "retry_failed", "jobs": count})
 
 

@@ -151,13 +151,14 @@ def retarget(pk: int, *, target: str, actor: events.Actor, reason: str = "") -> 
     return campaign
 
 
-def retry_failed(pk: int, *, actor: events.Actor, reason: str = "") -> int:
+def retry_failed(pk: int, *, actor: events.Actor, reason: str = "", refused: bool = False) -> int:
     """Put back what FAILED through a vendor's fault, paying only for what was not paid; how many jobs.
 
-    A campaign that had ended runs again. What the vendor called invalid stays failed: it would fail again. Repeating it
-    puts back what an interrupted one left.
+    A campaign that had ended runs again. What the vendor called invalid stays failed, for it would fail again, unless
+    it said so of all others too; with `refused` it is put back as well, when its cause is mended. Repeating it puts
+    back what an interrupted one left.
     """
-    failed, count = FailedJobs(pk), 0
+    failed, count = FailedJobs(pk, refused=refused), 0
     while True:
         with switch_lock():
             campaign = Campaign.objects.get(pk=pk)

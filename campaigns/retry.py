@@ -33,12 +33,13 @@ AFRESH_SQL = ", ".join(
 FIRST_BATCH = 100
 BATCH = 5_000
 
-# What the vendor called invalid would fail again, unless it said so of all others too. What fails again meanwhile is
-# not put back for ever.
+# What the vendor called invalid would fail again, unless it said so of all others too, or somebody has mended what it
+# refused. What fails again meanwhile is not put back for ever.
 FAILED = f"""
     SELECT j.id FROM jobs j LEFT JOIN leads l ON l.id = j.lead_id
     WHERE j.campaign_id = %(campaign)s AND j.id > %(since)s AND j.status = 'FAILED'
-        AND (j.failure_type <> 'invalid_request' OR starts_with(j.error, '{MARK}')) AND j.completed_at <= %(begun)s
+        AND (j.failure_type <> 'invalid_request' OR starts_with(j.error, '{MARK}') OR %(refused)s)
+        AND j.completed_at <= %(begun)s
         AND (j.lead_id IS NULL OR (l.stage = j.kind AND l.state IN ('OPEN', 'FAILED')))
 """  # noqa: S608 (constants only)
 # A job and its lead in one statement, so that no worker sees, or makes, half of it.
@@ -96,10 +97,13 @@ def _reopen_lead(lead: int, kind: str) -> bool:
 
 
 class FailedJobs:
-    """Those of one campaign that had failed when this was made and may be tried again, from the oldest on."""
+    """Those of one campaign that had failed when this was made and may be tried again, from the oldest on.
 
-    def __init__(self, campaign: int) -> None:
-        self.where: dict[str, Any] = {"campaign": campaign, "since": 0, "limit": FIRST_BATCH}
+    `refused`: those too that the vendor called invalid.
+    """
+
+    def __init__(self, campaign: int, *, refused: bool = False) -> None:
+        self.where: dict[str, Any] = {"campaign": campaign, "since": 0, "limit": FIRST_BATCH, "refused": refused}
         with connection.cursor() as cursor:
             cursor.execute("SELECT statement_timestamp()")
             self.where["begun"] = cursor.fetchone()[0]

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.models import Manager
 
-from campaigns import jobs, lifecycle, spend, tallies
+from campaigns import finish, jobs, lifecycle, spend, tallies
 from campaigns.models import Job, Lead, VendorCall, Verdict
 from campaigns.reconcile import reconcile
 from circuitbreakers import gate, switch
@@ -320,3 +320,20 @@ def test_refusals_that_say_different_things_or_have_a_success_between_them_fail_
     campaign.refresh_from_db()
     assert campaign.status == "RUNNING"
     assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 0
+
+
+def test_what_was_refused_for_a_cause_that_is_mended_is_put_back_when_somebody_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fewer leads than it takes to see that all are refused alike: the campaign has just ended."""
+    campaign = make_campaign()
+    queued = [make_job(campaign) for _ in range(3)]
+    with monkeypatch.context() as patched:
+        refuse_all(patched)
+        assert [run(job.pk, job.service) for job in queued] == ["failed: invalid_request"] * 3
+    assert finish.finish_campaigns() == 1
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN) == 0
+    assert lifecycle.retry_failed(campaign.pk, actor=ANN, refused=True) == 3
+    campaign.refresh_from_db()
+    assert campaign.status == "RUNNING"
+    assert {run(job.pk, job.service) for job in queued} == {"completed"}

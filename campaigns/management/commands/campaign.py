@@ -47,10 +47,14 @@ class Command(VerbCommand):
             ("start", "CREATED -> RUNNING"),
             ("pause", "an operator's pause; it survives a queue resume"),
             ("resume", "lift an operator's pause"),
-            ("retry-failed", "put back what failed through a vendor's fault"),
             ("cancel", "end it for good"),
         ):
             self.verb(name, text, changes=True).add_argument("id", type=int)
+        retry = self.verb("retry-failed", "put back what failed through a vendor's fault", changes=True)
+        retry.add_argument("id", type=int)
+        retry.add_argument(
+            "--refused", action="store_true", help="what the vendor called invalid as well, when its cause is mended"
+        )
         target = self.verb("target", "push into another campaign at Instantly", changes=True)
         target.add_argument("id", type=int)
         target.add_argument("instantly_campaign", metavar="INSTANTLY_ID", help="'' has one made")
@@ -164,7 +168,9 @@ class Command(VerbCommand):
         self._moved(lifecycle.cancel(options["id"], actor=self.actor(options), reason=options["reason"]))
 
     def retry_failed(self, options: dict[str, Any]) -> None:
-        count = lifecycle.retry_failed(options["id"], actor=self.actor(options), reason=options["reason"])
+        count = lifecycle.retry_failed(
+            options["id"], actor=self.actor(options), reason=options["reason"], refused=options["refused"]
+        )
         self.show({"id": options["id"], "jobs": count}, f"{count} failed jobs of campaign {options['id']} put back.")
 
     def target(self, options: dict[str, Any]) -> None:
