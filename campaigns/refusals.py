@@ -2,6 +2,9 @@
 
 import re
 
+from django.db.models import Value
+from django.db.models.functions import Concat
+
 from campaigns.models import Job, VendorCall
 
 # So many in a row, without anything else of that service between them, stop the campaign: the breaker's own threshold.
@@ -38,8 +41,5 @@ def why(service: str, message: str) -> str:
 
 def mark(jobs: list[int]) -> int:
     """Say of the jobs that failed so far that it was not their leads' fault; how many."""
-    changed = 0
-    for job in Job.objects.filter(pk__in=jobs, status=Job.Status.FAILED, failure_type="invalid_request"):
-        if not (job.error or "").startswith(MARK):
-            changed += Job.objects.filter(pk=job.pk, status=Job.Status.FAILED).update(error=f"{MARK}{job.error}")
-    return changed
+    failed = Job.objects.filter(pk__in=jobs, status=Job.Status.FAILED, failure_type="invalid_request")
+    return failed.exclude(error__startswith=MARK).update(error=Concat(Value(MARK), "error"))
