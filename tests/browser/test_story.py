@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import House
 
@@ -138,6 +138,23 @@ def test_a_page_that_lost_its_server_says_so_and_recovers(house: House, sign_in:
     expect(page.locator("#hf-stale")).to_contain_text("Connection lost", timeout=10_000)
     page.context.set_offline(False)
     expect(page.locator("#hf-stale")).to_have_count(0, timeout=5_000)
+
+
+def test_a_file_that_is_chosen_before_the_script_came_is_previewed_as_well(
+    house: House, sign_in: Callable[..., Page], tmp_path: Path
+) -> None:
+    pk = json.loads(house.manage("campaign", "create", "Chosen early", "--json"))["id"]
+    file = tmp_path / "people.csv"
+    file.write_text("First Name,Email\nAda,ada@acme.example\n")
+    page = sign_in("olga")
+    held: list[Route] = []
+    page.route("**/import*.js", lambda route: held.append(route))
+    page.goto(f"{house.url}/admin/campaigns/campaign/{pk}/import/", wait_until="commit")
+    page.get_by_label("File").set_input_files(str(file))
+    page.wait_for_function("() => document.querySelector('[name=file]').files.length === 1")
+    assert held, "the script came before the file was chosen"
+    held[0].continue_()
+    expect(page.locator("#import-preview")).to_contain_text("Ada")
 
 
 def test_leads_are_imported_with_a_preview_and_the_skipped_rows_come_back(

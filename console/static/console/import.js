@@ -74,6 +74,7 @@
     form.elements.file.addEventListener("change", look);
     form.elements.encoding.addEventListener("change", look);
     form.elements.delimiter.addEventListener("change", look);
+    if (form.elements.file.files.length) { look(); } // chosen before this script came, or kept over a reload
     form.addEventListener("submit", function (event) {
         event.preventDefault();
         var file = form.elements.file.files[0];
