@@ -19,7 +19,7 @@ from api.breaker_serializers import (
     Reason,
     ResetRequest,
 )
-from api.frame.views import Door, Listing
+from api.frame.views import ApiView, Listing
 from circuitbreakers import breaker, gate, pauses, probes
 from circuitbreakers.models import SERVICE_CHOICES, Event, Incident
 from circuitbreakers.services import validate
@@ -28,11 +28,11 @@ OPERATE_BREAKER = "circuitbreakers.operate_breaker"
 OPERATE_QUEUE = "circuitbreakers.operate_queue"
 
 
-class Reset(Door):
+class Reset(ApiView):
     """Close the breaker of one service. Touches neither queue nor campaigns nor jobs: resume the queue for those."""
 
     required = {"POST": OPERATE_BREAKER}
-    refusals = {breaker.Refused: 409}
+    refusals = {breaker.BreakerRefused: 409}
     doing = "resetting circuit breaker"
     serializer_class = ResetRequest
 
@@ -64,7 +64,7 @@ class Reset(Door):
         return Response({"service": service, "action": "circuit_breaker_reset", "changed": changed, "message": message})
 
 
-class Probe(Door):
+class Probe(ApiView):
     """Make one free health call now and tell the breaker what it found. Never closes it."""
 
     required = {"POST": OPERATE_BREAKER}
@@ -88,11 +88,11 @@ class Probe(Door):
         )
 
 
-class Hold(Door):
+class Hold(ApiView):
     """Force the breaker open until it is released: an opening in every respect, so everything is paused."""
 
     required = {"POST": OPERATE_BREAKER}
-    refusals = {breaker.Refused: 409}
+    refusals = {breaker.BreakerRefused: 409}
     doing = "holding circuit breaker"
     serializer_class = HoldRequest
 
@@ -105,11 +105,11 @@ class Hold(Door):
         return report(service, "circuit_breaker_hold", changed, f"The {service} breaker {did}.")
 
 
-class Release(Door):
+class Release(ApiView):
     """End a hold. The breaker stays open, to be reset."""
 
     required = {"POST": OPERATE_BREAKER}
-    refusals = {breaker.Refused: 409}
+    refusals = {breaker.BreakerRefused: 409}
     doing = "releasing circuit breaker"
     serializer_class = Reason
 
@@ -121,7 +121,7 @@ class Release(Door):
         return report(service, "circuit_breaker_release", changed, f"The {service} breaker {did}.")
 
 
-class LiftWait(Door):
+class LiftWait(ApiView):
     """Ask a service again at once although it asked us to wait (429, Retry-After). What it answers then is on us."""
 
     required = {"POST": OPERATE_BREAKER}
@@ -136,7 +136,7 @@ class LiftWait(Door):
         return report(service, "wait_lift", until is not None, did)
 
 
-class PauseService(Door):
+class PauseService(ApiView):
     """An operator's own pause of one service's queue, or of `all`. Only resume-service lifts it."""
 
     required = {"POST": OPERATE_QUEUE}
@@ -179,7 +179,7 @@ class Incidents(Listing):
 
 
 @extend_schema_view(get=extend_schema(tags=["incidents"], operation_id="show_incident"))
-class IncidentView(RetrieveAPIView, Door):
+class IncidentView(RetrieveAPIView, ApiView):
     """One incident with its evidence and its timeline."""
 
     required = {"GET": "circuitbreakers.view_incident"}

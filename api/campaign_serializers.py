@@ -10,7 +10,7 @@ from campaigns import tallies
 from campaigns.models import Campaign, Job, Lead, VendorCall
 
 
-class Numbers(serializers.Serializer[tallies.Progress]):
+class Numbers(serializers.Serializer[tallies.CampaignProgress]):
     leads = serializers.DictField(child=serializers.IntegerField(), help_text="By state.")
     stages = serializers.DictField(child=serializers.IntegerField(), help_text="Open leads by the step they are at.")
     jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
@@ -28,7 +28,7 @@ class ManyCampaigns(serializers.ListSerializer):
 
 class OfCampaign(serializers.ModelSerializer[Campaign]):
     progress = serializers.SerializerMethodField()
-    numbers: dict[int, tallies.Progress] | None = None
+    numbers: dict[int, tallies.CampaignProgress] | None = None
 
     @extend_schema_field(Numbers)
     def get_progress(self, row: Campaign) -> dict[str, Any]:

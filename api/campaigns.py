@@ -26,7 +26,7 @@ from api.campaign_serializers import (
 )
 from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
-from api.frame.views import Door, Listing
+from api.frame.views import ApiView, Listing
 from api.requests import CampaignForm, CampaignJson, CsvUpload
 from campaigns import lifecycle, moves, tallies
 from campaigns.leads.csvfile import ImportRefused
@@ -141,7 +141,7 @@ def created(campaign: Campaign, messages: list[str], report: ImportReport | None
     }
 
 
-def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, reading: Reading) -> ImportReport:
+def import_upload(campaign: Campaign, stream: BinaryIO, door: ApiView, reading: Reading) -> ImportReport:
     """Import an upload; what is wrong with the file is an error of the field `csv`. Raises CampaignEnded."""
     try:
         return import_csv(campaign, stream, actor=door.actor, **reading)
@@ -152,7 +152,7 @@ def import_upload(campaign: Campaign, stream: BinaryIO, door: Door, reading: Rea
 
 
 @extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="show_campaign"))
-class CampaignView(RetrieveAPIView, Door):
+class CampaignView(RetrieveAPIView, ApiView):
     """One campaign."""
 
     required = {"GET": VIEW}
@@ -160,7 +160,7 @@ class CampaignView(RetrieveAPIView, Door):
     serializer_class = CampaignSerializer
 
 
-class Verb(Door):
+class Verb(ApiView):
     """One verb of campaigns/lifecycle.py on one campaign."""
 
     required = {"POST": OPERATE}
@@ -237,7 +237,7 @@ class RetryFailed(Verb):
         return Response({"id": pk, "action": "retry_failed", "jobs": count})
 
 
-class ProgressView(Door):
+class ProgressView(ApiView):
     """How far one campaign is now."""
 
     required = {"GET": VIEW}

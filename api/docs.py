@@ -4,7 +4,7 @@ from django.conf import settings
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from api.frame.exposure import audience
+from api.frame.audience import audience
 
 
 class DocumentView(SpectacularAPIView):

@@ -11,10 +11,10 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.frame.audience import audience
 from api.frame.errors import failure
-from api.frame.exposure import audience
 from api.frame.permissions import EVERYBODY
-from api.frame.views import Door
+from api.frame.views import ApiView
 from campaigns.models import Process
 from circuitbreakers import broker, switch
 
@@ -31,7 +31,7 @@ class Ready(serializers.Serializer):
     )
 
 
-class Health(Door):
+class Health(ApiView):
     """Not counted, and nobody is looked up before the answer."""
 
     required = {"GET": EVERYBODY}

@@ -11,10 +11,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
-from api.frame.exposure import audience
-from api.frame.views import Door
+from api.frame.audience import audience
+from api.frame.views import ApiView
 from campaigns.models import Campaign, Process
-from campaigns.status import counts
+from campaigns.overview import counts
 from campaigns.tallies import JobTally, summed
 from circuitbreakers import broker, switch
 from circuitbreakers.models import Incident
@@ -27,7 +27,7 @@ class Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            snapshot: switch.Snapshot | None = switch.read_all()
+            snapshot: switch.SwitchSnapshot | None = switch.read_all()
             depths = broker.depths()
         except switch.RedisUnavailable:
             snapshot, depths = None, {}
@@ -46,7 +46,7 @@ class Numbers(Collector):
         yield from of_supervisor()
 
 
-def of_switch(snapshot: switch.Snapshot) -> Iterator[Metric]:
+def of_switch(snapshot: switch.SwitchSnapshot) -> Iterator[Metric]:
     """The breakers and the queue; 1 for the state that a breaker is in."""
     state = GaugeMetricFamily("holdfast_breaker_state", "1 for the state it is in.", labels=["service", "state"])
     for name, breaker in snapshot.breakers.items():
@@ -82,7 +82,7 @@ def by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMe
     return gauge
 
 
-class MetricsView(Door):
+class MetricsView(ApiView):
     """`/metrics`. A scraper sends an API token: `authorization: {type: Token, credentials: hf_...}`."""
 
     schema = None

@@ -12,9 +12,8 @@ from rest_framework.response import Response
 from api.breaker_serializers import Lifted, PauseRequest, Reason
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
-from api.frame.views import Door, Listing
-from campaigns import recovery
-from campaigns import status as reading
+from api.frame.views import ApiView, Listing
+from campaigns import overview, recovery
 from campaigns.models import Campaign, Job
 from circuitbreakers import pauses, switch
 from circuitbreakers.services import SERVICES, validate
@@ -123,7 +122,7 @@ class CampaignStatus(serializers.Serializer):
     )
 
 
-class Status(Door):
+class Status(ApiView):
     """Breakers, queue, standing pauses, job and campaign counts, paused jobs by service."""
 
     required = {"GET": VIEW}
@@ -131,10 +130,10 @@ class Status(Door):
 
     @extend_schema(tags=["queue"], operation_id="queue_status", responses={200: QueueStatus})
     def get(self, request: Request) -> Response:
-        return Response(reading.queue_status())
+        return Response(overview.queue_status())
 
 
-class CircuitBreakers(Door):
+class CircuitBreakers(ApiView):
     """The five breakers."""
 
     required = {"GET": VIEW}
@@ -144,11 +143,11 @@ class CircuitBreakers(Door):
     def get(self, request: Request) -> Response:
         snapshot = switch.read_all()
         return Response(
-            {"mode": settings.MODE, "timestamp": snapshot.now, "circuit_breakers": reading.breakers(snapshot)}
+            {"mode": settings.MODE, "timestamp": snapshot.now, "circuit_breakers": overview.breakers(snapshot)}
         )
 
 
-class ResumeQueue(Door):
+class ResumeQueue(ApiView):
     """GET: what a resume needs and would do. POST: resume queue, campaigns that the system paused, and their jobs."""
 
     required = {"GET": VIEW, "POST": OPERATE}
@@ -158,7 +157,7 @@ class ResumeQueue(Door):
 
     @extend_schema(tags=["queue"], operation_id="resume_plan", responses={200: ResumePlan})
     def get(self, request: Request) -> Response:
-        return Response(reading.plan_as_dict(recovery.plan()))
+        return Response(overview.plan_as_dict(recovery.plan()))
 
     @extend_schema(
         tags=["queue"],
@@ -191,7 +190,7 @@ class ResumeQueue(Door):
         return Response(result.as_dict())
 
 
-class ResumeService(Door):
+class ResumeService(ApiView):
     """Lift an operator's own pause of one service's queue, or of `all`. Other pauses stay."""
 
     required = {"POST": OPERATE}
@@ -230,7 +229,7 @@ class PausedJobs(Listing):
         return Job.objects.filter(status=Job.Status.PAUSED, service=validate(self.kwargs["service"]))
 
 
-class CampaignStatusView(Door):
+class CampaignStatusView(ApiView):
     """Campaigns by status, with their reasons."""
 
     required = {"GET": "campaigns.view_campaign"}
@@ -244,7 +243,7 @@ class CampaignStatusView(Door):
                 named[status] = found
         return Response(
             {
-                "counts": reading.counts(Campaign.objects.all(), "status"),
+                "counts": overview.counts(Campaign.objects.all(), "status"),
                 "campaigns": {status: found[:NAMED] for status, found in named.items()},
                 "truncated": [status for status, found in named.items() if len(found) > NAMED],
             }

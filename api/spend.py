@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.filters import BIGGEST
-from api.frame.views import Door
+from api.frame.views import ApiView
 from campaigns import spend
 
 DAYS = 30  # without `since`
@@ -64,7 +64,7 @@ class Spent(serializers.Serializer):
     days = Day(many=True, help_text="Those that saw a call, oldest first.")
 
 
-class SpendView(Door):
+class SpendView(ApiView):
     """What was spent at each service, day by day, as booked; and what may have been charged beyond it."""
 
     required = {"GET": "campaigns.view_vendorcall"}

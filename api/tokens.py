@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from api.frame.permissions import EVERYBODY, LOGIN
 from api.frame.throttling import Logins
-from api.frame.views import Door
+from api.frame.views import ApiView
 from api.models import ApiToken
 from circuitbreakers import events
 
@@ -60,7 +60,7 @@ class Revoked(serializers.Serializer):
     action = serializers.CharField()
 
 
-class TokenView(Door):
+class TokenView(ApiView):
     """POST: an API token for a user's name and password. DELETE: revoke the token that this request came with."""
 
     required = {"POST": EVERYBODY, "DELETE": LOGIN}
@@ -136,7 +136,7 @@ def revoke(row: ApiToken, actor: events.Actor) -> Response:
     return Response({"token_key": key, "action": "token_revoked"})
 
 
-class Tokens(Door):
+class Tokens(ApiView):
     """One's own tokens that have not expired."""
 
     required = {"GET": LOGIN}
@@ -147,7 +147,7 @@ class Tokens(Door):
         return Response(TokenInfo(tokens_of(request.user), many=True).data)
 
 
-class TokenOne(Door):
+class TokenOne(ApiView):
     """DELETE: revoke one of one's own tokens."""
 
     required = {"DELETE": LOGIN}

@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from api import breakers, campaigns, docs, health, lists, queue, tokens
 from api import spend as spending
-from api.frame.nowhere import Nowhere
+from api.frame.not_found import NotFoundView
 
 app_name = "api"
 
@@ -47,5 +47,5 @@ urlpatterns = [
     path("jobs", lists.Jobs.as_view(), name="jobs"),
     path("spend", spending.SpendView.as_view(), name="spend"),
     path("vendor-calls", lists.VendorCalls.as_view(), name="vendor-calls"),
-    re_path(r"^[\s\S]*$", Nowhere.as_view(), name="nowhere"),
+    re_path(r"^[\s\S]*$", NotFoundView.as_view(), name="not-found"),
 ]

@@ -10,7 +10,7 @@ from bench.pause import seed
 from campaigns import tallies
 from campaigns.align import align_jobs
 from circuitbreakers import gate, rebuild, switch
-from console import plan, shared
+from console import plan, shared_snapshot
 
 ROWS = 1_000_000
 LIMIT = 0.3
@@ -69,7 +69,7 @@ def timed(client: Client, name: str, address: str) -> bool:
     """Print the median time of a page, its snapshot made anew; whether it kept the limit."""
     times, queries = [], 0
     for _ in range(RUNS + 1):  # the first one compiles the templates
-        shared.forget()
+        shared_snapshot.forget()
         plan.forget()
         reset_queries()
         began = time.perf_counter()

@@ -316,7 +316,7 @@ class VendorCall(models.Model):
         return f"{self.service} {self.admitted_at:%Y-%m-%d %H:%M:%S}"
 
 
-class Verdict(models.Model):
+class KnownVerdict(models.Model):
     """MillionVerifier's answer by address, so that a second campaign does not pay for it again.
 
     Without a `result` it is being asked for by the job `asked_by`, until `asked_until` at most.

@@ -28,7 +28,7 @@ GOOD_VERDICTS = frozenset({"ok"})
 
 
 @dataclass(frozen=True)
-class Step:
+class LeadStep:
     """What becomes of a lead: the kind of its next job, or how it ended and why."""
 
     next_kind: str = ""
@@ -36,18 +36,18 @@ class Step:
     reason: str = ""
 
 
-def after_verify(verdict: str) -> Step:
+def after_verify(verdict: str) -> LeadStep:
     """A deliverable address goes on; any other verdict drops the lead before more is spent on it."""
     if verdict in GOOD_VERDICTS:
-        return Step(next_kind=FOLLOWS["verify"])
-    return Step(end="DROPPED", reason=f"undeliverable: {verdict}")
+        return LeadStep(next_kind=FOLLOWS["verify"])
+    return LeadStep(end="DROPPED", reason=f"undeliverable: {verdict}")
 
 
-def after_push(outcome: str) -> Step:
+def after_push(outcome: str) -> LeadStep:
     """`pushed` and `duplicate` (already in this very campaign) are done; the vendor refused the others."""
     if outcome in ("pushed", "duplicate"):
-        return Step(end="PUSHED")
-    return Step(end="DROPPED", reason=f"refused by Instantly: {outcome}")
+        return LeadStep(end="PUSHED")
+    return LeadStep(end="DROPPED", reason=f"refused by Instantly: {outcome}")
 
 
 def reveals(page: int, people: list[str]) -> list[tuple[int, list[str]]]:
@@ -71,7 +71,7 @@ WAITS = frozenset({"quota_exhausted", "auth", "rate_limit"})
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FailureDecision:
     """What a failed call means for its job: whether it spends an attempt, ends it, or waits (seconds) for the next."""
 
     attempts: int
@@ -81,12 +81,12 @@ class Verdict:
 
 def after_failure(
     failure_type: str, attempts: int, retry_after: float | None = None, jitter: float | None = None
-) -> Verdict:
+) -> FailureDecision:
     """A job's half of docs/contract.md#outcomes. `attempts` are those spent before; backoff with jitter."""
     if failure_type in WAITS:
-        return Verdict(attempts, ends=False, wait=retry_after or 0.0)
+        return FailureDecision(attempts, ends=False, wait=retry_after or 0.0)
     spent = attempts + 1
     if failure_type not in RETRIED or spent >= MAX_ATTEMPTS:
-        return Verdict(spent, ends=True)
+        return FailureDecision(spent, ends=True)
     spread = random.uniform(0.5, 1.5) if jitter is None else jitter  # noqa: S311 (not for secrets)
-    return Verdict(spent, ends=False, wait=max(retry_after or 0.0, 2 ** (spent + 1) * spread))
+    return FailureDecision(spent, ends=False, wait=max(retry_after or 0.0, 2 ** (spent + 1) * spread))

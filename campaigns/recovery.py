@@ -35,7 +35,7 @@ class Prerequisite:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResumePlan:
     """What a queue resume would do now, and whether it may.
 
     `epochs` identify the breakers that were looked at; `at` is that instant by Redis's clock.
@@ -62,7 +62,7 @@ class Plan:
 class ResumeRefused(Exception):
     """A prerequisite is missing. Nothing has changed."""
 
-    def __init__(self, why: str, plan: Plan | None = None) -> None:
+    def __init__(self, why: str, plan: ResumePlan | None = None) -> None:
         super().__init__(f"Cannot resume queue: {why}")
         self.plan = plan
 
@@ -114,12 +114,12 @@ class Resumed:
         return {**body, "message": self.message}
 
 
-def plan() -> Plan:
+def plan() -> ResumePlan:
     """The prerequisites one by one, and what a resume would bring back. Reads only."""
     try:
         snapshot = switch.read_all()
     except switch.RedisUnavailable:
-        return Plan([Prerequisite("redis", False, "Redis does not answer", "Bring Redis back; nothing is lost.")])
+        return ResumePlan([Prerequisite("redis", False, "Redis does not answer", "Bring Redis back; nothing is lost.")])
     checks = [
         _breakers(snapshot),
         Prerequisite("redis", True, "Redis answers"),
@@ -131,7 +131,7 @@ def plan() -> Plan:
     ]
     paused = Campaign.objects.filter(status=Status.PAUSED)
     eligible = paused.exclude(system_paused_at=None)
-    return Plan(
+    return ResumePlan(
         checks,
         campaigns=eligible.filter(operator_paused_at=None).count(),
         jobs=_jobs_by_service(eligible.filter(operator_paused_at=None)),
@@ -142,7 +142,7 @@ def plan() -> Plan:
     )
 
 
-def _breakers(snapshot: switch.Snapshot) -> Prerequisite:
+def _breakers(snapshot: switch.SwitchSnapshot) -> Prerequisite:
     shut = [
         f"{state.service} ({'held' if state.held else state.at(snapshot.now)})"
         for state in snapshot.breakers.values()
@@ -158,7 +158,7 @@ def _breakers(snapshot: switch.Snapshot) -> Prerequisite:
     )
 
 
-def _stores(snapshot: switch.Snapshot) -> Prerequisite:
+def _stores(snapshot: switch.SwitchSnapshot) -> Prerequisite:
     """Closed in Redis is not enough: after a failover it may be what an old copy says."""
     name = "stores_agree"
     mend = "Wait a few seconds: the supervisor compares the stores. If it does not, look at its log."
@@ -182,7 +182,7 @@ def _broker() -> Prerequisite:
     return Prerequisite("broker", True, "The message broker answers")
 
 
-def _spread(snapshot: switch.Snapshot) -> Prerequisite:
+def _spread(snapshot: switch.SwitchSnapshot) -> Prerequisite:
     name = "pause_spread"
     mend = "Wait a few seconds: the supervisor finishes it. If it does not, look at its log."
     for state in snapshot.breakers.values():

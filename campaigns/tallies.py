@@ -91,7 +91,7 @@ def summed(tallies: QuerySet[Any], *by: str) -> dict[Any, int]:
 
 
 @dataclass
-class Progress:
+class CampaignProgress:
     """The numbers of one campaign: leads by state, those of OPEN leads by stage, jobs by status; none that are zero."""
 
     leads: dict[str, int] = field(default_factory=dict)
@@ -99,9 +99,9 @@ class Progress:
     jobs: dict[str, int] = field(default_factory=dict)
 
 
-def progress(campaigns: Iterable[int]) -> dict[int, Progress]:
+def progress(campaigns: Iterable[int]) -> dict[int, CampaignProgress]:
     """Of each of these campaigns, as of now: two statements for a page of a list."""
-    found = {pk: Progress() for pk in campaigns}
+    found = {pk: CampaignProgress() for pk in campaigns}
     leads = LeadTally.objects.filter(campaign_id__in=list(found))
     for (pk, state, stage), number in summed(leads, "campaign_id", "state", "stage").items():
         found[pk].leads[state] = found[pk].leads.get(state, 0) + number

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 PROBE_WAIT = 10.0
 
 
-class Refused(Exception):
+class BreakerRefused(Exception):
     """The breaker's state forbids this move; the text says what to do."""
 
 
@@ -62,41 +62,41 @@ def _ids(opening: switch.Opening) -> dict[str, object]:
 
 
 def require_reason(reason: str) -> str:
-    """The reason, stripped and as a row takes it; raises Refused when there is none."""
+    """The reason, stripped and as a row takes it; raises BreakerRefused when there is none."""
     reason = storable(reason).strip()
     if not reason:
-        raise Refused("A reason is needed: it becomes part of the incident.")
+        raise BreakerRefused("A reason is needed: it becomes part of the incident.")
     return reason
 
 
 def reset(service: str, *, actor: events.Actor, reason: str = "", force: bool = False) -> bool:
     """Close the breaker of `service`; True when it was open, False when it was closed already.
 
-    Touches neither queue nor campaigns nor jobs. Raises UnknownService, Refused (held; the probe failed and it is not
-    forced; forced without a reason), RedisUnavailable.
+    Touches neither queue nor campaigns nor jobs. Raises UnknownService, RedisUnavailable, BreakerRefused (held; the
+    probe failed and it is not forced; forced without a reason).
     """
     state = switch.read(validate(service))
     if state.state == "lost":
-        raise Refused(
+        raise BreakerRefused(
             f"The state of {service} is being rebuilt. Is the supervisor running? Try again in a few seconds."
         )
     if state.held:
-        raise Refused(f"The {service} breaker is held: {state.hold_reason}. Release it first.")
+        raise BreakerRefused(f"The {service} breaker is held: {state.hold_reason}. Release it first.")
     if state.state != "closed":
         _require_probe(service, actor, reason, force)
         finish_announcement(state)
         if incidents.of_opening(state) is None:
-            raise Refused(f"The opening of {service} is not on record yet. Try again in a few seconds.")
+            raise BreakerRefused(f"The opening of {service} is not on record yet. Try again in a few seconds.")
     with switch_lock():
         # Just this opening: one that came since has neither been probed nor written down.
         opening = 0 if state.state == "closed" else state.opening_epoch
         verdict, *rest = switch.run("reset", service, [actor.name, opening])
         if verdict == "moved":
-            raise Refused(f"The {service} breaker has opened again meanwhile. Look at the cause and try again.")
+            raise BreakerRefused(f"The {service} breaker has opened again meanwhile. Look at the cause and try again.")
         if verdict == "held":
-            raise Refused(f"The {service} breaker is held. Release it first.")
+            raise BreakerRefused(f"The {service} breaker is held. Release it first.")
         if verdict == "lost":
-            raise Refused(f"The state of {service} is being rebuilt. Try again in a few seconds.")
+            raise BreakerRefused(f"The state of {service} is being rebuilt. Try again in a few seconds.")
         if verdict == "reset":
             incidents.mark_reset(
                 service, int(rest[0] or 0), actor=actor, reason=f"forced: {reason}" if force else reason
@@ -114,9 +114,9 @@ def _require_probe(service: str, actor: events.Actor, reason: str, force: bool) 
     try:
         result = probes.probe(service, actor=actor, reason=reason, wait=PROBE_WAIT)
     except probes.ProbeRunning as error:
-        raise Refused(str(error)) from None
+        raise BreakerRefused(str(error)) from None
     if not result.ok:
-        raise Refused(
+        raise BreakerRefused(
             f"The probe of {service} failed: {result.detail} "
             "Mend the cause and try again, or force the reset with a reason."
         )
@@ -125,8 +125,8 @@ def _require_probe(service: str, actor: events.Actor, reason: str, force: bool) 
 def hold(service: str, *, actor: events.Actor, reason: str, remind_at: datetime | None = None) -> bool:
     """Force the breaker open until it is released; False when it was held already. An opening in every respect.
 
-    Written to PostgreSQL first: should this process die, the supervisor holds it. Raises UnknownService, Refused,
-    RedisUnavailable.
+    Written to PostgreSQL first: should this process die, the supervisor holds it. Raises UnknownService,
+    BreakerRefused, RedisUnavailable.
     """
     reason = require_reason(reason)
     now = timezone.now()
@@ -153,7 +153,7 @@ def release(service: str, *, actor: events.Actor, reason: str = "") -> bool:
         # The switch is asked in any case: it may hold what PostgreSQL does not (a crossed hold, an old copy).
         verdict = switch.run("release", service)[0]
         if verdict == "lost":
-            raise Refused(f"The state of {service} is being rebuilt. Try again in a few seconds.")
+            raise BreakerRefused(f"The state of {service} is being rebuilt. Try again in a few seconds.")
         if not known and verdict == "not_held":
             return False
         events.record("breaker", service, "released", actor=actor, reason=reason, incident=incidents.current())

@@ -32,7 +32,7 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-class Refused(Exception):
+class NotAdmitted(Exception):
     """No call now. `reason`: paused | open | lost | rate | seen | unreachable.
 
     For a rate, `until` is Redis's instant and `wait` the seconds up to it: clocks differ, a wait does not.
@@ -46,7 +46,7 @@ class Refused(Exception):
         self.wait = wait
 
 
-class Seen(Refused):
+class Seen(NotAdmitted):
     """A call of this very id was admitted before, at `admitted_at`: PostgreSQL has lost a claim that Redis knows."""
 
     def __init__(self, service: str, admitted_at: datetime) -> None:
@@ -98,7 +98,7 @@ def limits_of(service: str) -> tuple[rates.RateLimit, ...]:
 
 
 def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
-    """A permit for one call, or raises Refused. `call` is unique to the attempt: job id and fencing number.
+    """A permit for one call, or raises NotAdmitted. `call` is unique to the attempt: job id and fencing number.
 
     `tokens` is the estimate that is held against the service's token budget.
     """
@@ -107,13 +107,13 @@ def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
     try:
         verdict, *rest = switch.run("admit", service, [call, *rates.arguments(limits_of(service), tokens)])
     except switch.RedisUnavailable:
-        raise Refused(service, "unreachable") from None
+        raise NotAdmitted(service, "unreachable") from None
     if verdict == "rate":
-        raise Refused(service, "rate", switch.from_us(rest[0]), float(rest[1]) / 1_000_000)
+        raise NotAdmitted(service, "rate", switch.from_us(rest[0]), float(rest[1]) / 1_000_000)
     if verdict == "seen":
         raise Seen(service, switch.from_us(rest[0]))
     if verdict != "admitted":
-        raise Refused(service, verdict)
+        raise NotAdmitted(service, verdict)
     return Permit(service, call, rest[0], switch.from_us(rest[1]), tokens, asked_at=asked_at)
 
 

@@ -19,5 +19,5 @@ def acknowledge(pk: int, *, actor: events.Actor, reason: str = "") -> bool:
 
 
 def note(pk: int, *, actor: events.Actor, text: str) -> None:
-    """Append a note to the incident's timeline. Raises Refused when it is empty."""
+    """Append a note to the incident's timeline. Raises BreakerRefused when it is empty."""
     events.record("incident", pk, "noted", actor=actor, reason=require_reason(text), incident=pk)

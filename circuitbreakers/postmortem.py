@@ -26,7 +26,7 @@ class Entry:
     last: datetime | None = None
 
 
-def timeline(incident: Incident) -> list[Entry]:
+def entries(incident: Incident) -> list[Entry]:
     """From the first failure on, oldest first; what happened to a thousand campaigns at once, or a probe that found the
     same again and again, is one entry."""
     entries = [
@@ -97,7 +97,7 @@ def markdown(incident: Incident) -> str:
         "| when | what | who | through | why |",
         "|---|---|---|---|---|",
     ]
-    for row in timeline(incident):
+    for row in entries(incident):
         at = f"{row.at:%Y-%m-%d %H:%M:%S.%f}"[:-3] if row.at else ""
         lines.append(f"| {at} | {plain(row.what)} | {plain(row.who)} | {plain(row.door)} | {plain(row.reason)} |")
     return "\n".join([*lines, "", "## What we learned", "", ""])

@@ -103,7 +103,7 @@ def _mend_status(*, all_compared: bool) -> int:
     return 1
 
 
-def _status_is_wrong(snapshot: switch.Snapshot) -> bool:
+def _status_is_wrong(snapshot: switch.SwitchSnapshot) -> bool:
     """Whether a queue has no status, or is ACTIVE under a pause: a part of the switch came back from an old copy."""
     everything = bool({QueuePause.SYSTEM, QueuePause.ALL} & snapshot.pauses.keys())
     for service in SERVICES:
@@ -192,7 +192,7 @@ def _match_hold(state: switch.BreakerState, row: Breaker) -> int:
     return 0
 
 
-def _match_pauses(snapshot: switch.Snapshot, comparison: Comparison) -> None:
+def _match_pauses(snapshot: switch.SwitchSnapshot, comparison: Comparison) -> None:
     """A pause in one store and not in the other stands in both."""
     rows = {row.key: row for row in pauses.all_standing()}
     for key, row in rows.items():
@@ -211,7 +211,7 @@ def _write_pause(row: QueuePause) -> int:
     return 1
 
 
-def _keep_pause(key: str, value: dict[str, Any], snapshot: switch.Snapshot) -> int:
+def _keep_pause(key: str, value: dict[str, Any], snapshot: switch.SwitchSnapshot) -> int:
     """Write down a pause that only the switch knows."""
     if key == QueuePause.SYSTEM and any(
         state.state in ("open", "half_open") and incidents.of_opening(state) is None

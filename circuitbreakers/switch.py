@@ -235,7 +235,7 @@ class GateState:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class SwitchSnapshot:
     """Everything in the switch, read in one round trip; `now` is Redis's clock."""
 
     now: datetime
@@ -300,7 +300,7 @@ def read_opening(state: BreakerState) -> Opening:
     )
 
 
-def read_all() -> Snapshot:
+def read_all() -> SwitchSnapshot:
     """The whole switch at one instant (one MULTI)."""
     # Redis's clock is only known with the answer; against a quarter of an hour ours is good enough.
     oldest = (time.time() - PERMIT_LIFE) * 1_000_000
@@ -324,7 +324,7 @@ def read_all() -> Snapshot:
         gates[service] = GateState(
             service, in_flight, _blocked_until(now, blocked, wait), from_us(throttled) if throttled else None
         )
-    return Snapshot(
+    return SwitchSnapshot(
         now,
         breakers,
         queue,

@@ -72,7 +72,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.contentpolicy.ContentSecurityPolicy",
-    "config.doorstep.Doorstep",  # before whatever reads a body
+    "config.request_limits.RequestLimits",  # before whatever reads a body
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

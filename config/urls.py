@@ -18,5 +18,5 @@ urlpatterns = [
     path("metrics", MetricsView.as_view()),
 ]
 
-handler400 = "api.frame.nowhere.unreadable"
-handler500 = "api.frame.nowhere.broken"
+handler400 = "api.frame.not_found.unreadable"
+handler500 = "api.frame.not_found.broken"

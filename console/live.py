@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
-from console import plan, shared
+from console import plan, shared_snapshot
 from console.steps import steps
 
 # What may change every second without being news: the script keeps relative times true by itself.
@@ -38,7 +38,7 @@ def environment(request: HttpRequest) -> list[str]:
 
 def context_of(page: str) -> dict[str, Any]:
     """What the live parts of a page are drawn from."""
-    context: dict[str, Any] = {"snapshot": shared.current(), "live_page": page}
+    context: dict[str, Any] = {"snapshot": shared_snapshot.current(), "live_page": page}
     if page == "recovery":
         context["plan"] = plan.current()
         context["steps"] = steps(context["snapshot"], context["plan"])

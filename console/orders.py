@@ -27,7 +27,7 @@ REFUSALS = (
     OrderRefused,
     MoveRefused,
     ResumeRefused,
-    breaker.Refused,
+    breaker.BreakerRefused,
     SwitchRefused,
     ProbeRunning,
     RedisUnavailable,

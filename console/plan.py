@@ -10,12 +10,12 @@ from campaigns.models import Campaign, Job
 from campaigns.tallies import JobTally, summed
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
-from console import figures, shared
-from console.words import service_name
+from console import shared_snapshot, statistics
+from console.labels import service_name
 
 FRESH = 1.0
 NAMED = 10  # campaigns that stay paused, named with their reason
-_mine: "tuple[float, Plan] | None" = None
+_mine: "tuple[float, PricedPlan] | None" = None
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Row:
 
 
 @dataclass
-class Progress:
+class ResumeProgress:
     """How far the last queue resume is: its own count of jobs, and those that the supervisor has yet to bring back."""
 
     at: datetime
@@ -44,13 +44,13 @@ class Progress:
 
 
 @dataclass
-class Plan:
+class PricedPlan:
     """What a resume needs and would do. Calls and cost are at most: a lead that is dropped early needs fewer."""
 
-    seen: recovery.Plan
+    seen: recovery.ResumePlan
     rows: list[Row] = field(default_factory=list)
     still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
-    progress: Progress | None = None
+    progress: ResumeProgress | None = None
 
     @property
     def jobs(self) -> int:
@@ -75,22 +75,22 @@ class Plan:
         return [service_name(row.service) for row in self.rows if row.calls and row.cost is None]
 
 
-def make() -> Plan:
+def make() -> PricedPlan:
     """A fresh one, for a confirmation."""
     seen = recovery.plan()
     eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
-    calls = figures.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
-    prices = figures.mean_costs()
+    calls = statistics.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
+    prices = statistics.mean_costs()
     rows = []
     for name in SERVICES:
         price = prices[name]
         cost = None if price is None else calls[name] * price
         rows.append(Row(name, seen.jobs.get(name, 0), calls[name], cost))
     still = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(operator_paused_at=None)
-    return Plan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _progress())
+    return PricedPlan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _progress())
 
 
-def _progress() -> Progress | None:
+def _progress() -> ResumeProgress | None:
     """Of the last resume; None when there was none."""
     last = Event.objects.filter(subject_type="queue", subject_id="all", verb="resumed").first()
     if last is None:
@@ -99,14 +99,16 @@ def _progress() -> Progress | None:
     paused = summed(JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=running), "status")
     to_come = paused.get(Job.Status.PAUSED, 0)
     numbers = last.after or {}
-    return Progress(last.at, last.actor, numbers.get("campaigns", 0), max(numbers.get("jobs", 0), to_come), to_come)
+    return ResumeProgress(
+        last.at, last.actor, numbers.get("campaigns", 0), max(numbers.get("jobs", 0), to_come), to_come
+    )
 
 
-def current() -> Plan:
+def current() -> PricedPlan:
     """The one that all viewers of this process share, about a second old, and younger than the last change."""
     global _mine  # noqa: PLW0603 (this process's own copy)
     known = _mine
-    if known and time.time() - known[0] < FRESH and known[0] > shared.changed():
+    if known and time.time() - known[0] < FRESH and known[0] > shared_snapshot.changed():
         return known[1]
     at = time.time()
     made = make()

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import recovery
 from circuitbreakers.models import Incident
 from circuitbreakers.services import SERVICES
-from console import live, plan, shared
+from console import live, plan, shared_snapshot
+from console.labels import plural, service_name
 from console.orders import OPERATE_BREAKER, OPERATE_QUEUE, REFUSALS, OrderRefused, order_of, why
 from console.service_verbs import VERBS
-from console.words import plural, service_name
 
 
 @require_GET
@@ -60,7 +60,7 @@ def act(request: HttpRequest, verb: str, service: str) -> HttpResponse:
         messages.add_message(request, level, said.text, extra_tags=place)
     except REFUSALS as refusal:
         messages.error(request, f"Refused: {why(refusal)}", extra_tags=place)
-    shared.forget()
+    shared_snapshot.forget()
     plan.forget()
     return redirect(f"{reverse('console:recovery')}#{place}")
 
@@ -80,13 +80,13 @@ def resume(request: HttpRequest) -> HttpResponse:
         if not made.seen.ready:
             return _refused(request, f"Cannot resume queue: {made.seen.missing}")
         details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made,
-                   "reason": order.reason, "snapshot": shared.current()}  # fmt: skip
+                   "reason": order.reason, "snapshot": shared_snapshot.current()}  # fmt: skip
         return TemplateResponse(request, "console/pages/confirm_resume.html", details)
     try:
         result = recovery.resume(actor=order.actor, reason=order.reason)
     except REFUSALS as refusal:
         return _refused(request, why(refusal))
-    shared.forget()
+    shared_snapshot.forget()
     plan.forget()
     level = messages.WARNING if result.errors or result.interrupted_by else messages.SUCCESS
     messages.add_message(request, level, result.message, extra_tags="resume")
@@ -102,6 +102,6 @@ def resume(request: HttpRequest) -> HttpResponse:
 def _refused(request: HttpRequest, text: str) -> HttpResponse:
     """The page itself, with the refusal where the button is."""
     plan.forget()
-    shared.forget()
+    shared_snapshot.forget()
     messages.error(request, f"Refused: {text}", extra_tags="resume")
     return TemplateResponse(request, "console/pages/recovery.html", context(request), status=409)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from circuitbreakers.models import Incident, QueuePause
-from console.words import FAILURES, FATAL, plural, service_name
+from console.labels import FAILURES, FATAL, plural, service_name
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from circuitbreakers import breaker, gate, pauses, probes
+from console.labels import service_name
 from console.orders import OPERATE_BREAKER, OPERATE_QUEUE, Order
-from console.words import service_name
 
 
 @dataclass(frozen=True)

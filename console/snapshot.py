@@ -14,9 +14,9 @@ from campaigns.models import Process
 from circuitbreakers import probes, switch
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from console import figures
-from console.figures import CampaignRow, Minute
+from console import statistics
 from console.sentence import Sentence, compose
+from console.statistics import CampaignRow, Minute
 
 INCIDENTS = 6
 # Probes that a card shows, and for how long they are worth showing.
@@ -65,7 +65,7 @@ class Card:
 
 
 @dataclass
-class Snapshot:
+class ConsoleSnapshot:
     """Everything that the console's live parts show. `at` is the database's clock."""
 
     at: datetime
@@ -105,7 +105,7 @@ def one_instant() -> Iterator[None]:
         yield
 
 
-def read() -> Snapshot:
+def read() -> ConsoleSnapshot:
     """A fresh reading. Without Redis it shows what PostgreSQL knows, and says so."""
     try:
         seen = switch.read_all()
@@ -115,7 +115,7 @@ def read() -> Snapshot:
         return _read(seen)
 
 
-def _read(seen: switch.Snapshot | None) -> Snapshot:
+def _read(seen: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]
@@ -131,17 +131,17 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
         card.threshold, card.held_by = row.failure_threshold, row.held_by
         if card.state == "half_open" and card.probes:
             card.probe_due = card.probes[0].at + timedelta(seconds=row.reset_timeout)
-    for (service, status), count in figures.jobs_by_service().items():
+    for (service, status), count in statistics.jobs_by_service().items():
         setattr(by_name[service], status.lower(), count)
     today = now.astimezone(UTC).date()
     for service, spent in spend.by_service(since=today, until=today).items():
         by_name[service].calls_today, by_name[service].spent_today = spent.calls, spent.cost_usd
-    for service, minutes in figures.last_hour(now).items():
+    for service, minutes in statistics.last_hour(now).items():
         card = by_name[service]
         card.minutes, card.peak = minutes, max(minute.calls for minute in minutes)
-    for service, calls, failed in figures.last_minute(now):
+    for service, calls, failed in statistics.last_minute(now):
         by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
-    campaigns = figures.campaigns_by_status()
+    campaigns = statistics.campaigns_by_status()
     processes = list(Process.objects.alive())
     alive = {row.role for row in processes}
     missing = [role for role in Process.Role.values if role not in alive]
@@ -160,7 +160,7 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
         missing=missing,
         slowed=slowed,
     )
-    return Snapshot(
+    return ConsoleSnapshot(
         at=now,
         mode=settings.MODE,
         redis=seen is not None,
@@ -168,7 +168,7 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
         cards=cards,
         pauses=pauses,
         campaigns=campaigns,
-        shown=figures.shown_campaigns(now),
+        shown=statistics.shown_campaigns(now),
         processes=processes,
         missing=missing,
         overruns=[sentence for process in processes for sentence in process.overruns(now)],
@@ -178,7 +178,7 @@ def _read(seen: switch.Snapshot | None) -> Snapshot:
     )
 
 
-def _card(service: str, seen: switch.Snapshot | None, unreset: list[Incident]) -> Card:
+def _card(service: str, seen: switch.SwitchSnapshot | None, unreset: list[Incident]) -> Card:
     """What the switch says; without it, what the latest incident not yet reset says."""
     if seen is None:
         incident = next((one for one in unreset if one.service == service), None)

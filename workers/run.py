@@ -82,7 +82,7 @@ def _admit_and_call(job: Job, ready: calls.Ready, claimed_at: float) -> str:
         permit = gate.admit(job.service, job.call, tokens=ready.tokens)
     except gate.Seen as seen:
         return _seen_before(job, ready, seen)
-    except gate.Refused as refused:
+    except gate.NotAdmitted as refused:
         jobs.hand_back(job, wait=refused.wait)
         return f"refused: {refused.reason}"
     try:

@@ -10,10 +10,9 @@ from django.db import connection
 from campaigns import pipeline, prompts
 from campaigns.jobs import Done
 from campaigns.mailcheck import check_mail
-from campaigns.models import Job, Verdict
+from campaigns.models import Job, KnownVerdict
 from integrations import millionverifier, openai, perplexity, reading
-from integrations.results import Mail, Research
-from integrations.results import Verdict as VerdictResult
+from integrations.results import Mail, Research, Verdict
 from workers.calls import NotYet, Ready, Rejected, address_of, credits_usd, lead_of, tokens_usd
 
 # Verdicts of addresses are remembered for this long: asked again, they would be paid again and drift to `unknown`.
@@ -38,14 +37,14 @@ RETURNING email
 def verify(job: Job) -> Ready | Done | NotYet:
     email = address_of(lead_of(job))
 
-    def remember(answer: VerdictResult) -> Done:
+    def remember(answer: Verdict) -> Done:
         done = verdict_reached(answer.result)
         done.effects = lambda: keep_verdict(email, answer)
         return done
 
     if may_ask(job, email):
-        return Ready(lambda: millionverifier.verify(email), remember, answer=VerdictResult)
-    known = Verdict.objects.filter(email=email).exclude(result="").first()
+        return Ready(lambda: millionverifier.verify(email), remember, answer=Verdict)
+    known = KnownVerdict.objects.filter(email=email).exclude(result="").first()
     if known is None:
         return NotYet(ASKED_WAIT)
     done = verdict_reached(known.result)
@@ -71,13 +70,13 @@ def verdict_reached(result: str) -> Done:
     return Done(lead={"verdict": result}, next_kind=step.next_kind, end=step.end, end_reason=step.reason)
 
 
-def keep_verdict(email: str, answer: VerdictResult) -> None:
+def keep_verdict(email: str, answer: Verdict) -> None:
     # `unknown` is the recipient's server being shy, not a fact about the address; it was not charged either.
     if answer.result == "unknown":
-        Verdict.objects.filter(email=email, result="").delete()
+        KnownVerdict.objects.filter(email=email, result="").delete()
         return
-    Verdict.objects.bulk_create(
-        [Verdict(email=email, result=answer.result, subresult=answer.subresult[:40])],
+    KnownVerdict.objects.bulk_create(
+        [KnownVerdict(email=email, result=answer.result, subresult=answer.subresult[:40])],
         update_conflicts=True,
         unique_fields=["email"],
         update_fields=["result", "subresult", "checked_at", "asked_by", "asked_until"],

@@ -15,7 +15,7 @@ from api.frame.throttling import PerAddress
 from circuitbreakers.events import Actor
 
 
-class Door(GenericAPIView):
+class ApiView(GenericAPIView):
     """A view that parses, calls one verb and reports.
 
     `required`: method -> permission. `refusals`: the verb's exceptions -> status code. `doing`: what it was about, for
@@ -49,7 +49,7 @@ class Door(GenericAPIView):
         return serializer.validated_data
 
 
-class Listing(ListAPIView, Door):
+class Listing(ListAPIView, ApiView):
     """A list with filters, search, ordering and pages by cursor."""
 
     filter_backends = (DjangoFilterBackend, Search, Ordering)

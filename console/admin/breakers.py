@@ -19,13 +19,13 @@ from django.utils.safestring import SafeString
 
 from circuitbreakers import breaker, events, notes, policies, policy, postmortem
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
-from console import shared
+from console import shared_snapshot
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.export import events_csv
+from console.labels import service_name
 from console.orders import OPERATE_QUEUE, Order, actor_of
 from console.service_verbs import VERBS
-from console.words import service_name
 
 
 def on_service(name: str, legal: Callable[[Breaker], bool] = lambda row: True) -> AdminVerb:
@@ -68,7 +68,7 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         "hold_breaker": on_service("hold", legal=lambda row: not row.held_at),
         "release_breaker": on_service("release", legal=lambda row: bool(row.held_at)),
         "lift_wait": on_service(
-            "lift-wait", legal=lambda row: bool(shared.current().card_of(row.service).slowed_until)
+            "lift-wait", legal=lambda row: bool(shared_snapshot.current().card_of(row.service).slowed_until)
         ),
     }
 
@@ -84,18 +84,18 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
 
     @admin.display(description="state")
     def live_state(self, row: Breaker) -> SafeString:
-        return state(shared.current().state_of(row.service))
+        return state(shared_snapshot.current().state_of(row.service))
 
     @admin.display(description="failures")
     def live_failures(self, row: Breaker) -> int:
-        return shared.current().card_of(row.service).failures
+        return shared_snapshot.current().card_of(row.service).failures
 
     @admin.display(description="opens at a rate of")
     def rate(self, row: Breaker) -> str:
         return f"{row.rate_trip_percent} % of {row.rate_trip_calls} calls in {row.rate_trip_window} s"
 
     def extra_of(self, request: HttpRequest, row: Breaker) -> dict[str, Any]:
-        snapshot = shared.current()
+        snapshot = shared_snapshot.current()
         card = snapshot.card_of(row.service)
         history = Event.objects.filter(subject_type__in=("breaker", "policy"), subject_id=row.pk)[:50]
         return {
@@ -123,7 +123,7 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
 
 def acknowledge(row: Incident, order: Order) -> None:
     if not notes.acknowledge(row.pk, actor=order.actor, reason=order.reason):
-        raise breaker.Refused(f"Incident {row.pk} was acknowledged already.")
+        raise breaker.BreakerRefused(f"Incident {row.pk} was acknowledged already.")
 
 
 def add_note(row: Incident, order: Order) -> None:
@@ -173,7 +173,7 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     def extra_of(self, request: HttpRequest, row: Incident) -> dict[str, Any]:
         return {
             "extra_template": "console/parts/incident_extra.html",
-            "timeline": postmortem.timeline(row)[:2000],
+            "timeline": postmortem.entries(row)[:2000],
             "markdown_url": reverse("admin:circuitbreakers_incident_markdown", args=[row.pk]),
         }
 
@@ -189,10 +189,10 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 def lift(row: QueuePause, order: Order) -> str:
     if row.key == QueuePause.SYSTEM:
-        raise breaker.Refused("The system's pause is lifted by the queue resume, on the recovery page.")
+        raise breaker.BreakerRefused("The system's pause is lifted by the queue resume, on the recovery page.")
     said = VERBS["lift"].act(row.service or "all", order)
     if not said.changed:
-        raise breaker.Refused(said.text)
+        raise breaker.BreakerRefused(said.text)
     return said.text
 
 

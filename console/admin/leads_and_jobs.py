@@ -16,12 +16,12 @@ from campaigns.leads.suppression import ValueRefused, parse_value
 from campaigns.models import Job, Lead, Process, Suppression, VendorCall
 from campaigns.retry import retry_job
 from circuitbreakers import events
-from console import shared
+from console import shared_snapshot
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
+from console.labels import service_name
 from console.orders import Order, actor_of
 from console.templatetags.console import usd
-from console.words import service_name
 
 OPERATE = "campaigns.operate_job"
 
@@ -60,7 +60,7 @@ class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
         return state(row.state)
 
     def extra_of(self, request: HttpRequest, row: Lead) -> dict[str, Any]:
-        snapshot = shared.current()
+        snapshot = shared_snapshot.current()
         told = story.tell(
             row,
             now=snapshot.at,

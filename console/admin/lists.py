@@ -14,9 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from console.labels import service_name
 from console.templatetags.console import state as state_tag
 from console.templatetags.console import when
-from console.words import service_name
 
 
 class CappedPaginator(Paginator):

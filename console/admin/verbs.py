@@ -14,9 +14,9 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from console import plan, shared
+from console import plan, shared_snapshot
+from console.labels import plural
 from console.orders import REFUSALS, Order, OrderRefused, order_of, why
-from console.words import plural
 
 MOST = 1000  # rows of one action
 NAMED = 20
@@ -164,7 +164,7 @@ def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any], order: Or
         done += 1
         if text and len(said) < NAMED:
             said.append(text)
-    shared.forget()
+    shared_snapshot.forget()
     plan.forget()
     if done:
         messages.success(request, f"{verb.label}: {done:,} done." + (" " + " ".join(said) if said else ""))

@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from circuitbreakers.storable import REASON
-from console import words
-from console.figures import Minute
+from console import labels
+from console.statistics import Minute
 
 register = template.Library()
 
@@ -20,7 +20,7 @@ SIGNS = {"good": "●", "bad": "■", "warn": "▲", "busy": "◐", "idle": "○
 @register.simple_tag
 def state(name: str) -> SafeString:
     """A state as its one word, with its colour and a sign."""
-    word, tone = words.STATES.get(name, (str(name).replace("_", " ").capitalize(), "idle"))
+    word, tone = labels.STATES.get(name, (str(name).replace("_", " ").capitalize(), "idle"))
     return chip(tone, word)
 
 
@@ -40,7 +40,7 @@ def longest_reason() -> int:
 
 @register.filter
 def service(name: str) -> str:
-    return words.service_name(name)
+    return labels.service_name(name)
 
 
 @register.simple_tag
@@ -104,7 +104,7 @@ def usd(amount: float | None) -> str:
 @register.filter
 def many(number: int, words_: str) -> str:
     """`{{ n|many:"campaign" }}`: 1 campaign, 2,000 campaigns."""
-    return words.plural(number, words_)
+    return labels.plural(number, words_)
 
 
 @register.filter
@@ -125,4 +125,4 @@ def facts(values: object) -> str:
 
 @register.filter
 def failure(name: str) -> str:
-    return words.FAILURES.get(name, name)
+    return labels.FAILURES.get(name, name)

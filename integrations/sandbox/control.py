@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from integrations.sandbox.exchange import Answer, Request
-from integrations.sandbox.faults import Faults, Refused, parse
+from integrations.sandbox.faults import BadFault, Faults, parse
 from integrations.sandbox.ledger import Ledger
 from integrations.sandbox.vendor import Vendor
 
@@ -47,7 +47,7 @@ class Control:
         service = request.path.strip("/")
         try:
             setting = parse(json.loads(request.body or b"{}"), self._vendors[service].faults())
-        except Refused as error:
+        except BadFault as error:
             return _wrong(400, str(error))
         except ValueError:
             return _wrong(400, "The body is not JSON.")

@@ -24,7 +24,7 @@ MAX_LATENCY_MS = 600_000
 MAX_RETRY_AFTER = 86_400
 
 
-class Refused(ValueError):
+class BadFault(ValueError):
     """A setting that makes no sense; the message is for the person who sent it."""
 
 
@@ -45,9 +45,9 @@ class Setting:
 
 
 def parse(value: object, supported: frozenset[str]) -> Setting:
-    """A setting from the body of a PUT; what is left out gets its default. Raises Refused with all that is wrong."""
+    """A setting from the body of a PUT; what is left out gets its default. Raises BadFault with all that is wrong."""
     if not isinstance(value, dict):
-        raise Refused('Send a JSON object, for example {"fault": "server_error", "share": 0.5}.')
+        raise BadFault('Send a JSON object, for example {"fault": "server_error", "share": 0.5}.')
     wrong = []
     known = {"fault", "share", "latency_ms", "retry_after"}
     if unknown := sorted(set(map(str, value)) - known):
@@ -68,7 +68,7 @@ def parse(value: object, supported: frozenset[str]) -> Setting:
     if retry_after is not None and not number_between(retry_after, 0, MAX_RETRY_AFTER):
         wrong.append(f"retry_after must be null or seconds from 0 to {MAX_RETRY_AFTER}, not {retry_after!r}.")
     if wrong:
-        raise Refused(" ".join(wrong))
+        raise BadFault(" ".join(wrong))
     return Setting(cast(Fault, fault), share, latency_ms, retry_after)
 
 

@@ -55,7 +55,7 @@ def refuse(*_: Any, **__: Any) -> Any:
 
 def test_without_postgresql_everything_else_is_503(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     viewer.get("/api/v1/campaigns")
-    monkeypatch.setattr("campaigns.status.queue_status", refuse)
+    monkeypatch.setattr("campaigns.overview.queue_status", refuse)
     answer = viewer.get("/api/v1/queue-management/status")
     assert answer.status_code == 503
     assert answer.json() == {"status": "error", "detail": "PostgreSQL does not answer. Try again."}

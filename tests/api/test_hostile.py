@@ -188,7 +188,7 @@ def test_what_nobody_expected_is_a_500_without_a_secret(viewer: APIClient, monke
     def fall(*_: Any) -> Any:
         raise RuntimeError("password=hunter2")
 
-    monkeypatch.setattr("campaigns.status.queue_status", fall)
+    monkeypatch.setattr("campaigns.overview.queue_status", fall)
     viewer.raise_request_exception = False
     answer = viewer.get("/api/v1/queue-management/status")
     assert (answer.status_code, answer.json()["status"]) == (500, "error")

@@ -221,19 +221,21 @@ def test_every_failure_type_is_in_the_table_below() -> None:
 def test_a_vendors_fault_is_retried_with_backoff_at_most_five_times(
     failure_type: str, before: int, after: int, ends: bool, wait: float
 ) -> None:
-    assert pipeline.after_failure(failure_type, before, jitter=1.0) == pipeline.Verdict(after, ends, wait)
+    assert pipeline.after_failure(failure_type, before, jitter=1.0) == pipeline.FailureDecision(after, ends, wait)
 
 
 @pytest.mark.parametrize("failure_type", WAITS)
 @pytest.mark.parametrize("attempts", [0, 4, 50])
 def test_what_no_retry_cures_spends_nothing_and_ends_nothing(failure_type: str, attempts: int) -> None:
-    assert pipeline.after_failure(failure_type, attempts) == pipeline.Verdict(attempts, ends=False)
-    assert pipeline.after_failure(failure_type, attempts, 90.0) == pipeline.Verdict(attempts, ends=False, wait=90.0)
+    assert pipeline.after_failure(failure_type, attempts) == pipeline.FailureDecision(attempts, ends=False)
+    assert pipeline.after_failure(failure_type, attempts, 90.0) == pipeline.FailureDecision(
+        attempts, ends=False, wait=90.0
+    )
 
 
 @pytest.mark.parametrize("attempts", [0, 3])
 def test_an_unfit_request_ends_at_once(attempts: int) -> None:
-    assert pipeline.after_failure("invalid_request", attempts) == pipeline.Verdict(attempts + 1, ends=True)
+    assert pipeline.after_failure("invalid_request", attempts) == pipeline.FailureDecision(attempts + 1, ends=True)
 
 
 def test_backoff_is_spread_and_a_vendors_wish_may_only_lengthen_it() -> None:
@@ -335,15 +337,17 @@ def test_the_kinds_follow_each_other_through_the_five_services() -> None:
 
 
 def test_only_a_deliverable_address_is_worth_more_money() -> None:
-    assert pipeline.after_verify("ok") == pipeline.Step(next_kind="research")
+    assert pipeline.after_verify("ok") == pipeline.LeadStep(next_kind="research")
     for verdict in ("catch_all", "unknown", "disposable", "invalid"):
-        assert pipeline.after_verify(verdict) == pipeline.Step(end="DROPPED", reason=f"undeliverable: {verdict}")
+        assert pipeline.after_verify(verdict) == pipeline.LeadStep(end="DROPPED", reason=f"undeliverable: {verdict}")
 
 
 def test_a_lead_that_is_in_the_campaign_already_counts_as_pushed() -> None:
     assert {pipeline.after_push(outcome).end for outcome in ("pushed", "duplicate")} == {"PUSHED"}
     for outcome in ("blocked", "invalid", "skipped"):
-        assert pipeline.after_push(outcome) == pipeline.Step(end="DROPPED", reason=f"refused by Instantly: {outcome}")
+        assert pipeline.after_push(outcome) == pipeline.LeadStep(
+            end="DROPPED", reason=f"refused by Instantly: {outcome}"
+        )
 
 
 def test_people_are_revealed_in_tens_whose_parts_never_collide() -> None:

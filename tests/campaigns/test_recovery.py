@@ -381,7 +381,7 @@ def test_the_queue_is_not_made_active_when_a_breaker_moved_after_the_check(
     after_a_reset()
     check = recovery.plan
 
-    def check_and_look_away() -> recovery.Plan:
+    def check_and_look_away() -> recovery.ResumePlan:
         seen = check()
         moved_and_closed_again(monkeypatch) if meanwhile == "opened and reset" else trip_and_die(monkeypatch, "openai")
         return seen

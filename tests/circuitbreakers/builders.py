@@ -39,16 +39,16 @@ def is_admitted(service: str = "apollo") -> bool:
     """Whether the gate lets a call through now; the call ends at once and counts as nothing."""
     try:
         admit(service).settle("unknown")
-    except gate.Refused:
+    except gate.NotAdmitted:
         return False
     return True
 
 
-def refusal(service: str = "apollo", **details: Any) -> gate.Refused:
+def refusal(service: str = "apollo", **details: Any) -> gate.NotAdmitted:
     """Why the gate refuses a call now."""
     try:
         permit = admit(service, **details)
-    except gate.Refused as refused:
+    except gate.NotAdmitted as refused:
         return refused
     raise AssertionError(f"{service} admitted {permit.call}")
 

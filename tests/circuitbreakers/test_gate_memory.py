@@ -122,7 +122,7 @@ def jump_back(seconds: float) -> None:
 def wait_of_the_next_call(tokens: int = 0) -> float:
     try:
         gate.admit("apollo", f"next:{redis_cli().incr('test:calls')}", tokens=tokens).settle("unknown")
-    except gate.Refused as refused:
+    except gate.NotAdmitted as refused:
         return refused.wait or 0.0
     return 0.0
 

@@ -155,7 +155,7 @@ class Switch(RuleBasedStateMachine):
                 expected = "rate"
             try:
                 permit = gate.admit(service, call)
-            except gate.Refused as refused:
+            except gate.NotAdmitted as refused:
                 answer: str | None = refused.reason
             else:
                 answer = None
@@ -283,7 +283,7 @@ class Switch(RuleBasedStateMachine):
         answer_probes(ok, service)
         probed = model.state != "closed" and not force
         if model.held or (probed and (service in self.probing or not ok)):
-            with mock.patch.object(breaker, "PROBE_WAIT", 0), pytest.raises(breaker.Refused):
+            with mock.patch.object(breaker, "PROBE_WAIT", 0), pytest.raises(breaker.BreakerRefused):
                 breaker.reset(service, actor=ANN, reason="it is well", force=force)
             if model.state == "half_open" and not model.held and service not in self.probing:
                 model.state, model.waited = "open", False  # the probe failed
@@ -395,7 +395,7 @@ class Switch(RuleBasedStateMachine):
         self.in_step_before_a_loss()
         redis_cli().flushdb()
         for service in SERVICES:
-            with pytest.raises(gate.Refused, match="lost"):
+            with pytest.raises(gate.NotAdmitted, match="lost"):
                 gate.admit(service, a_call())
         compare_until_quiet()
         self.probing.clear()

@@ -113,7 +113,7 @@ def test_S1_no_call_is_admitted_after_the_opening_that_races_with_it():
             for turn in range(2000):
                 try:
                     admissions[number].append(admit(SERVICES[number]))
-                except gate.Refused as refused:
+                except gate.NotAdmitted as refused:
                     return refused.reason
                 if turn == 5:
                     under_way.wait(30)

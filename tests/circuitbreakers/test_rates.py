@@ -50,7 +50,7 @@ def ask_again_and_again(waits_and_costs: list[tuple[float, int]], name: str) -> 
         moved += wait
         try:
             permit = admit(tokens=cost)
-        except gate.Refused:
+        except gate.NotAdmitted:
             continue
         admitted.append((permit.admitted_at.timestamp() + moved, cost if name == "tokens" else 1))
         permit.settle("unknown")
@@ -90,7 +90,7 @@ def test_the_instant_that_a_refusal_names_is_the_first_at_which_it_admits(text, 
     for _ in range(50):
         try:
             admit(tokens=used)
-        except gate.Refused as error:
+        except gate.NotAdmitted as error:
             refused = error
             break
     assert refused is not None

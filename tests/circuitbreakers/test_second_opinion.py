@@ -110,7 +110,7 @@ def test_rates_failure_rates_and_throttling_are_the_same(server, settings):
 
 def test_holds_and_pauses_are_the_same(server):
     breaker.hold("apollo", actor=ANN, reason="maintenance")
-    with pytest.raises(breaker.Refused):
+    with pytest.raises(breaker.BreakerRefused):
         reset()
     breaker.release("apollo", actor=ANN)
     reset()

@@ -94,7 +94,7 @@ def test_a_hold_is_recorded_whatever_its_reason(reason):
 
 
 def test_a_reason_of_nothing_but_control_characters_is_none():
-    with pytest.raises(breaker.Refused, match="A reason is needed"):
+    with pytest.raises(breaker.BreakerRefused, match="A reason is needed"):
         breaker.hold("apollo", actor=ANN, reason="\x00 \x1b")
 
 

@@ -93,7 +93,7 @@ def test_an_incident_carries_the_epoch_of_its_opening_through_half_open_and_fail
 def test_a_reset_needs_a_probe_that_succeeds_now():
     trip()
     answer_probes(ok=False)
-    with pytest.raises(breaker.Refused, match=r"The probe of apollo failed: HTTP 503 Mend the cause"):
+    with pytest.raises(breaker.BreakerRefused, match=r"The probe of apollo failed: HTTP 503 Mend the cause"):
         breaker.reset("apollo", actor=ANN)
     assert stored()["state"] == "open"
     answer_probes(ok=True)
@@ -104,7 +104,7 @@ def test_a_reset_needs_a_probe_that_succeeds_now():
 def test_a_forced_reset_needs_a_reason_and_no_probe():
     trip()
     answer_probes(ok=False)
-    with pytest.raises(breaker.Refused, match="A reason is needed"):
+    with pytest.raises(breaker.BreakerRefused, match="A reason is needed"):
         breaker.reset("apollo", actor=ANN, force=True, reason="  ")
     assert breaker.reset("apollo", actor=ANN, force=True, reason="the vendor says so")
     (incident,) = incidents_of()
@@ -122,7 +122,7 @@ def test_a_half_open_breaker_is_reset_like_an_open_one():
 
 def test_a_held_breaker_is_not_reset_even_by_force():
     breaker.hold("apollo", actor=ANN, reason="maintenance")
-    with pytest.raises(breaker.Refused, match=r"The apollo breaker is held: maintenance\. Release it first\."):
+    with pytest.raises(breaker.BreakerRefused, match=r"The apollo breaker is held: maintenance\. Release it first\."):
         reset()
     # The script says no too: the hold may come between the look and the reset.
     assert switch.run("reset", "apollo", ["ann", switch.read("apollo").opening_epoch]) == ["held"]
@@ -130,7 +130,7 @@ def test_a_held_breaker_is_not_reset_even_by_force():
 
 def test_a_lost_breaker_is_not_reset():
     redis_cli().delete("circuit_breaker:apollo")
-    with pytest.raises(breaker.Refused, match="being rebuilt"):
+    with pytest.raises(breaker.BreakerRefused, match="being rebuilt"):
         reset()
     assert stored() == {}
 
@@ -169,7 +169,7 @@ def test_a_reset_closes_only_the_opening_that_was_probed():
         return probes.ProbeResult(True, "it was well a moment ago", "answers")
 
     probes.register_probe("apollo", meanwhile)
-    with pytest.raises(breaker.Refused):
+    with pytest.raises(breaker.BreakerRefused):
         breaker.reset("apollo", actor=ANN)
     assert stored()["state"] == "open"
     assert incidents.unreset().keys() == {"apollo"}
@@ -207,7 +207,7 @@ def test_a_breaker_that_opens_while_it_is_reset_as_closed_stays_open(monkeypatch
 
     nothing, refused = at_once(open_it_while_the_reset_waits_for_the_lock, reset_it)
     assert nothing is None
-    assert isinstance(refused, breaker.Refused)
+    assert isinstance(refused, breaker.BreakerRefused)
     assert stored()["state"] == "open"
 
 
@@ -216,7 +216,7 @@ def test_operators_who_reset_at_once_reset_once():
     trip()
     results = at_once(*([reset] * 8))
     assert results.count(True) == 1
-    assert all(result in (True, False) or isinstance(result, breaker.Refused) for result in results)
+    assert all(result in (True, False) or isinstance(result, breaker.BreakerRefused) for result in results)
     assert Event.objects.filter(verb="reset").count() == 1
 
 
@@ -287,7 +287,7 @@ def test_a_hold_that_only_the_switch_knows_stands_in_both_stores_after_a_compari
 
 
 def test_a_hold_needs_a_reason():
-    with pytest.raises(breaker.Refused, match="A reason is needed"):
+    with pytest.raises(breaker.BreakerRefused, match="A reason is needed"):
         breaker.hold("apollo", actor=ANN, reason=" ")
     assert stored()["state"] == "closed"
 
@@ -412,7 +412,7 @@ def test_every_probe_is_on_record_and_on_its_incident():
         *[("supervisor", False, incident.pk)] * 3,
     ]
     assert (events[0].after or {})["why"] == "their page says resolved"
-    told = [(entry.what, entry.count) for entry in postmortem.timeline(incident) if "probed" in entry.what]
+    told = [(entry.what, entry.count) for entry in postmortem.entries(incident) if "probed" in entry.what]
     assert told == [("breaker apollo probed 3 times", 3)]
 
 

@@ -212,7 +212,7 @@ def manage(**environment):
         ("WEB_URL", "nonsense"),
         ("SANDBOX_URL", "http://127.0.0.1:port"),
         ("APOLLO_BASE_URL", "https://api.apollo.io@127.0.0.1"),
-        ("INSTANTLY_TIMEZONE", "Europe/Nowhere"),
+        ("INSTANTLY_TIMEZONE", "Europe/NotFoundView"),
         ("HTTPS", "true # behind a proxy"),
         ("DEBUG", "2"),
         ("BEHIND_PROXY", "ture"),

@@ -9,7 +9,7 @@ from django.test import Client
 from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
 from config.roles import ADMIN, OPERATOR, VIEWER
-from console import plan, shared
+from console import plan, shared_snapshot
 from tests.builders import make_user
 
 
@@ -19,12 +19,12 @@ def console(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> It
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     answer = probes.ProbeResult(True, "the key is good", "The key is accepted")
     monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
-    monkeypatch.setattr(shared, "FRESH", 0.0)
-    monkeypatch.setattr(shared, "STALE", 0.0)
+    monkeypatch.setattr(shared_snapshot, "FRESH", 0.0)
+    monkeypatch.setattr(shared_snapshot, "STALE", 0.0)
     monkeypatch.setattr(plan, "FRESH", 0.0)
-    shared.forget()
+    shared_snapshot.forget()
     yield
-    shared.forget()
+    shared_snapshot.forget()
 
 
 def client_of(role: str | None, name: str = "") -> Client:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django_redis import get_redis_connection  # type: ignore[import-untyped]
 
-from console import plan, shared
+from console import plan, shared_snapshot
 from tests.builders import make_campaign, make_fleet
 
 PAGES = ("/admin/", "/admin/recovery/", "/admin/live/?page=dashboard", "/admin/live/?page=recovery", "/admin/spend/",
@@ -39,7 +39,7 @@ def use(client: Client) -> None:
     for page in PAGES:
         assert client.get(page).status_code in (200, 204)
     client.post("/admin/login/", {"username": "nobody", "password": "wrong"})
-    shared.forget()
+    shared_snapshot.forget()
     plan.forget()
 
 
@@ -59,7 +59,13 @@ def test_a_planted_pickle_is_not_run_and_breaks_no_page(
     make_fleet()
     use(admin_client)
     bomb = tmp_path / "ran"
-    keys = {*values(), *(f":1:{key}" for key in (shared.KEY, shared.CHANGED, f"{shared.KEY}:making", "console:plan"))}
+    keys = {
+        *values(),
+        *(
+            f":1:{key}"
+            for key in (shared_snapshot.KEY, shared_snapshot.CHANGED, f"{shared_snapshot.KEY}:making", "console:plan")
+        ),
+    }
     for key in keys - {key for key in keys if key.startswith("throttle:")}:
         get_redis_connection("default").set(key, pickle.dumps((9e9, Bomb(bomb)), protocol))
     for page in PAGES:
@@ -69,15 +75,15 @@ def test_a_planted_pickle_is_not_run_and_breaks_no_page(
 
 @pytest.mark.parametrize("bytes_", [b"{}", b'"x"', b"NaN", b"Infinity", b"1e400", b"[1]", b"\xff", b"9" * 5000])
 def test_a_change_at_no_time_is_none(bytes_: bytes, empty_cache: None) -> None:
-    get_redis_connection("default").set(f":1:{shared.CHANGED}", bytes_)
-    assert shared.changed() == 0
+    get_redis_connection("default").set(f":1:{shared_snapshot.CHANGED}", bytes_)
+    assert shared_snapshot.changed() == 0
 
 
 def test_a_change_in_another_process_is_seen_at_once(admin_client: Client) -> None:
-    shared.forget()
-    assert shared.current().campaigns == {}
-    mine = shared._mine
+    shared_snapshot.forget()
+    assert shared_snapshot.current().campaigns == {}
+    mine = shared_snapshot._mine
     make_campaign()
-    shared.forget()  # there
-    shared._mine = mine  # here
-    assert shared.current().campaigns == {"RUNNING": 1}
+    shared_snapshot.forget()  # there
+    shared_snapshot._mine = mine  # here
+    assert shared_snapshot.current().campaigns == {"RUNNING": 1}

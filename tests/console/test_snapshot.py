@@ -14,7 +14,7 @@ from django.utils import timezone
 from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.services import SERVICES
-from console import figures, shared, snapshot
+from console import shared_snapshot, snapshot, statistics
 from tests.builders import make_call, make_campaign, make_fleet, make_job, make_process
 from tests.circuitbreakers.builders import admit, fail, redis_cli
 from tests.stores import another_session
@@ -88,7 +88,7 @@ def test_every_number_of_the_dashboard_is_the_stores(viewer: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_comes_while_it_is_read_is_in_none_of_its_numbers(monkeypatch: Any) -> None:
     job = make_job(status="COMPLETED")
-    count = figures.jobs_by_service
+    count = statistics.jobs_by_service
 
     def and_somebody_works() -> Any:
         with another_session() as session:
@@ -101,7 +101,7 @@ def test_what_comes_while_it_is_read_is_in_none_of_its_numbers(monkeypatch: Any)
             )
         return count()
 
-    monkeypatch.setattr(figures, "jobs_by_service", and_somebody_works)
+    monkeypatch.setattr(statistics, "jobs_by_service", and_somebody_works)
     card = next(card for card in snapshot.read().cards if card.service == job.service)
     assert (card.pending, card.calls_today, card.per_minute, card.spent_today) == (0, 0, 0, 0)
 
@@ -111,17 +111,17 @@ def test_what_comes_while_it_is_read_is_in_none_of_its_numbers(monkeypatch: Any)
 def test_nobody_is_shown_numbers_older_than_two_seconds(
     monkeypatch: Any, age: float, somebody_is_making_one: bool
 ) -> None:
-    monkeypatch.setattr(shared, "FRESH", 1.0)
-    monkeypatch.setattr(shared, "STALE", 2.0)
+    monkeypatch.setattr(shared_snapshot, "FRESH", 1.0)
+    monkeypatch.setattr(shared_snapshot, "STALE", 2.0)
     made: list[float] = []
     read = snapshot.read
     monkeypatch.setattr(snapshot, "read", lambda: (made.append(time.time()), read())[1])
-    shared.current()
+    shared_snapshot.current()
     if somebody_is_making_one:
-        cache.set(f"{shared.KEY}:making", 1)
+        cache.set(f"{shared_snapshot.KEY}:making", 1)
     began = time.time()
     monkeypatch.setattr(time, "time", lambda: began + age)
-    shared.current()
+    shared_snapshot.current()
     old_enough = age < 1 or (age < 2 and somebody_is_making_one)
     assert len(made) == (1 if old_enough else 2)
 
@@ -151,20 +151,20 @@ def test_the_chart_counts_calls_and_failures_by_minute() -> None:
 
 
 def test_all_viewers_share_one_snapshot(monkeypatch: Any) -> None:
-    monkeypatch.setattr(shared, "FRESH", 60.0)
+    monkeypatch.setattr(shared_snapshot, "FRESH", 60.0)
     made: list[float] = []
     read = snapshot.read
     monkeypatch.setattr(snapshot, "read", lambda: (made.append(time.time()), read())[1])
-    shared.forget()
+    shared_snapshot.forget()
     for _ in range(5):
-        shared.current()
+        shared_snapshot.current()
     assert len(made) == 1
 
 
 def test_without_the_cache_it_is_made_from_the_database(monkeypatch: Any, settings: Any) -> None:
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/2"}}
     make_campaign()
-    assert shared.current().campaigns == {"RUNNING": 1}
+    assert shared_snapshot.current().campaigns == {"RUNNING": 1}
 
 
 def test_an_unchanged_page_is_not_sent_again(viewer: Client) -> None:

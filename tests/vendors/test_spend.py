@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from campaigns import spend
-from campaigns.models import Verdict
+from campaigns.models import KnownVerdict
 from circuitbreakers.services import SERVICES
 from integrations.sandbox import Sandbox
 from tests.builders import ago, make_call, make_campaign, make_job
@@ -113,16 +113,16 @@ def test_a_second_campaign_does_not_pay_for_a_known_verdict(sandbox: Sandbox) ->
 
 
 def test_a_verdict_is_forgotten_after_thirty_days_and_then_renewed(sandbox: Sandbox) -> None:
-    Verdict.objects.create(email="old@acme.example", result="invalid", checked_at=ago(30 * 86_400 + 60))
-    Verdict.objects.create(email="young@acme.example", result="invalid", checked_at=ago(30 * 86_400 - 60))
+    KnownVerdict.objects.create(email="old@acme.example", result="invalid", checked_at=ago(30 * 86_400 + 60))
+    KnownVerdict.objects.create(email="young@acme.example", result="invalid", checked_at=ago(30 * 86_400 - 60))
     for email in ("old@acme.example", "young@acme.example"):
         again(job_of("millionverifier", email=email))
     assert [call["key"] for call in calls_of(sandbox, "millionverifier")] == ["old@acme.example"]
-    assert (datetime.now(UTC) - Verdict.objects.get(email="old@acme.example").checked_at) < timedelta(minutes=1)
+    assert (datetime.now(UTC) - KnownVerdict.objects.get(email="old@acme.example").checked_at) < timedelta(minutes=1)
 
 
 def test_an_unknown_verdict_is_not_remembered_for_it_says_nothing_of_the_address(sandbox: Sandbox) -> None:
     for _ in range(2):
         again(job_of("millionverifier", email="shy+unknown@acme.example"))
     assert len(calls_of(sandbox, "millionverifier")) == 2
-    assert not Verdict.objects.exists()
+    assert not KnownVerdict.objects.exists()

@@ -157,7 +157,7 @@ def admitted_at_once(service: str) -> int:
     for number in range(1000):
         try:
             gate.admit(service, f"burst {number} {timezone.now()}").settle("unknown")
-        except gate.Refused:
+        except gate.NotAdmitted:
             return number
     raise AssertionError("the gate never refuses")
 
@@ -181,7 +181,7 @@ def test_headers_alone_never_hold_a_service_up_for_more_than_two_minutes(
     for number in range(2):
         try:
             gate.admit("openai", str(number), tokens=3000)
-        except gate.Refused as refused:
+        except gate.NotAdmitted as refused:
             refusals.append(refused.until)
     assert refusals[-1] is not None
     assert 5 < (refusals[-1] - switch.read_all().now).total_seconds() <= 121

@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.models import Manager
 
 from campaigns import finish, jobs, lifecycle, spend, tallies
-from campaigns.models import Job, Lead, VendorCall, Verdict
+from campaigns.models import Job, KnownVerdict, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import gate, switch
 from integrations import millionverifier
@@ -175,7 +175,7 @@ def test_a_claim_that_postgresql_lost_is_booked_as_unknown_and_the_next_one_has_
     job = a_job("verify")
     assert run(job.pk, job.service) == "completed"
     VendorCall.objects.all().delete()
-    Verdict.objects.all().delete()
+    KnownVerdict.objects.all().delete()
     Job.objects.exclude(pk=job.pk).delete()
     Lead.objects.update(stage="verify", verdict="")
     Job.objects.update(status="PENDING", fence=0, completed_at=None, claimed_at=None, worker="")
@@ -216,7 +216,7 @@ def test_whoever_asks_and_dies_holds_nobody_up_longer_than_its_lease(sandbox: Sa
     assert held is not None
     preparing.prepare(held)
     assert run(two.pk, two.service) == "not yet"
-    Verdict.objects.update(asked_until=ago(1))
+    KnownVerdict.objects.update(asked_until=ago(1))
     Job.objects.filter(pk=two.pk).update(run_at=ago(1))
     assert run(two.pk, two.service) == "completed"
 

@@ -11,7 +11,7 @@ from django.test import Client
 from bench.pause import SEED_JOBS, SEED_LEADS
 from campaigns import feed
 from campaigns.models import SILENCE, Campaign, Job, Lead, Process
-from console import shared
+from console import shared_snapshot
 from tests.builders import ago, make_campaign, make_fleet, make_lead, make_process
 from workers import liveness, supervisor
 from workers.supervisor import OVERRUN, Step, report, run_round, steps
@@ -213,7 +213,7 @@ def overrun(seconds_ago: float = 60, *, cut_off: bool = False) -> dict[str, Any]
 def test_an_overrun_is_shown_in_the_console_and_in_health(cut_off: bool, words: str, admin_client: Client) -> None:
     make_process("worker")
     make_process("supervisor", leading=True, steps=overrun(cut_off=cut_off))
-    shared.forget()
+    shared_snapshot.forget()
     page = admin_client.get("/admin/").content.decode().replace("&#x27;", "'")
     assert f"The supervisor's step {words}" in page
     missing = admin_client.get("/health/ready").json()["data"]["missing"]
@@ -223,7 +223,7 @@ def test_an_overrun_is_shown_in_the_console_and_in_health(cut_off: bool, words: 
 def test_an_overrun_of_long_ago_is_not_shown(admin_client: Client) -> None:
     make_process("worker")
     make_process("supervisor", leading=True, steps=overrun(seconds_ago=3600))
-    shared.forget()
+    shared_snapshot.forget()
     assert b"took 12 s" not in admin_client.get("/admin/").content
     assert admin_client.get("/health/ready").json()["data"]["missing"] == []
 
@@ -242,7 +242,7 @@ def test_a_steps_column_that_somebody_filled_with_anything_breaks_no_page(admin_
     make_process(
         "supervisor", leading=True, steps={"a": 1, "b": {"overrun": {"at": "yesterday"}}, "c": {"seconds": "x"}}
     )
-    shared.forget()
+    shared_snapshot.forget()
     assert admin_client.get("/admin/").status_code == 200
     assert admin_client.get("/metrics").status_code == 200
     assert admin_client.get("/health/ready").status_code == 200

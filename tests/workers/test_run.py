@@ -16,7 +16,7 @@ from redis.connection import AbstractConnection
 from campaigns import feed, finish, jobs, lifecycle, recovery
 from campaigns.align import align_jobs
 from campaigns.leads import suppression
-from campaigns.models import Campaign, Job, Lead, VendorCall, Verdict
+from campaigns.models import Campaign, Job, KnownVerdict, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import breaker, gate, pauses, policies, switch
 from circuitbreakers.rates import parse
@@ -188,7 +188,7 @@ def test_verify_lets_only_a_deliverable_address_go_on(
     assert (lead.verdict, lead.state, lead.end_reason) == (tag, state, reason)
     assert next_kinds(job) == follows
     assert the_call(job).credits == credits
-    assert Verdict.objects.filter(email=lead.email).exists() == (tag != "unknown")
+    assert KnownVerdict.objects.filter(email=lead.email).exists() == (tag != "unknown")
 
 
 def test_research_write_and_push_carry_one_lead_to_its_end(sandbox: Sandbox) -> None:
@@ -242,7 +242,7 @@ def test_whoever_was_suppressed_meanwhile_is_not_pushed(sandbox: Sandbox) -> Non
 
 
 def test_a_verdict_that_is_remembered_is_not_bought_again(sandbox: Sandbox) -> None:
-    Verdict.objects.create(email="ida+ok@acme.example", result="ok", checked_at=ago(29 * 24 * 3600))
+    KnownVerdict.objects.create(email="ida+ok@acme.example", result="ok", checked_at=ago(29 * 24 * 3600))
     job = verify_job()
     assert work(job) == "completed"
     assert (job.without_call, next_kinds(job)) == (True, ["research"])
@@ -251,11 +251,11 @@ def test_a_verdict_that_is_remembered_is_not_bought_again(sandbox: Sandbox) -> N
 
 
 def test_a_verdict_that_is_too_old_is_asked_again(sandbox: Sandbox) -> None:
-    Verdict.objects.create(email="ida+ok@acme.example", result="invalid", checked_at=ago(31 * 24 * 3600))
+    KnownVerdict.objects.create(email="ida+ok@acme.example", result="invalid", checked_at=ago(31 * 24 * 3600))
     job = verify_job()
     assert work(job) == "completed"
     assert len(calls_of(sandbox)) == 1
-    assert Verdict.objects.get().result == "ok"
+    assert KnownVerdict.objects.get().result == "ok"
 
 
 def test_a_rejected_mail_is_written_once_more_and_then_a_person_must_look(monkeypatch: pytest.MonkeyPatch) -> None:

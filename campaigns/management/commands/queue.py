@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import recovery, status
+from campaigns import overview, recovery
 from circuitbreakers import pauses
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
 
@@ -26,7 +26,7 @@ class Command(VerbCommand):
             parser.add_argument("--all", action="store_true", dest="everything", help="every service")
 
     def status(self, options: dict[str, Any]) -> None:
-        data = status.queue_status()
+        data = overview.queue_status()
         rows = [
             [name, b["circuit_state"], data["queue"][name], data["paused_jobs"].get(name, 0), b["reason"]]
             for name, b in data["circuit_breakers"].items()
@@ -53,7 +53,7 @@ class Command(VerbCommand):
         seen = recovery.plan()
         rows = [["pass" if p.ok else "FAIL", p.detail, p.mend] for p in seen.prerequisites]
         self.show(
-            status.plan_as_dict(seen),
+            overview.plan_as_dict(seen),
             table(["", "prerequisite", "how to mend it"], rows),
             f"A resume would bring back {seen.campaigns} campaigns and {sum(seen.jobs.values())} jobs"
             + "".join(f"\n  {count} for {name}" for name, count in seen.jobs.items()),

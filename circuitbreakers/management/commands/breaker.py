@@ -14,7 +14,7 @@ from circuitbreakers.policies import policy_of
 
 class Command(VerbCommand):
     help = "Look at the circuit breakers, probe, reset, hold and release them."
-    refusals = (breaker.Refused, probes.ProbeRunning)
+    refusals = (breaker.BreakerRefused, probes.ProbeRunning)
 
     def add_verbs(self) -> None:
         self.verb("status", "the five breakers")

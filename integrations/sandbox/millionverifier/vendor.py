@@ -8,7 +8,7 @@ here is the one that simulators use.
 from typing import ClassVar
 
 from integrations.sandbox.exchange import Answer, Request, digest
-from integrations.sandbox.millionverifier.verdicts import CHARGED, CODES, Verdict, verdict
+from integrations.sandbox.millionverifier.verdicts import CHARGED, CODES, Judgement, verdict
 from integrations.sandbox.vendor import Balance, Failing, Route, Vendor, judge
 
 CREDITS = 1_000_000
@@ -77,10 +77,10 @@ class MillionVerifier(Vendor):
             return self._error("apikey_not_found", email)
         result = DEMO_RESULTS[demo]
         quality = {"ok": "good", "invalid": "bad", "disposable": "bad"}.get(result, "risky")
-        found = Verdict(result, result, quality, free=False, role=False, did_you_mean="")
+        found = Judgement(result, result, quality, free=False, role=False, did_you_mean="")
         return Answer.json(200, self._shape(email, found, live=False))
 
-    def _shape(self, email: str, found: Verdict, *, error: str = "", live: bool = True) -> dict[str, object]:
+    def _shape(self, email: str, found: Judgement, *, error: str = "", live: bool = True) -> dict[str, object]:
         return {
             "email": email,
             "quality": found.quality,
@@ -97,7 +97,7 @@ class MillionVerifier(Vendor):
         }
 
     def _error(self, text: str, email: str = "", *, live: bool = True) -> Answer:
-        nothing = Verdict("error", text.lower().replace(" ", "_"), "", free=False, role=False, did_you_mean="")
+        nothing = Judgement("error", text.lower().replace(" ", "_"), "", free=False, role=False, did_you_mean="")
         return Answer.json(200, self._shape(email, nothing, error=text, live=live))
 
     # --- refusals and faults ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ CATCH_ALL_DOMAINS, INVALID, UNKNOWN, DISPOSED = 5, 5, 3, 1
 SYNTAX = re.compile(r"[^@\s\"(),:;<>\[\\\]]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.[A-Za-z]{2,}")
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     result: str
     subresult: str
     quality: str
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     did_you_mean: str
 
 
-def verdict(address: str) -> Verdict:
+def verdict(address: str) -> Judgement:
     """The verdict on an address, whatever its case. A plus-tag that names a result forces it: `ida+catch_all@...`."""
     local, _, domain = address.strip().lower().rpartition("@")
     result, subresult = _result(address.strip().lower(), local, domain)
@@ -39,7 +39,7 @@ def verdict(address: str) -> Verdict:
         # The vendor's own example pairs quality "good" with result "invalid": who goes by quality mails into the void.
         quality = "good"
     suggestion = f"{local}@{MISSPELT[domain]}" if domain in MISSPELT else ""
-    return Verdict(result, subresult, quality, domain in FREE_MAIL, local in ROLES, suggestion)
+    return Judgement(result, subresult, quality, domain in FREE_MAIL, local in ROLES, suggestion)
 
 
 def _result(address: str, local: str, domain: str) -> tuple[str, str]:

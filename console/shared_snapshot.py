@@ -10,17 +10,17 @@ import time
 from django.core.cache import cache
 
 from console import snapshot
-from console.snapshot import Snapshot
+from console.snapshot import ConsoleSnapshot
 
 KEY = "console:snapshot"
 CHANGED = f"{KEY}:changed"
 FRESH = 1.0  # seconds that a snapshot is handed out
 STALE = 2.0  # and while somebody else is making the next one
 _lock = threading.Lock()
-_mine: tuple[float, Snapshot] | None = None
+_mine: tuple[float, ConsoleSnapshot] | None = None
 
 
-def current() -> Snapshot:
+def current() -> ConsoleSnapshot:
     """A snapshot at most two seconds old."""
     known = _known()
     if known and time.time() - known[0] < FRESH:
@@ -44,11 +44,11 @@ def changed() -> float:
     return at if at <= time.time() + FRESH else 0.0
 
 
-def _known() -> tuple[float, Snapshot] | None:
+def _known() -> tuple[float, ConsoleSnapshot] | None:
     return _mine if _mine and _mine[0] > changed() else None
 
 
-def _make() -> Snapshot:
+def _make() -> ConsoleSnapshot:
     global _mine  # noqa: PLW0603 (this process's own copy)
     at = time.time()
     made = snapshot.read()

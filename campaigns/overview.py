@@ -8,14 +8,14 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from campaigns.models import Campaign, Job
-from campaigns.recovery import Plan
+from campaigns.recovery import ResumePlan
 from campaigns.tallies import JobTally, summed
 from circuitbreakers import pauses, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 
 
-def breakers(snapshot: switch.Snapshot) -> dict[str, dict[str, Any]]:
+def breakers(snapshot: switch.SwitchSnapshot) -> dict[str, dict[str, Any]]:
     """Per service, what docs/contract.md#http promises of a breaker."""
     return {
         state.service: {
@@ -74,7 +74,7 @@ def estimate(table: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def plan_as_dict(plan: Plan) -> dict[str, Any]:
+def plan_as_dict(plan: ResumePlan) -> dict[str, Any]:
     """A resume's plan for JSON."""
     return {
         "ready": plan.ready,

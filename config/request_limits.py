@@ -42,7 +42,7 @@ def refusal(request: HttpRequest, code: int, detail: str) -> HttpResponse:
     return HttpResponse(detail, content_type="text/plain", status=code)
 
 
-class Doorstep:
+class RequestLimits:
     """Stands before whatever reads a body; the views behind it still apply their own limits."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

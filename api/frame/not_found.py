@@ -6,10 +6,10 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.frame.views import Door
+from api.frame.views import ApiView
 
 
-class Nowhere(Door):
+class NotFoundView(ApiView):
     """404 for every other address and any method, whoever asks."""
 
     schema = None

@@ -12,7 +12,7 @@ from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.tallies import JobTally, LeadTally, summed
 from circuitbreakers.services import SERVICES
-from console.words import grouped
+from console.labels import grouped
 
 MINUTES = 60
 # The pace behind a time to finish is that of the last five minutes.
