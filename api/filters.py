@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters
 
-from campaigns.models import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES, Campaign, Job, Lead
+from campaigns.models import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES, Campaign, Job, JobQuerySet, Lead
 
 BIGGEST = 2**63 - 1
 
@@ -40,7 +40,10 @@ class JobFilter(django_filters.FilterSet):
     lead = number()
     service = django_filters.ChoiceFilter(choices=SERVICE_CHOICES)
     kind = django_filters.ChoiceFilter(choices=KIND_CHOICES)
-    status = django_filters.MultipleChoiceFilter(choices=Job.Status.choices)
+    status = django_filters.MultipleChoiceFilter(choices=Job.Status.choices, method="by_status")
+
+    def by_status(self, queryset: JobQuerySet, name: str, value: list[str]) -> JobQuerySet:
+        return queryset.in_status(*value) if value else queryset
 
 
 class VendorCallFilter(django_filters.FilterSet):

@@ -15,7 +15,7 @@ from api.frame.audience import audience
 from api.frame.views import ApiView
 from campaigns.models import Campaign, Process
 from campaigns.overview import counts
-from campaigns.tallies import JobTally, summed
+from campaigns.tallies import JobCount, summed
 from circuitbreakers import broker, switch
 from circuitbreakers.models import Incident
 
@@ -36,7 +36,7 @@ class Numbers(Collector):
             yield from of_switch(snapshot)
         yield by("holdfast_broker_messages", "Messages in a service's queue.", "service", depths)
         yield by("holdfast_campaigns", "Campaigns by status.", "status", counts(Campaign.objects.all(), "status"))
-        yield by("holdfast_jobs", "Jobs by status.", "status", summed(JobTally.objects.all(), "status"))
+        yield by("holdfast_jobs", "Jobs by status.", "status", summed(JobCount.objects.all(), "status"))
         yield GaugeMetricFamily(
             "holdfast_incidents_open", "Openings not yet reset.", value=Incident.objects.filter(reset_at=None).count()
         )

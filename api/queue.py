@@ -226,7 +226,7 @@ class PausedJobs(Listing):
     def get_queryset(self) -> QuerySet[Job]:
         if "service" not in self.kwargs:  # while the schema is made
             return Job.objects.none()
-        return Job.objects.filter(status=Job.Status.PAUSED, service=validate(self.kwargs["service"]))
+        return Job.objects.in_status(Job.Status.PAUSED).filter(service=validate(self.kwargs["service"]))
 
 
 class CampaignStatusView(ApiView):

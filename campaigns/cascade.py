@@ -1,6 +1,6 @@
 """The cascade: an opening becomes an incident, a system pause, and every RUNNING campaign PAUSED, in one transaction.
 
-Job rows follow later: the supervisor alone moves them (align.align_jobs).
+Their waiting jobs are PAUSED with them, and by nothing else: no row of a job is written.
 """
 
 import logging
@@ -10,6 +10,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from campaigns import paused_jobs
 from campaigns.models import Campaign
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events, incidents, pauses
@@ -59,6 +60,7 @@ def pause_running(service: str, incident: Incident | None) -> list[int]:
         ],
         batch_size=1000,
     )  # fmt: skip
+    paused_jobs.record(paused, actor=events.BREAKER, incident=incident)
     for pk in paused:
         logger.warning(
             "Campaign %s paused due to %s circuit breaker opened", pk, service, extra={**ids, "campaign": pk}

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, JobRow, Lead
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.retry import AFRESH
 from campaigns.wake import wake_supervisor
@@ -36,7 +36,7 @@ WITH unfed AS MATERIALIZED (
 ), taken AS (
     UPDATE leads SET stage = %s WHERE id = ANY(ARRAY(SELECT id FROM unfed)) RETURNING id, campaign_id
 )
-INSERT INTO jobs (lead_id, campaign_id, {NEW_JOB})
+INSERT INTO job_rows (lead_id, campaign_id, {NEW_JOB})
 SELECT id, campaign_id, {NEW_JOB_VALUES} FROM taken ORDER BY id
 ON CONFLICT DO NOTHING
 """  # noqa: S608 (constants only)
@@ -59,7 +59,7 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
     SELECT id FROM slice
     WHERE state = 'OPEN' AND stage <> ''
         AND (SELECT status FROM campaigns WHERE campaigns.id = slice.campaign_id) = 'RUNNING'
-        AND (SELECT count(*) FILTER (WHERE status = ANY(%(unfinished)s)) FROM jobs WHERE lead_id = slice.id) = 0
+        AND (SELECT count(*) FILTER (WHERE status = ANY(%(unfinished)s)) FROM job_rows WHERE lead_id = slice.id) = 0
     ORDER BY id
 )
 """
@@ -77,20 +77,20 @@ def feed() -> int:
 
 def _feed_campaigns() -> int:
     running = Campaign.objects.filter(status=Campaign.Status.RUNNING)
-    jobs = Job.objects.filter(campaign=OuterRef("pk"), lead=None)
+    jobs = JobRow.objects.filter(campaign=OuterRef("pk"), lead=None)
     searches = running.filter(search__isnull=False).exclude(Exists(jobs.filter(kind="find")))
     targets = running.filter(instantly_campaign_id="").exclude(Exists(jobs.filter(kind="prepare")))
     new = [
-        Job(campaign_id=pk, kind="find", service=SERVICE_OF["find"], part=1, run_at=Now())
+        JobRow(campaign_id=pk, kind="find", service=SERVICE_OF["find"], part=1, run_at=Now())
         for pk in searches.values_list("pk", flat=True)
     ]
     new += [
-        Job(campaign_id=pk, kind="prepare", service=SERVICE_OF["prepare"], run_at=Now())
+        JobRow(campaign_id=pk, kind="prepare", service=SERVICE_OF["prepare"], run_at=Now())
         for pk in targets.values_list("pk", flat=True)
     ]
     if not new:
         return 0
-    return len(Job.objects.bulk_create(new, ignore_conflicts=True))
+    return len(JobRow.objects.bulk_create(new, ignore_conflicts=True))
 
 
 class Walk:
@@ -107,7 +107,7 @@ def mend_leads(limit: int = SLICE) -> int:
     until, began, mended, past_the_end = time.monotonic() + MEND_SECONDS, Walk.after, 0, False
     while time.monotonic() < until and not (past_the_end and Walk.after >= began):
         with connection.cursor() as cursor:
-            cursor.execute(STUCK, {"after": Walk.after, "rows": limit, "unfinished": list(Job.UNFINISHED)})
+            cursor.execute(STUCK, {"after": Walk.after, "rows": limit, "unfinished": list(JobRow.UNFINISHED)})
             last, stuck = cursor.fetchone()
         for lead in Lead.objects.filter(pk__in=stuck).order_by("pk"):
             with transaction.atomic():
@@ -122,7 +122,7 @@ def mend_leads(limit: int = SLICE) -> int:
 
 def put_back(lead: Lead) -> int:
     """The next unpaid job of one lead, made or put back to PENDING."""
-    done = set(lead.jobs.filter(status=Job.Status.COMPLETED).values_list("kind", flat=True))
+    done = set(lead.job_rows.filter(status=JobRow.Status.COMPLETED).values_list("kind", flat=True))
     kind = FIRST_OF_LEAD
     while kind in done and kind in FOLLOWS:
         kind = FOLLOWS[kind]
@@ -130,10 +130,10 @@ def put_back(lead: Lead) -> int:
         return 0
     logger.warning("Lead %s had no job: %s put back", lead.pk, kind, extra={"lead": lead.pk})
     Lead.objects.filter(pk=lead.pk).update(stage=kind)
-    _, created = Job.objects.get_or_create(
+    _, created = JobRow.objects.get_or_create(
         lead=lead, kind=kind, defaults={"campaign_id": lead.campaign_id, "service": SERVICE_OF[kind], "run_at": Now()}
     )
     if created:
         return 1
-    ended = Job.objects.filter(lead=lead, kind=kind, status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
+    ended = JobRow.objects.filter(lead=lead, kind=kind, status__in=[JobRow.Status.FAILED, JobRow.Status.CANCELLED])
     return ended.update(**AFRESH)

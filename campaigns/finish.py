@@ -5,14 +5,14 @@ import logging
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, JobRow, Lead
 from campaigns.moves import move
 from circuitbreakers import events
 from circuitbreakers.locks import switch_lock
 
 logger = logging.getLogger(__name__)
 
-_jobs = Job.objects.filter(campaign=OuterRef("pk"), lead=None)
+_jobs = JobRow.objects.filter(campaign=OuterRef("pk"), lead=None)
 _leads = Lead.objects.filter(campaign=OuterRef("pk"))
 
 
@@ -22,7 +22,7 @@ def finish_campaigns() -> int:
     over = (
         Campaign.objects.filter(status=Campaign.Status.RUNNING)
         .exclude(Exists(_leads.filter(state=Lead.State.OPEN)))
-        .exclude(Exists(_jobs.filter(kind__in=("find", "reveal"), status__in=Job.UNFINISHED)))
+        .exclude(Exists(_jobs.filter(kind__in=("find", "reveal"), status__in=JobRow.UNFINISHED)))
         .filter(Q(search__isnull=True) | Exists(_jobs.filter(kind="find")))
     )
     finished = 0
@@ -40,13 +40,13 @@ def finish_campaigns() -> int:
 def _finish(campaign: Campaign) -> bool:
     """End it; False while a worker holds the job of its target, who might hand it back to nobody."""
     # Its target at Instantly is not needed any more if no lead got that far.
-    target = campaign.jobs.filter(lead=None, kind="prepare")
-    target.filter(status__in=(Job.Status.PENDING, Job.Status.PAUSED)).update(
-        status=Job.Status.CANCELLED, completed_at=Now(), error="Campaign ended"
+    target = campaign.job_rows.filter(lead=None, kind="prepare")
+    target.filter(status=JobRow.Status.PENDING).update(
+        status=JobRow.Status.CANCELLED, completed_at=Now(), error="Campaign ended"
     )
-    if target.filter(status=Job.Status.PROCESSING).exists():
+    if target.filter(status=JobRow.Status.PROCESSING).exists():
         return False
-    failed = campaign.jobs.filter(lead=None, kind__in=("find", "reveal"), status=Job.Status.FAILED).first()
+    failed = campaign.job_rows.filter(lead=None, kind__in=("find", "reveal"), status=JobRow.Status.FAILED).first()
     status, message = Campaign.Status.COMPLETED, ""
     if failed and not campaign.leads.exists():
         status, message = Campaign.Status.FAILED, f"Finding people failed: {failed.error}"

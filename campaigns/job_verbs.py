@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from campaigns.models import Job, Lead
+from campaigns.models import Job, JobRow, Lead
 from campaigns.moves import MoveRefused
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
@@ -19,8 +19,8 @@ def cancel(pk: int, *, actor: events.Actor, reason: str = "") -> None:
                 f"Job {pk} makes the campaign at Instantly, which every push waits for. Cancel the campaign."
             )
         now = timezone.now()
-        changed = Job.objects.filter(pk=pk, status__in=(Job.Status.PENDING, Job.Status.PAUSED)).update(
-            status=Job.Status.CANCELLED, completed_at=now, error=f"Cancelled by {actor.name}"
+        changed = JobRow.objects.filter(pk=pk, status=JobRow.Status.PENDING).update(
+            status=JobRow.Status.CANCELLED, completed_at=now, error=f"Cancelled by {actor.name}"
         )
         if not changed:
             raise MoveRefused(f"Job {pk} is {job.status}: only a pending or paused one can be cancelled.")
@@ -37,6 +37,6 @@ def cancel(pk: int, *, actor: events.Actor, reason: str = "") -> None:
             actor=actor,
             reason=reason,
             before={"status": job.status},
-            after={"status": Job.Status.CANCELLED},
+            after={"status": JobRow.Status.CANCELLED},
         )
         wake_supervisor()

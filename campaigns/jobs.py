@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns.models import Campaign, Job, Lead, VendorCall
+from campaigns.models import Campaign, JobRow, Lead, VendorCall
 from campaigns.pipeline import MAX_CRASHES, SERVICE_OF, after_failure
 from campaigns.wake import wake_supervisor
 from circuitbreakers.storable import fit
@@ -31,12 +31,12 @@ ANSWER = "answer"
 
 # All of the row comes out of the statement that took it: read in a second one, it may by then be another's claim.
 CLAIM = """
-UPDATE jobs SET status = 'PROCESSING', fence = fence + 1, worker = %s, claimed_at = statement_timestamp(),
+UPDATE job_rows SET status = 'PROCESSING', fence = fence + 1, worker = %s, claimed_at = statement_timestamp(),
     lease_until = statement_timestamp() + %s
 FROM campaigns c
-WHERE jobs.id = %s AND jobs.status = 'PENDING' AND jobs.run_at <= statement_timestamp()
-    AND c.id = jobs.campaign_id AND c.status = 'RUNNING'
-RETURNING jobs.*
+WHERE job_rows.id = %s AND job_rows.status = 'PENDING' AND job_rows.run_at <= statement_timestamp()
+    AND c.id = job_rows.campaign_id AND c.status = 'RUNNING'
+RETURNING job_rows.*
 """
 
 # A reclaimer's `unknown` is upgraded by the worker that knows; nothing else is ever overwritten.
@@ -97,10 +97,10 @@ def deadline(service: str) -> float:
     return float(settings.VENDORS[service]["deadline"])
 
 
-def claim(pk: int, service: str, worker: str) -> Job | None:
+def claim(pk: int, service: str, worker: str) -> JobRow | None:
     """PENDING -> PROCESSING under the next fencing number; None when there is nothing to do (a stale message)."""
     parameters: list[Any] = [worker, timedelta(seconds=lease_seconds(service)), pk]
-    job = next(iter(Job.objects.raw(CLAIM, parameters)), None)
+    job = next(iter(JobRow.objects.raw(CLAIM, parameters)), None)
     if job is None:
         return None
     if job.lead_id:
@@ -111,25 +111,25 @@ def claim(pk: int, service: str, worker: str) -> Job | None:
     return job
 
 
-def _ours(job: Job) -> QuerySet[Job]:
-    return Job.objects.filter(pk=job.pk, fence=job.fence, status=Job.Status.PROCESSING)
+def _ours(job: JobRow) -> QuerySet[JobRow]:
+    return JobRow.objects.filter(pk=job.pk, fence=job.fence, status=JobRow.Status.PROCESSING)
 
 
-def is_ours(job: Job) -> bool:
+def is_ours(job: JobRow) -> bool:
     """Whether this claim still holds: nobody has taken the job for a dead worker's."""
     return _ours(job).exists()
 
 
-def hand_back(job: Job, *, wait: float | None = None) -> bool:
+def hand_back(job: JobRow, *, wait: float | None = None) -> bool:
     """PROCESSING -> PENDING, nothing spent; it must `wait` so many seconds, by the clock that claims go by. False when
     the job is no longer ours."""
-    changes: dict[str, Any] = {"status": Job.Status.PENDING, "lease_until": None, "sent_at": None}
+    changes: dict[str, Any] = {"status": JobRow.Status.PENDING, "lease_until": None, "sent_at": None}
     if wait is not None:
         changes["run_at"] = Now() + timedelta(seconds=wait)
     return bool(_ours(job).update(**changes))
 
 
-def book(job: Job, call: Call) -> None:
+def book(job: JobRow, call: Call) -> None:
     """One row in the ledger for this claim; see BOOK."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -141,7 +141,7 @@ def book(job: Job, call: Call) -> None:
         )  # fmt: skip
 
 
-def complete(job: Job, done: Done, call: Call | None) -> bool:
+def complete(job: JobRow, done: Done, call: Call | None) -> bool:
     """Save a result: lead, next job and ledger in one transaction. False when the job was no longer ours.
 
     The call is booked in any case: what was billed stays on the books even when its result came too late.
@@ -153,7 +153,7 @@ def complete(job: Job, done: Done, call: Call | None) -> bool:
             return _once_more(job, done.again)
         changes: dict[str, Any] = {"payload": without_answer(job)} if ANSWER in job.payload else {}
         if not _ours(job).update(
-            status=Job.Status.COMPLETED,
+            status=JobRow.Status.COMPLETED,
             completed_at=Now(),
             lease_until=None,
             error=None,
@@ -171,16 +171,16 @@ def complete(job: Job, done: Done, call: Call | None) -> bool:
     return True
 
 
-def _once_more(job: Job, payload: dict[str, Any]) -> bool:
+def _once_more(job: JobRow, payload: dict[str, Any]) -> bool:
     """PROCESSING -> PENDING at once; False when the job was no longer ours."""
     changed = _ours(job).update(
-        status=Job.Status.PENDING, lease_until=None, sent_at=None, error=None, failure_type="", payload=payload
+        status=JobRow.Status.PENDING, lease_until=None, sent_at=None, error=None, failure_type="", payload=payload
     )
     wake_supervisor()
     return bool(changed)
 
 
-def _move_lead(job: Job, lead: int, done: Done) -> None:
+def _move_lead(job: JobRow, lead: int, done: Done) -> None:
     changes = dict(done.lead)
     if done.end:
         changes.update(state=done.end, ended_at=timezone.now(), end_reason=fit(done.end_reason, Lead, "end_reason"))
@@ -194,20 +194,22 @@ def _move_lead(job: Job, lead: int, done: Done) -> None:
         leads.update(**changes)
     elif leads.filter(state=Lead.State.OPEN).update(**changes):
         if done.next_kind:
-            add([Job(campaign_id=job.campaign_id, lead_id=job.lead_id, kind=done.next_kind)])
+            add([JobRow(campaign_id=job.campaign_id, lead_id=job.lead_id, kind=done.next_kind)])
     elif done.lead:
         leads.update(**done.lead)
 
 
-def add(jobs: list[Job]) -> int:
+def add(jobs: list[JobRow]) -> int:
     """Insert jobs that do not exist yet; their service follows from their kind."""
     for job in jobs:
         job.service = SERVICE_OF[job.kind]
         job.run_at = Now()  # due at once by the clock that claims go by; a host's may be ahead
-    return len(Job.objects.bulk_create(jobs, ignore_conflicts=True))
+    return len(JobRow.objects.bulk_create(jobs, ignore_conflicts=True))
 
 
-def failed(job: Job, failure_type: str, message: str, call: Call | None, *, retry_after: float | None = None) -> bool:
+def failed(
+    job: JobRow, failure_type: str, message: str, call: Call | None, *, retry_after: float | None = None
+) -> bool:
     """Book a failed call and do to the job what docs/contract.md#outcomes says. False when it was no longer ours."""
     verdict = after_failure(failure_type, job.attempts, retry_after)
     with transaction.atomic():
@@ -217,7 +219,7 @@ def failed(job: Job, failure_type: str, message: str, call: Call | None, *, retr
             return end_failed(job, failure_type, message, attempts=verdict.attempts)
         return bool(
             _ours(job).update(
-                status=Job.Status.PENDING,
+                status=JobRow.Status.PENDING,
                 lease_until=None,
                 sent_at=None,
                 attempts=verdict.attempts,
@@ -228,7 +230,7 @@ def failed(job: Job, failure_type: str, message: str, call: Call | None, *, retr
         )
 
 
-def spoiled(job: Job, *, call: Call | None, answer: Any, message: str) -> bool:
+def spoiled(job: JobRow, *, call: Call | None, answer: Any, message: str) -> bool:
     """An error of our own has met an answer that was paid for. PROCESSING -> FAILED at once: the same again would be
     paid again. The answer is kept, and used when the job is put back. False when the job was no longer ours."""
     payload = job.payload if answer is None else {**job.payload, ANSWER: answer}
@@ -238,15 +240,15 @@ def spoiled(job: Job, *, call: Call | None, answer: Any, message: str) -> bool:
         return end_failed(job, "unknown", message, payload=payload)
 
 
-def without_answer(job: Job) -> dict[str, Any]:
+def without_answer(job: JobRow) -> dict[str, Any]:
     """The payload without an answer that was kept."""
     return {name: value for name, value in job.payload.items() if name != ANSWER}
 
 
-def end_failed(job: Job, failure_type: str, message: str, **changes: Any) -> bool:
+def end_failed(job: JobRow, failure_type: str, message: str, **changes: Any) -> bool:
     """PROCESSING -> FAILED, the lead too; others go on. Call it in a transaction. False when it was not ours."""
     changed = _ours(job).update(
-        status=Job.Status.FAILED,
+        status=JobRow.Status.FAILED,
         completed_at=Now(),
         lease_until=None,
         error=message,
@@ -267,7 +269,7 @@ def end_failed(job: Job, failure_type: str, message: str, **changes: Any) -> boo
     return bool(changed)
 
 
-def lost(job: Job, *, call: Call | None, crashed: bool, message: str) -> bool:
+def lost(job: JobRow, *, call: Call | None, crashed: bool, message: str) -> bool:
     """Hand back a job whose worker died or whose answer was lost; poison after three crashes. False if not ours."""
     with transaction.atomic():
         if call:
@@ -277,7 +279,7 @@ def lost(job: Job, *, call: Call | None, crashed: bool, message: str) -> bool:
             return end_failed(job, "unknown", f"Poison: {message}", crashes=crashes)
         return bool(
             _ours(job).update(
-                status=Job.Status.PENDING,
+                status=JobRow.Status.PENDING,
                 lease_until=None,
                 sent_at=None,
                 error=message,

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import feed
-from campaigns.models import Campaign, Job
+from campaigns import feed, paused_jobs
+from campaigns.models import Campaign, JobRow
 from campaigns.moves import MoveRefused, move, require_active_queue
 from campaigns.retry import AFRESH, FailedJobs
 from campaigns.wake import wake_supervisor
-from circuitbreakers import events
+from circuitbreakers import events, incidents
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.storable import fit, storable
 
@@ -46,7 +46,7 @@ def start(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
 
 
 def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
-    """An operator's pause of one campaign; it survives a queue resume. Its jobs follow within a second or two."""
+    """An operator's pause of one campaign; it survives a queue resume. Its waiting jobs are PAUSED with it."""
     with switch_lock():
         campaign = Campaign.objects.get(pk=pk)
         if campaign.status not in (Status.RUNNING, Status.PAUSED):
@@ -54,6 +54,7 @@ def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
         if campaign.operator_paused_at:
             raise MoveRefused(f"Campaign {pk} is paused already, by {campaign.operator_paused_by}.")
         text = storable(reason).strip() or "No reason given"
+        stops = campaign.status == Status.RUNNING
         message = campaign.status_message if campaign.system_paused_at else f"Paused by {actor.name}: {text}"
         move(
             campaign,
@@ -66,7 +67,8 @@ def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
             operator_paused_by=actor.name,
             operator_pause_reason=fit(text, Campaign, "operator_pause_reason"),
         )
-        wake_supervisor()
+        if stops:
+            paused_jobs.record([pk], actor=actor, incident=incidents.current())
     return campaign
 
 
@@ -140,8 +142,8 @@ def retarget(pk: int, *, target: str, actor: events.Actor, reason: str = "") -> 
         )
         if not campaign.instantly_campaign_id:
             # One that was made before, or could not be made, is made anew.
-            ended = campaign.jobs.filter(
-                lead=None, kind="prepare", status__in=[Job.Status.FAILED, Job.Status.COMPLETED]
+            ended = campaign.job_rows.filter(
+                lead=None, kind="prepare", status__in=[JobRow.Status.FAILED, JobRow.Status.COMPLETED]
             )
             for job in ended:
                 if before:  # by another name and without looking for the one that is left behind
@@ -170,7 +172,7 @@ def retry_failed(pk: int, *, actor: events.Actor, reason: str = "", refused: boo
                 require_active_queue()
                 move(campaign, Status.RUNNING, "", verb="reopened", actor=actor, reason=reason, finished_at=None)
                 # Its target at Instantly was not needed when it ended; now its leads would wait for it for ever.
-                campaign.jobs.filter(lead=None, kind="prepare", status=Job.Status.CANCELLED).update(**AFRESH)
+                campaign.job_rows.filter(lead=None, kind="prepare", status=JobRow.Status.CANCELLED).update(**AFRESH)
             # The first of them here, lest it end again for want of work; a pause need not wait for the others.
             count += failed.put_back(actor=actor, reason=reason)
         while moved := failed.put_back(actor=actor, reason=reason):

@@ -60,6 +60,9 @@ class Campaign(models.Model):
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    running_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Its last start or resume: earlier messages do not count."
+    )
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -180,26 +183,13 @@ class Lead(models.Model):
         return f"{self.first_name} {self.last_name}".strip() or self.email or f"Lead {self.pk}"
 
 
-class Job(models.Model):
-    """One vendor call to be made. PROCESSING rows belong to their worker; `fence` numbers its claims."""
+class JobColumns(models.Model):
+    """The columns that a job's row and the view of all jobs have in common."""
 
-    class Status(models.TextChoices):
-        PENDING = "PENDING"
-        PROCESSING = "PROCESSING"
-        PAUSED = "PAUSED"
-        COMPLETED = "COMPLETED"
-        FAILED = "FAILED"
-        CANCELLED = "CANCELLED"
-
-    UNFINISHED = (Status.PENDING, Status.PROCESSING, Status.PAUSED)
-
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="jobs", db_index=False)
-    lead = models.ForeignKey(Lead, null=True, blank=True, on_delete=models.CASCADE, related_name="jobs", db_index=False)
     kind = models.CharField(max_length=10, choices=KIND_CHOICES)
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     part = models.PositiveIntegerField(default=0, help_text="find: page; reveal: page and tens.")
     payload = models.JSONField(default=dict, blank=True, help_text="reveal: the people to reveal.")
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     error = models.TextField(null=True, blank=True)
     failure_type = models.CharField(max_length=20, blank=True, help_text="Of its last failed call.")
     without_call = models.BooleanField(default=False, help_text="Done without a vendor call: nothing was paid.")
@@ -217,16 +207,47 @@ class Job(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        db_table = "jobs"
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @property
+    def call(self) -> str:
+        """The id of this claim's vendor call, in Redis and in the ledger."""
+        return f"{self.pk}:{self.fence}"
+
+
+class JobRow(JobColumns):
+    """A job as it is stored: what workers claim and verbs change. PROCESSING rows belong to their worker; `fence`
+    numbers its claims.
+
+    No row says PAUSED: whoever asks for a job's state asks `Job`.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        PROCESSING = "PROCESSING"
+        COMPLETED = "COMPLETED"
+        FAILED = "FAILED"
+        CANCELLED = "CANCELLED"
+
+    UNFINISHED = (Status.PENDING, Status.PROCESSING)
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="job_rows", db_index=False)
+    lead = models.ForeignKey(
+        Lead, null=True, blank=True, on_delete=models.CASCADE, related_name="job_rows", db_index=False
+    )
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+
+    class Meta:
+        db_table = "job_rows"
         ordering = ["-id"]
-        permissions = [("operate_job", "Can retry and cancel jobs")]
+        default_permissions = ()
         indexes = [
             models.Index(
                 fields=["campaign", "service", "id"], condition=Q(status="PENDING"), name="job_pending"
-            ),  # dispatch, align
-            models.Index(
-                fields=["campaign", "service", "id"], condition=Q(status="PAUSED"), name="job_paused"
-            ),  # align, recovery
+            ),  # dispatch, what is paused
             models.Index(fields=["lease_until"], condition=Q(status="PROCESSING"), name="job_leases"),  # reclaim
             models.Index(fields=["campaign", "-id"], name="job_campaign"),
             models.Index(fields=["status", "-id"], name="job_status"),
@@ -238,7 +259,7 @@ class Job(models.Model):
                 fields=["campaign", "kind", "part"], condition=Q(lead=None), name="job_once_per_part"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["PENDING", "PROCESSING", "PAUSED", "COMPLETED", "FAILED", "CANCELLED"]),
+                condition=Q(status__in=["PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]),
                 name="job_status_known",
             ),
             models.CheckConstraint(
@@ -255,16 +276,55 @@ class Job(models.Model):
                 condition=Q(kind__in=OF_CAMPAIGN, lead=None) | (~Q(kind__in=OF_CAMPAIGN) & Q(lead__isnull=False)),
                 name="job_belongs_to_campaign_or_lead",
             ),
-            models.CheckConstraint(condition=~Q(status="PAUSED") | Q(error__isnull=False), name="job_paused_has_error"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
 
-    @property
-    def call(self) -> str:
-        """The id of this claim's vendor call, in Redis and in the ledger."""
-        return f"{self.pk}:{self.fence}"
+class JobQuerySet(models.QuerySet["Job"]):
+    """Jobs as everybody sees them."""
+
+    def in_status(self, *statuses: str) -> "JobQuerySet":
+        """Those in any of these states. As `filter(status=...)`, but by what is stored, which has indexes and is known
+        to the planner."""
+        campaign_paused = Q(campaign__status=Campaign.Status.PAUSED)
+        wanted = Q(stored__in=[status for status in statuses if status not in ("PENDING", "PAUSED")])
+        if {"PENDING", "PAUSED"} <= set(statuses):
+            wanted |= Q(stored="PENDING")
+        elif "PAUSED" in statuses:
+            wanted |= Q(stored="PENDING") & campaign_paused
+        elif "PENDING" in statuses:
+            wanted |= Q(stored="PENDING") & ~campaign_paused
+        return self.filter(wanted)
+
+
+class Job(JobColumns):
+    """One vendor call to be made, as everybody sees it: a waiting job is PAUSED exactly as long as its campaign is, and
+    its error says so meanwhile. For reading only (a view, migration 0011); `JobRow` is what is stored.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING"
+        PROCESSING = "PROCESSING"
+        PAUSED = "PAUSED"
+        COMPLETED = "COMPLETED"
+        FAILED = "FAILED"
+        CANCELLED = "CANCELLED"
+
+    UNFINISHED = (Status.PENDING, Status.PROCESSING, Status.PAUSED)
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.DO_NOTHING, related_name="jobs", db_constraint=False)
+    lead = models.ForeignKey(
+        Lead, null=True, blank=True, on_delete=models.DO_NOTHING, related_name="jobs", db_constraint=False
+    )
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    stored = models.CharField(max_length=10, choices=JobRow.Status.choices, editable=False)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "jobs"
+        ordering = ["-id"]
+        permissions = [("operate_job", "Can retry and cancel jobs")]
 
 
 class VendorCall(models.Model):
@@ -272,7 +332,7 @@ class VendorCall(models.Model):
 
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     kind = models.CharField(max_length=10, choices=KIND_CHOICES)
-    job = models.ForeignKey(Job, null=True, on_delete=models.CASCADE, related_name="calls", db_index=False)
+    job = models.ForeignKey(JobRow, null=True, on_delete=models.CASCADE, related_name="calls", db_index=False)
     campaign = models.ForeignKey(Campaign, null=True, on_delete=models.CASCADE, related_name="calls", db_index=False)
     fence = models.PositiveIntegerField()
     admitted_at = models.DateTimeField(help_text="Redis's clock.")

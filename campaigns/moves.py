@@ -3,6 +3,8 @@
 import logging
 from typing import Any
 
+from django.db.models.functions import Now
+
 from campaigns.models import Campaign
 from circuitbreakers import events, incidents, pauses, switch
 from circuitbreakers.models import Incident, QueuePause
@@ -40,6 +42,8 @@ def move(
 ) -> None:
     """The one way of a campaign from state to state, with its event. Call it under the switch lock."""
     before = campaign.status
+    if status == Campaign.Status.RUNNING:
+        fields["running_since"] = Now()  # by the clock that messages are dated by
     campaign.status = status
     campaign.status_message = fit(message, Campaign, "status_message")
     for name, value in fields.items():

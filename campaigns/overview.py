@@ -3,13 +3,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from campaigns.models import Campaign, Job
 from campaigns.recovery import ResumePlan
-from campaigns.tallies import JobTally, summed
+from campaigns.tallies import JobCount, summed
 from circuitbreakers import pauses, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
@@ -46,7 +45,7 @@ def breakers(snapshot: switch.SwitchSnapshot) -> dict[str, dict[str, Any]]:
 def queue_status() -> dict[str, Any]:
     """Breakers, queue, pauses, job and campaign counts, paused jobs by service. Raises RedisUnavailable."""
     snapshot = switch.read_all()
-    jobs = JobTally.objects.all()
+    jobs = JobCount.objects.all()
     return {
         "mode": settings.MODE,
         "timestamp": timezone.now(),
@@ -65,13 +64,6 @@ def queue_status() -> dict[str, Any]:
 def counts(rows: QuerySet[Any], field: str) -> dict[str, int]:
     """How many rows by the values of one field."""
     return dict(rows.order_by(field).values_list(field).annotate(n=Count("pk")))
-
-
-def estimate(table: str) -> int:
-    """About how many rows a table has, from PostgreSQL's statistics: a full count of a million takes too long."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass", [table])
-        return int(cursor.fetchone()[0])
 
 
 def plan_as_dict(plan: ResumePlan) -> dict[str, Any]:

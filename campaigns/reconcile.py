@@ -23,17 +23,17 @@ class Finding:
 # Each query returns the ids of what is wrong; `{}` in the text is filled with the first of them.
 QUERIES = {
     "completed_job_without_call": (
-        "SELECT j.id FROM jobs j WHERE j.status = 'COMPLETED' AND NOT j.without_call AND NOT EXISTS "
+        "SELECT j.id FROM job_rows j WHERE j.status = 'COMPLETED' AND NOT j.without_call AND NOT EXISTS "
         "(SELECT FROM vendor_calls v WHERE v.job_id = j.id AND v.outcome IN ('success', 'unknown')) ORDER BY 1",
         "jobs are COMPLETED without a successful vendor call: {}",
     ),
     "pushed_lead_without_push": (
-        "SELECT l.id FROM leads l WHERE l.state = 'PUSHED' AND NOT EXISTS (SELECT FROM jobs j WHERE j.lead_id = l.id "
-        "AND j.kind = 'push' AND j.status = 'COMPLETED') ORDER BY 1",
+        "SELECT l.id FROM leads l WHERE l.state = 'PUSHED' AND NOT EXISTS (SELECT FROM job_rows j "
+        "WHERE j.lead_id = l.id AND j.kind = 'push' AND j.status = 'COMPLETED') ORDER BY 1",
         "leads are PUSHED without a completed push job: {}",
     ),
     "call_without_job": (
-        "SELECT v.id FROM vendor_calls v LEFT JOIN jobs j ON j.id = v.job_id "
+        "SELECT v.id FROM vendor_calls v LEFT JOIN job_rows j ON j.id = v.job_id "
         "WHERE j.id IS NULL OR v.fence > j.fence ORDER BY 1",
         "vendor calls belong to no job or to a claim that never was: {}",
     ),
@@ -50,26 +50,25 @@ QUERIES = {
         "campaigns are RUNNING although the system pause stands: {}",
     ),
     "job_not_aligned": (
-        "SELECT j.id FROM jobs j JOIN campaigns c ON c.id = j.campaign_id "
-        "WHERE (j.status = 'PAUSED' AND c.status <> 'PAUSED') "
-        "OR (j.status = 'PENDING' AND c.status NOT IN ('RUNNING', 'CREATED')) ORDER BY 1",
+        "SELECT j.id FROM job_rows j JOIN campaigns c ON c.id = j.campaign_id "
+        "WHERE j.status = 'PENDING' AND c.status NOT IN ('RUNNING', 'PAUSED', 'CREATED') ORDER BY 1",
         "unfinished jobs do not agree with their campaign's status: {}",
     ),
     "dead_lease": (
-        "SELECT j.id FROM jobs j WHERE j.status = 'PROCESSING' "
+        "SELECT j.id FROM job_rows j WHERE j.status = 'PROCESSING' "
         "AND j.lease_until < now() - interval '1 minute' ORDER BY 1",
         "jobs are PROCESSING under a lease that ended over a minute ago (is the supervisor running?): {}",
     ),
     "stuck_lead": (
         "SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.state = 'OPEN' "
         "AND c.status IN ('RUNNING', 'PAUSED', 'COMPLETED', 'FAILED') AND (l.stage <> '' OR c.finished_at IS NOT NULL) "
-        "AND NOT EXISTS (SELECT FROM jobs j WHERE j.lead_id = l.id "
-        "AND j.status IN ('PENDING', 'PROCESSING', 'PAUSED')) ORDER BY 1",
+        "AND NOT EXISTS (SELECT FROM job_rows j WHERE j.lead_id = l.id "
+        "AND j.status IN ('PENDING', 'PROCESSING')) ORDER BY 1",
         "leads are OPEN but no unfinished job moves them: {}",
     ),
     "ended_lead_with_job": (
-        "SELECT l.id FROM leads l WHERE l.state <> 'OPEN' AND EXISTS (SELECT FROM jobs j WHERE j.lead_id = l.id "
-        "AND j.status IN ('PENDING', 'PAUSED')) ORDER BY 1",
+        "SELECT l.id FROM leads l WHERE l.state <> 'OPEN' AND EXISTS (SELECT FROM job_rows j WHERE j.lead_id = l.id "
+        "AND j.status = 'PENDING') ORDER BY 1",
         "leads have ended but still have a job to do: {}",
     ),
     "pushed_twice": (
@@ -92,7 +91,7 @@ QUERIES = {
     ),
     "tallies_wrong": (
         "SELECT DISTINCT campaign_id FROM ("
-        "SELECT 'jobs', campaign_id, service, status, 1, 0 FROM jobs UNION ALL "
+        "SELECT 'jobs', campaign_id, service, status, 1, 0 FROM job_rows UNION ALL "
         "SELECT 'jobs', campaign_id, service, status, -number, 0 FROM job_tallies UNION ALL "
         "SELECT 'leads', campaign_id, state, stage, 1, 0 FROM leads UNION ALL "
         "SELECT 'leads', campaign_id, state, stage, -number, 0 FROM lead_tallies UNION ALL "

@@ -8,10 +8,9 @@ from typing import Any
 from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 
-from campaigns.align import unaligned_jobs
 from campaigns.models import Campaign, Job, Process
 from campaigns.moves import move
-from campaigns.tallies import JobTally, summed
+from campaigns.tallies import JobCount, summed
 from campaigns.wake import wake_supervisor
 from circuitbreakers import broker, events, incidents, pauses, switch
 from circuitbreakers.locks import switch_lock
@@ -190,8 +189,6 @@ def _spread(snapshot: switch.SwitchSnapshot) -> Prerequisite:
             return Prerequisite(name, False, f"The opening of {state.service} is still being recorded", mend)
     if pauses.standing(QueuePause.SYSTEM) and Campaign.objects.filter(status=Status.RUNNING).exists():
         return Prerequisite(name, False, "Some campaigns are still being paused", mend)
-    if unaligned_jobs():
-        return Prerequisite(name, False, "Some jobs of paused campaigns are still being paused", mend)
     return Prerequisite(name, True, "The pause has reached every campaign and job")
 
 
@@ -221,7 +218,7 @@ def services_still_paused() -> list[str]:
 
 def _jobs_by_service(campaigns: QuerySet[Campaign]) -> dict[str, int]:
     counts = summed(
-        JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=campaigns.values("pk")), "service"
+        JobCount.objects.filter(status=Job.Status.PAUSED, campaign_id__in=campaigns.values("pk")), "service"
     )
     return {name: counts[name] for name in SERVICES if name in counts}
 
@@ -293,7 +290,7 @@ def _resume_campaigns(result: Resumed, actor: events.Actor, reason: str, inciden
     eligible = Campaign.objects.filter(status=Status.PAUSED).exclude(system_paused_at=None)
     ids = list(eligible.order_by("pk").values_list("pk", flat=True))
     jobs: dict[int, dict[str, int]] = {}
-    paused = JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=ids)
+    paused = JobCount.objects.filter(status=Job.Status.PAUSED, campaign_id__in=ids)
     for (pk, service), count in summed(paused, "campaign_id", "service").items():
         jobs.setdefault(pk, {})[service] = count
     for pk in ids:

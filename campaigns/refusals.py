@@ -5,7 +5,7 @@ import re
 from django.db.models import Value
 from django.db.models.functions import Concat
 
-from campaigns.models import Job, VendorCall
+from campaigns.models import JobRow, VendorCall
 
 # So many in a row, without anything else of that service between them, stop the campaign: the breaker's own threshold.
 IN_A_ROW = 5
@@ -15,7 +15,7 @@ VARIES = re.compile(r"['\"`“][^'\"`”]{0,100}['\"`”]|\S*(?:\d|\*\*\*)\S*")
 MARK = "Refused like all others: "
 
 
-def alike(job: Job, message: str) -> list[int] | None:
+def alike(job: JobRow, message: str) -> list[int] | None:
     """The jobs of the latest calls of this campaign and service, if all were refused as `job` is now and are enough."""
     latest = VendorCall.objects.filter(campaign=job.campaign_id, service=job.service).order_by("-id")
     before = list(latest.values_list("job", "outcome", "error")[: IN_A_ROW - 1])
@@ -41,5 +41,5 @@ def why(service: str, message: str) -> str:
 
 def mark(jobs: list[int]) -> int:
     """Say of the jobs that failed so far that it was not their leads' fault; how many."""
-    failed = Job.objects.filter(pk__in=jobs, status=Job.Status.FAILED, failure_type="invalid_request")
+    failed = JobRow.objects.filter(pk__in=jobs, status=JobRow.Status.FAILED, failure_type="invalid_request")
     return failed.exclude(error__startswith=MARK).update(error=Concat(Value(MARK), "error"))

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, Job, JobRow, Lead
 from campaigns.moves import MoveRefused
 from campaigns.refusals import MARK
 from campaigns.wake import wake_supervisor
@@ -15,7 +15,7 @@ from circuitbreakers.locks import switch_lock
 # The columns of a job that is put back: as if nothing had been tried, and due by the database's clock. What its calls
 # cost and what they brought stays, and so does the fence: an earlier holder that wakes up changes nothing.
 AFRESH: dict[str, Any] = {
-    "status": Job.Status.PENDING,
+    "status": JobRow.Status.PENDING,
     "completed_at": None,
     "attempts": 0,
     "crashes": 0,
@@ -36,7 +36,7 @@ BATCH = 5_000
 # What the vendor called invalid would fail again, unless it said so of all others too, or somebody has mended what it
 # refused. What fails again meanwhile is not put back for ever.
 FAILED = f"""
-    SELECT j.id FROM jobs j LEFT JOIN leads l ON l.id = j.lead_id
+    SELECT j.id FROM job_rows j LEFT JOIN leads l ON l.id = j.lead_id
     WHERE j.campaign_id = %(campaign)s AND j.id > %(since)s AND j.status = 'FAILED'
         AND (j.failure_type <> 'invalid_request' OR starts_with(j.error, '{MARK}') OR %(refused)s)
         AND j.completed_at <= %(begun)s
@@ -50,9 +50,9 @@ WITH alive AS MATERIALIZED (
 ), batch AS MATERIALIZED (
     {FAILED} AND EXISTS (SELECT FROM alive) ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j
 ), moved AS (
-    UPDATE jobs SET {AFRESH_SQL}
+    UPDATE job_rows SET {AFRESH_SQL}
     WHERE id = ANY (ARRAY(SELECT id FROM batch)) AND status = 'FAILED'
-    RETURNING jobs.id, jobs.lead_id
+    RETURNING job_rows.id, job_rows.lead_id
 ), opened AS (
     UPDATE leads SET state = 'OPEN', ended_at = NULL, end_reason = ''
     FROM moved WHERE leads.id = moved.lead_id AND leads.state = 'FAILED'
@@ -64,7 +64,7 @@ SELECT (SELECT count(*) FROM moved), (SELECT max(id) FROM batch)
 def retry_job(pk: int, *, actor: events.Actor, reason: str = "") -> None:
     """FAILED -> PENDING with fresh attempts, its lead put back. Raises DoesNotExist, MoveRefused.
 
-    In a paused campaign `align` makes it PAUSED. Under the switch lock, so that the campaign does not end meanwhile.
+    In a paused campaign it is PAUSED at once. Under the switch lock, so that the campaign does not end meanwhile.
     """
     with switch_lock():
         job = Job.objects.select_related("campaign").get(pk=pk)
@@ -74,7 +74,7 @@ def retry_job(pk: int, *, actor: events.Actor, reason: str = "") -> None:
             )
         if job.lead_id and not _reopen_lead(job.lead_id, job.kind):
             raise MoveRefused(f"Job {pk}: its lead has ended otherwise meanwhile.")
-        changed = Job.objects.filter(pk=pk, status=Job.Status.FAILED).update(**AFRESH)
+        changed = JobRow.objects.filter(pk=pk, status=JobRow.Status.FAILED).update(**AFRESH)
         if not changed:
             raise MoveRefused(f"Job {pk} is {job.status}: only a failed one can be retried.")
         events.record(
@@ -83,8 +83,8 @@ def retry_job(pk: int, *, actor: events.Actor, reason: str = "") -> None:
             "retried",
             actor=actor,
             reason=reason,
-            before={"status": Job.Status.FAILED},
-            after={"status": Job.Status.PENDING},
+            before={"status": JobRow.Status.FAILED},
+            after={"status": JobRow.Status.PENDING},
         )
         wake_supervisor()
 

@@ -57,8 +57,6 @@ def why_not_moving(  # (a list of cases, the most final first)
         return f"The queue of {job.service} is paused, so its {job.kind} waits."
     if until := blocked.get(job.service):
         return f"{job.service} has asked us to slow down until {until:%H:%M:%S} UTC; its {job.kind} waits."
-    if job.status == Job.Status.PAUSED:
-        return f"Its {job.kind} is about to be resumed: the supervisor is at it."
     if job.run_at > now:
         tried = f" after {job.attempts} failed attempts ({job.error})" if job.attempts else ""
         return f"Its {job.kind} waits until {job.run_at:%H:%M:%S} UTC{tried}."

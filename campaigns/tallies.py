@@ -14,7 +14,10 @@ from django.db.models import QuerySet, Sum
 
 
 class JobTally(models.Model):
-    """A difference in the number of jobs; plain numbers, so that a campaign's deletion can be tallied as well."""
+    """A difference in the number of stored jobs; plain numbers, so that a campaign's deletion can be tallied as well.
+
+    Whoever asks how many are in a state asks `JobCount`.
+    """
 
     campaign_id = models.BigIntegerField(db_index=True)
     service = models.CharField(max_length=20)
@@ -23,6 +26,25 @@ class JobTally(models.Model):
 
     class Meta:
         db_table = "job_tallies"
+
+    def __str__(self) -> str:
+        return f"{self.number:+} {self.service} {self.status}"
+
+
+class JobCount(models.Model):
+    """The number of jobs as everybody sees them: waiting ones of a paused campaign are PAUSED. A view (migration 0011).
+
+    Like the tallies, several rows may have the same keys: their sum counts.
+    """
+
+    campaign_id = models.BigIntegerField()
+    service = models.CharField(max_length=20)
+    status = models.CharField(max_length=10)
+    number = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "job_counts"
 
     def __str__(self) -> str:
         return f"{self.number:+} {self.service} {self.status}"
@@ -107,7 +129,7 @@ def progress(campaigns: Iterable[int]) -> dict[int, CampaignProgress]:
         found[pk].leads[state] = found[pk].leads.get(state, 0) + number
         if state == "OPEN":
             found[pk].stages[stage or "waiting"] = number
-    jobs = JobTally.objects.filter(campaign_id__in=list(found))
+    jobs = JobCount.objects.filter(campaign_id__in=list(found))
     for (pk, status), number in summed(jobs, "campaign_id", "status").items():
         found[pk].jobs[status] = number
     return found

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from campaigns.models import Job
+from campaigns.models import JobRow
 from campaigns.wake import wake_supervisor
 
 
 def end_waits(service: str, **kwargs: Any) -> int:
     """Receiver of `wait_lifted`: jobs that were told to slow down are due at once; how many. Backoff after a vendor's
     failure goes on: it is not the wait that was lifted."""
-    waiting = Job.objects.filter(service=service, status=Job.Status.PENDING, run_at__gt=Now())
+    waiting = JobRow.objects.filter(service=service, status=JobRow.Status.PENDING, run_at__gt=Now())
     moved = waiting.filter(failure_type__in=("rate_limit", "")).update(run_at=Now())
     wake_supervisor()
     return moved

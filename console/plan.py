@@ -6,8 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from campaigns import recovery
-from campaigns.models import Campaign, Job
-from campaigns.tallies import JobTally, summed
+from campaigns.models import Campaign
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from console import shared_snapshot, statistics
@@ -29,18 +28,13 @@ class Row:
 
 
 @dataclass
-class ResumeProgress:
-    """How far the last queue resume is: its own count of jobs, and those that the supervisor has yet to bring back."""
+class LastResume:
+    """What the last queue resume brought back."""
 
     at: datetime
     by: str
     campaigns: int
     jobs: int
-    to_come: int
-
-    @property
-    def back(self) -> int:
-        return max(0, self.jobs - self.to_come)
 
 
 @dataclass
@@ -50,7 +44,7 @@ class PricedPlan:
     seen: recovery.ResumePlan
     rows: list[Row] = field(default_factory=list)
     still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
-    progress: ResumeProgress | None = None
+    last: LastResume | None = None
 
     @property
     def jobs(self) -> int:
@@ -87,21 +81,15 @@ def make() -> PricedPlan:
         cost = None if price is None else calls[name] * price
         rows.append(Row(name, seen.jobs.get(name, 0), calls[name], cost))
     still = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(operator_paused_at=None)
-    return PricedPlan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _progress())
+    return PricedPlan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _last_resume())
 
 
-def _progress() -> ResumeProgress | None:
-    """Of the last resume; None when there was none."""
-    last = Event.objects.filter(subject_type="queue", subject_id="all", verb="resumed").first()
-    if last is None:
+def _last_resume() -> LastResume | None:
+    resumed = Event.objects.filter(subject_type="queue", subject_id="all", verb="resumed").first()
+    if resumed is None:
         return None
-    running = Campaign.objects.filter(status=Campaign.Status.RUNNING).values("pk")
-    paused = summed(JobTally.objects.filter(status=Job.Status.PAUSED, campaign_id__in=running), "status")
-    to_come = paused.get(Job.Status.PAUSED, 0)
-    numbers = last.after or {}
-    return ResumeProgress(
-        last.at, last.actor, numbers.get("campaigns", 0), max(numbers.get("jobs", 0), to_come), to_come
-    )
+    numbers = resumed.after or {}
+    return LastResume(resumed.at, resumed.actor, numbers.get("campaigns", 0), numbers.get("jobs", 0))
 
 
 def current() -> PricedPlan:

@@ -10,7 +10,7 @@ from django.db.models.functions import TruncMinute
 
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
-from campaigns.tallies import JobTally, LeadTally, summed
+from campaigns.tallies import JobCount, LeadTally, summed
 from circuitbreakers.services import SERVICES
 from console.labels import grouped
 
@@ -59,7 +59,7 @@ class CampaignRow:
 
 def jobs_by_service() -> dict[tuple[str, str], int]:
     """Unfinished jobs by service and status."""
-    return summed(JobTally.objects.filter(status__in=Job.UNFINISHED), "service", "status")
+    return summed(JobCount.objects.filter(status__in=Job.UNFINISHED), "service", "status")
 
 
 def last_minute(now: datetime) -> Iterable[tuple[str, int, int]]:

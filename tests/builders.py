@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from campaigns.models import Campaign, Job, Lead, Process, VendorCall
+from campaigns.models import Campaign, Job, JobRow, Lead, Process, VendorCall
 from campaigns.pipeline import OF_CAMPAIGN, SERVICE_OF
 from circuitbreakers.services import SERVICES
 
@@ -46,8 +46,9 @@ def make_lead(campaign: Campaign | None = None, state: str = "OPEN", **fields: A
     return Lead.objects.create(campaign=campaign or make_campaign(), state=state, **fields)
 
 
-def make_job(campaign: Campaign | None = None, kind: str = "verify", status: str = "PENDING", **fields: Any) -> Job:
-    """A job with a lead of its own if it needs one; a PROCESSING one is held by a worker with time left."""
+def make_job(campaign: Campaign | None = None, kind: str = "verify", status: str = "PENDING", **fields: Any) -> JobRow:
+    """A job as it is stored, with a lead of its own if it needs one; a PROCESSING one is held by a worker with time
+    left. PAUSED is one whose campaign is."""
     if kind not in OF_CAMPAIGN and "lead" not in fields:
         fields["lead"] = make_lead(campaign, stage=kind)
     if fields.get("lead") is not None:
@@ -56,14 +57,24 @@ def make_job(campaign: Campaign | None = None, kind: str = "verify", status: str
         fields = {"claimed_at": timezone.now(), "lease_until": ago(-60), "fence": 1, "worker": "host:1", **fields}
     if status in ENDED:
         fields.setdefault("completed_at", timezone.now())
-    if status == "PAUSED":
-        fields.setdefault("error", f"Job paused: Campaign {campaign.pk if campaign else 0} is paused")
-    return Job.objects.create(
+    return JobRow.objects.create(
         campaign=campaign or make_campaign(), kind=kind, service=SERVICE_OF[kind], status=status, **fields
     )
 
 
-def make_call(job: Job, outcome: str = "success", **fields: Any) -> VendorCall:
+def make_jobs(campaign: Campaign, count: int) -> list[JobRow]:
+    """Many waiting jobs without a lead of their own."""
+    return JobRow.objects.bulk_create(
+        JobRow(campaign=campaign, kind="reveal", service="apollo", part=part) for part in range(count)
+    )
+
+
+def shown(job: JobRow) -> Job:
+    """The job as everybody sees it now."""
+    return Job.objects.get(pk=job.pk)
+
+
+def make_call(job: JobRow, outcome: str = "success", **fields: Any) -> VendorCall:
     """What the ledger says of the job's last claim."""
     fields = {"fence": job.fence, "admitted_at": timezone.now(), **fields}
     return VendorCall.objects.create(

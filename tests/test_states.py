@@ -79,7 +79,8 @@ def test_one_script_alone_writes_active() -> None:
 MOVES = {
     "campaign": re.compile(r"(?<!def )\bmove\(|status=Campaign\.Status\.PAUSED, status_message"),
     "job": re.compile(
-        r"\bupdate\(\s*status=Job\.Status|UPDATE jobs SET status|INSERT INTO jobs |\"status\": Job\.Status"
+        r"\bupdate\(\s*status=JobRow\.Status|UPDATE job_rows SET status|INSERT INTO job_rows |"
+        r"\"status\": JobRow\.Status"
     ),
     "lead": re.compile(r"UPDATE leads SET state|INSERT INTO leads |\bupdate\(\s*state=|Lead\.objects\.create"),
 }

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaigns.jobs import Done
-from campaigns.models import Job, Lead
+from campaigns.models import JobRow, Lead
 from integrations import prices
 from integrations.errors import VendorError
 from integrations.results import Result
@@ -41,17 +41,17 @@ class Rejected(Exception):
     """The vendor answered, and was paid, but the answer is no use; the text says why."""
 
 
-def credits_usd(job: Job, credits: int) -> Decimal:
+def credits_usd(job: JobRow, credits: int) -> Decimal:
     """What so many of the service's credits cost."""
     return prices.cost(job.service, credits=Decimal(credits))
 
 
-def tokens_usd(job: Job, model: str, tokens_in: int, tokens_out: int) -> Decimal:
+def tokens_usd(job: JobRow, model: str, tokens_in: int, tokens_out: int) -> Decimal:
     """What so many tokens of the service's model cost."""
     return prices.cost(job.service, model=model, tokens_in=tokens_in, tokens_out=tokens_out)
 
 
-def lead_of(job: Job) -> Lead:
+def lead_of(job: JobRow) -> Lead:
     """The lead of a job that has one; a database constraint says which do."""
     assert job.lead is not None  # noqa: S101 (job_belongs_to_campaign_or_lead)
     return job.lead

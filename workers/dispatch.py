@@ -23,24 +23,27 @@ SENT_LEASE = "30 seconds"
 
 # Each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
 # By an array of ids, and a status that no index is for: else each id may read every waiting job.
+# What was sent before its campaign was paused found it paused: after the resume it is sent again at once.
 DUE = f"""
 WITH due AS (
     SELECT j.id FROM campaigns c
     JOIN LATERAL (
         SELECT id, row_number() OVER (ORDER BY id) AS turn FROM (
-            SELECT id FROM jobs
+            SELECT id FROM job_rows
             WHERE campaign_id = c.id AND service = %(service)s AND status = 'PENDING'
                 AND run_at <= statement_timestamp()
-                AND (sent_at IS NULL OR sent_at < statement_timestamp() - interval '{SENT_LEASE}')
+                AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
+                    c.running_since))
             ORDER BY id LIMIT %(each)s
         ) oldest
     ) j ON true
     WHERE c.status = 'RUNNING'
     ORDER BY j.turn, random() LIMIT %(room)s
 )
-UPDATE jobs SET sent_at = statement_timestamp()
+UPDATE job_rows SET sent_at = statement_timestamp()
 WHERE id = ANY(ARRAY(SELECT id FROM due)) AND coalesce(status, '') = 'PENDING'
-    AND (sent_at IS NULL OR sent_at < statement_timestamp() - interval '{SENT_LEASE}')
+    AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
+        (SELECT running_since FROM campaigns WHERE campaigns.id = campaign_id)))
 RETURNING id
 """  # noqa: S608 (constants only)
 

@@ -10,13 +10,13 @@ from campaigns import jobs, pipeline
 from campaigns.jobs import Done
 from campaigns.leads import suppression
 from campaigns.leads.addresses import normalise
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, JobRow, Lead
 from integrations import apollo
 from integrations.results import PeoplePage, Person, Reveal
 from workers.calls import Ready, credits_usd
 
 
-def find(job: Job) -> Ready:
+def find(job: JobRow) -> Ready:
     campaign = job.campaign
     return Ready(
         lambda: apollo.search_people(campaign.search or {}, page=job.part, per_page=pipeline.FIND_AT_ONCE),
@@ -25,7 +25,7 @@ def find(job: Job) -> Ready:
     )
 
 
-def found(job: Job, page: PeoplePage) -> Done:
+def found(job: JobRow, page: PeoplePage) -> Done:
     """Reveal jobs for the people of this page, and the next page while there are people and room."""
     campaign = job.campaign
     room = campaign.max_leads - (job.part - 1) * pipeline.FIND_AT_ONCE
@@ -33,11 +33,11 @@ def found(job: Job, page: PeoplePage) -> Done:
     def effects() -> None:
         people = unknown(campaign, [person.id for person in page.people[:room]])
         new = [
-            Job(campaign=campaign, kind="reveal", part=part, payload={"people": ids})
+            JobRow(campaign=campaign, kind="reveal", part=part, payload={"people": ids})
             for part, ids in pipeline.reveals(job.part, people)
         ]
         if page.people and job.part < pipeline.pages(campaign.max_leads, page.total):
-            new.append(Job(campaign=campaign, kind="find", part=job.part + 1))
+            new.append(JobRow(campaign=campaign, kind="find", part=job.part + 1))
         jobs.add(new)
 
     return Done(effects=effects)
@@ -50,23 +50,23 @@ def unknown(campaign: Campaign, ids: list[str]) -> list[str]:
         Lead.objects.filter(campaign=campaign, apollo_id__in=ids).order_by().values_list("apollo_id", flat=True)
     )
     # At most 5,000 jobs, by job_once_per_part.
-    reveals = Job.objects.filter(campaign=campaign, lead=None, kind="reveal", payload__people__has_any_keys=ids)
+    reveals = JobRow.objects.filter(campaign=campaign, lead=None, kind="reveal", payload__people__has_any_keys=ids)
     for payload in reveals.order_by().values_list("payload", flat=True) if ids else ():
         known.update(payload["people"])
     return [person for person in dict.fromkeys(ids) if person not in known]
 
 
-def reveal(job: Job) -> Ready:
+def reveal(job: JobRow) -> Ready:
     ids = job.payload["people"]
     return Ready(lambda: apollo.reveal(ids), lambda answer: revealed(job, ids, answer), answer=Reveal)
 
 
-def most_of_reveal(job: Job) -> Decimal:
+def most_of_reveal(job: JobRow) -> Decimal:
     """A credit for each person asked for."""
     return credits_usd(job, len(job.payload["people"]))
 
 
-def revealed(job: Job, ids: list[str], answer: Reveal) -> Done:
+def revealed(job: JobRow, ids: list[str], answer: Reveal) -> Done:
     """A lead for each person: OPEN with an address, else DROPPED with the reason."""
 
     def effects() -> None:

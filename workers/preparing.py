@@ -7,11 +7,11 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from campaigns.jobs import Done
-from campaigns.models import Job
+from campaigns.models import JobRow
 from workers import finding, pushing, writing
 from workers.calls import NotYet, Ready, Stopped
 
-PREPARE: dict[str, Callable[[Job], Ready | Done | NotYet | Stopped]] = {
+PREPARE: dict[str, Callable[[JobRow], Ready | Done | NotYet | Stopped]] = {
     "find": finding.find,
     "reveal": finding.reveal,
     "prepare": pushing.make_target,
@@ -21,7 +21,7 @@ PREPARE: dict[str, Callable[[Job], Ready | Done | NotYet | Stopped]] = {
     "push": pushing.push,
 }
 # Those that are not here are free.
-MOST: dict[str, Callable[[Job], Decimal]] = {
+MOST: dict[str, Callable[[JobRow], Decimal]] = {
     "reveal": finding.most_of_reveal,
     "verify": writing.most_of_verify,
     "research": writing.most_of_research,
@@ -30,12 +30,12 @@ MOST: dict[str, Callable[[Job], Decimal]] = {
 }
 
 
-def prepare(job: Job) -> Ready | Done | NotYet | Stopped:
+def prepare(job: JobRow) -> Ready | Done | NotYet | Stopped:
     """The call of `job`, or what it comes to without one."""
     return PREPARE[job.kind](job)
 
 
-def most_usd(job: Job) -> Decimal | None:
+def most_usd(job: JobRow) -> Decimal | None:
     """What one call of `job` can cost at most (USD, by the price table); None for a kind that is free."""
     most = MOST.get(job.kind)
     return most(job) if most else None

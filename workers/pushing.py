@@ -11,7 +11,7 @@ from functools import partial
 from campaigns import pipeline
 from campaigns.jobs import Done
 from campaigns.leads import suppression
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, JobRow, Lead
 from circuitbreakers.models import Event
 from integrations import instantly
 from integrations.errors import FailureType, VendorError
@@ -25,13 +25,13 @@ NOT_FOUND = 404
 UNCERTAIN = ("success", "unknown", "timeout", "connection", "server_error", "malformed")
 
 
-def unsettled(job: Job) -> bool:
+def unsettled(job: JobRow) -> bool:
     """Whether an earlier claim's call may have been made and nobody has looked since; `looked` is that look's claim."""
     # The first claim needs no query.
     return job.fence > 1 and job.calls.filter(fence__gt=job.payload.get("looked", 0), outcome__in=UNCERTAIN).exists()
 
 
-def make_target(job: Job) -> Ready | Done:
+def make_target(job: JobRow) -> Ready | Done:
     """The campaign at Instantly; one that may have been made is looked for first."""
     if job.campaign.instantly_campaign_id:
         return Done(without_call=True)
@@ -45,13 +45,13 @@ def make_target(job: Job) -> Ready | Done:
     )
 
 
-def mark_of(job: Job) -> str:
+def mark_of(job: JobRow) -> str:
     """How the name at Instantly ends. One that is made anew is another one, lest the old one be found."""
     made = job.payload.get("made", 0)
     return f"(Holdfast {job.campaign_id}{f', no. {made + 1}' if made else ''})"
 
 
-def target_found(job: Job, mark: str, known: list[InstantlyCampaign]) -> Done:
+def target_found(job: JobRow, mark: str, known: list[InstantlyCampaign]) -> Done:
     """Ours if it is among these, renamed or not; else it is made under a claim of its own."""
     for campaign in known:
         if campaign.name.rstrip().endswith(mark):
@@ -59,7 +59,7 @@ def target_found(job: Job, mark: str, known: list[InstantlyCampaign]) -> Done:
     return Done(again={**job.payload, "looked": job.fence})
 
 
-def no_target(job: Job) -> Callable[[VendorError], str]:
+def no_target(job: JobRow) -> Callable[[VendorError], str]:
     def stops(error: VendorError) -> str:
         # Its leads would wait for it for ever.
         ends = pipeline.after_failure(error.failure_type, job.attempts).ends
@@ -72,7 +72,7 @@ def keep_target(campaign: Campaign, target: str) -> None:
     Campaign.objects.filter(pk=campaign.pk, instantly_campaign_id="").update(instantly_campaign_id=target)
 
 
-def push(job: Job) -> Ready | Done | NotYet | Stopped:
+def push(job: JobRow) -> Ready | Done | NotYet | Stopped:
     """The lead into its campaign. After an uncertain push it is looked for where the campaign pushed into before: the
     target itself says `duplicate`, another one would mail the person a second time."""
     lead, target = lead_of(job), job.campaign.instantly_campaign_id
@@ -80,7 +80,7 @@ def push(job: Job) -> Ready | Done | NotYet | Stopped:
     if suppression.is_suppressed(email):
         return Done(end="DROPPED", end_reason="suppressed", without_call=True)
     if not target:
-        given_up = job.campaign.jobs.filter(lead=None, kind="prepare", status=Job.Status.FAILED).first()
+        given_up = job.campaign.job_rows.filter(lead=None, kind="prepare", status=JobRow.Status.FAILED).first()
         if given_up:
             return Stopped(f"Its campaign at Instantly could not be made: {given_up.error}. Retry what failed.")
         return NotYet(TARGET_WAIT)
@@ -106,7 +106,7 @@ def look_in(former: str, email: str) -> str | None:
         raise
 
 
-def looked_in(job: Job, former: str, not_in: list[str], lead_id: str | None) -> Done:
+def looked_in(job: JobRow, former: str, not_in: list[str], lead_id: str | None) -> Done:
     if lead_id:
         return Done(lead={"instantly_lead_id": lead_id}, end=pipeline.after_push("duplicate").end)
     return Done(again={"looked": job.fence, "not_in": [*not_in, former]})
@@ -138,6 +138,6 @@ def push_into(target: str, lead: Lead, email: str) -> Ready:
     return Ready(partial(instantly.push, campaign_id=target, lead=body), done, stops=stops, answer=Push)
 
 
-def most_of_push(job: Job) -> Decimal:
+def most_of_push(job: JobRow) -> Decimal:
     """An upload."""
     return credits_usd(job, 1)

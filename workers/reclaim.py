@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import jobs
-from campaigns.models import Job, Process
+from campaigns.models import JobRow, Process
 from circuitbreakers import gate, switch
 from circuitbreakers.models import Incident
 from workers.preparing import most_usd
@@ -23,11 +23,11 @@ CLOCK_SKEW = timedelta(seconds=30)
 
 def reclaim(limit: int = 200) -> int:
     """Hand back the jobs of dead leases; how many. Raises RedisUnavailable: only Redis knows what was admitted."""
-    dead = Job.objects.filter(status=Job.Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
+    dead = JobRow.objects.filter(status=JobRow.Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
     return sum(_reclaim(job) for job in dead[:limit])
 
 
-def _reclaim(job: Job) -> bool:
+def _reclaim(job: JobRow) -> bool:
     alive = _outlived(job)
     if alive is None:
         return False
@@ -44,7 +44,7 @@ def _reclaim(job: Job) -> bool:
     return changed
 
 
-def admission_of(job: Job) -> datetime | None:
+def admission_of(job: JobRow) -> datetime | None:
     """When the call was admitted, by Redis's clock, or can have been at the latest; None if it was not.
 
     That it was not can be said only if Redis remembers that far back and knows nothing of the call.
@@ -62,7 +62,7 @@ def admission_of(job: Job) -> datetime | None:
     return opening or claimed
 
 
-def _outlived(job: Job) -> bool | None:
+def _outlived(job: JobRow) -> bool | None:
     """Whether the process that held the job was still alive after the lease: then it did not crash. None while that
     cannot be told: it signs every two seconds only, and a lease may have ended just now."""
     # By the database's clock, which wrote all three.

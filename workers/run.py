@@ -10,7 +10,7 @@ from typing import Any
 from django.db import Error, connection, transaction
 
 from campaigns import jobs, lifecycle, moves, refusals
-from campaigns.models import Job
+from campaigns.models import JobRow
 from campaigns.pipeline import MAX_REJECTED_MAILS
 from circuitbreakers import events, gate, postgresql, switch
 from circuitbreakers.rates import RateLimit
@@ -77,7 +77,7 @@ def _run(pk: int, service: str) -> str:
         return "crashed"
 
 
-def _admit_and_call(job: Job, ready: calls.Ready, claimed_at: float) -> str:
+def _admit_and_call(job: JobRow, ready: calls.Ready, claimed_at: float) -> str:
     try:
         permit = gate.admit(job.service, job.call, tokens=ready.tokens)
     except gate.Seen as seen:
@@ -96,7 +96,7 @@ def _admit_and_call(job: Job, ready: calls.Ready, claimed_at: float) -> str:
         permit.settle("unknown")
 
 
-def _seen_before(job: Job, ready: calls.Ready, seen: gate.Seen) -> str:
+def _seen_before(job: JobRow, ready: calls.Ready, seen: gate.Seen) -> str:
     """PostgreSQL has lost a claim of this number, and what came of it: booked as `unknown`. The next has another."""
     message = "PostgreSQL has lost an earlier claim of this number"
     call = jobs.Call(seen.admitted_at, "unknown", error=message, may_cost_usd=_most(job, ready))
@@ -105,14 +105,14 @@ def _seen_before(job: Job, ready: calls.Ready, seen: gate.Seen) -> str:
     return "refused: seen"
 
 
-def _too_late(job: Job, permit: gate.Permit, until: float) -> str:
+def _too_late(job: JobRow, permit: gate.Permit, until: float) -> str:
     """Nothing was sent, so nothing is booked, spent or counted."""
     permit.settle("unknown", "not sent: the worker was held up")
     persist(lambda: jobs.hand_back(job), until)
     return "refused: late"
 
 
-def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) -> str:
+def _call(job: JobRow, ready: calls.Ready, permit: gate.Permit, *, until: float) -> str:
     started = time.monotonic()
     try:
         with deadline.sent_by(permit.asked_at + gate.PERMIT_SECONDS):
@@ -157,7 +157,7 @@ def _call(job: Job, ready: calls.Ready, permit: gate.Permit, *, until: float) ->
     return happened
 
 
-def _failed(job: Job, ready: calls.Ready, failure: VendorError, call: jobs.Call, until: float) -> str:
+def _failed(job: JobRow, ready: calls.Ready, failure: VendorError, call: jobs.Call, until: float) -> str:
     if why := ready.stops(failure):
         persist(lambda: stop_campaign(job, call, why), until)
         return "campaign paused"
@@ -169,7 +169,7 @@ def _failed(job: Job, ready: calls.Ready, failure: VendorError, call: jobs.Call,
     return f"failed: {failure.failure_type}"
 
 
-def _refused(job: Job, call: jobs.Call, until: float) -> str:
+def _refused(job: JobRow, call: jobs.Call, until: float) -> str:
     """The lead fails; but if one after the other is refused in the same words, it is not the leads that are wrong."""
     alike: list[int] | None = None
 
@@ -186,7 +186,7 @@ def _refused(job: Job, call: jobs.Call, until: float) -> str:
     return f"failed: {call.outcome}" if alike is None else "campaign paused"
 
 
-def _save(job: Job, ready: calls.Ready, answer: Any, call: jobs.Call | None, until: float) -> str:
+def _save(job: JobRow, ready: calls.Ready, answer: Any, call: jobs.Call | None, until: float) -> str:
     """Save an answer that was paid for; `call` is its entry in the ledger, None if that has been made."""
     try:
         done = ready.done(answer)
@@ -212,7 +212,7 @@ def internal(error: Exception) -> str:
     return f"Internal error: {type(error).__name__}"
 
 
-def _most(job: Job, ready: calls.Ready) -> Decimal | None:
+def _most(job: JobRow, ready: calls.Ready) -> Decimal | None:
     """What the call can have cost at most; None for one that is free."""
     return most_usd(job) if ready.answer else None
 
@@ -221,7 +221,7 @@ def _tokens(usage: Usage | None) -> int:
     return usage.tokens_in + usage.tokens_out if usage else 0
 
 
-def reject(job: Job, call: jobs.Call | None, why: str) -> bool:
+def reject(job: JobRow, call: jobs.Call | None, why: str) -> bool:
     """A mail that must not be pushed: one more try, then the lead fails and a person looks at the prompt."""
     if job.attempts + 1 < MAX_REJECTED_MAILS:
         return jobs.failed(job, "malformed", f"Mail rejected: {why}", call)
@@ -231,7 +231,7 @@ def reject(job: Job, call: jobs.Call | None, why: str) -> bool:
         return jobs.end_failed(job, "malformed", f"Mail rejected: {why}", attempts=job.attempts + 1)
 
 
-def stop_campaign(job: Job, call: jobs.Call | None, why: str) -> bool:
+def stop_campaign(job: JobRow, call: jobs.Call | None, why: str) -> bool:
     """Pause the job's campaign in the operators' name: what is wrong is the campaign's, every lead would fail by it,
     and none is lost while somebody mends it. False when the job was no longer ours."""
     if call:

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from campaigns import align, cascade, feed, finish, tallies
+from campaigns import cancelled, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
@@ -120,7 +120,7 @@ def steps() -> list[Step]:
     return [
         Step("compare the stores", rebuild.compare, every=1.0, limit=LONGEST, urgent=True),
         Step("pause what still runs", cascade.finish_cascades, limit=LONGEST, urgent=True),
-        Step("align jobs", align.align_jobs, limit=LONGEST, urgent=True),
+        Step("end cancelled campaigns", cancelled.end_cancelled, limit=LONGEST, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
         Step("feed leads", feed.feed, limit=LONGEST),
         Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),

@@ -10,7 +10,7 @@ from django.db import connection
 from campaigns import pipeline, prompts
 from campaigns.jobs import Done
 from campaigns.mailcheck import check_mail
-from campaigns.models import Job, KnownVerdict
+from campaigns.models import JobRow, KnownVerdict
 from integrations import millionverifier, openai, perplexity, reading
 from integrations.results import Mail, Research, Verdict
 from workers.calls import NotYet, Ready, Rejected, address_of, credits_usd, lead_of, tokens_usd
@@ -34,7 +34,7 @@ RETURNING email
 """
 
 
-def verify(job: Job) -> Ready | Done | NotYet:
+def verify(job: JobRow) -> Ready | Done | NotYet:
     email = address_of(lead_of(job))
 
     def remember(answer: Verdict) -> Done:
@@ -52,7 +52,7 @@ def verify(job: Job) -> Ready | Done | NotYet:
     return done
 
 
-def may_ask(job: Job, email: str) -> bool:
+def may_ask(job: JobRow, email: str) -> bool:
     """Whether this job is the one to ask; no when the verdict is known, or another job is asking."""
     with connection.cursor() as cursor:
         values: dict[str, Any] = {"email": email, "job": job.pk, "until": job.lease_until, "remembered": REMEMBERED}
@@ -60,7 +60,7 @@ def may_ask(job: Job, email: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def most_of_verify(job: Job) -> Decimal:
+def most_of_verify(job: JobRow) -> Decimal:
     """A credit."""
     return credits_usd(job, 1)
 
@@ -83,7 +83,7 @@ def keep_verdict(email: str, answer: Verdict) -> None:
     )
 
 
-def research(job: Job) -> Ready:
+def research(job: JobRow) -> Ready:
     instructions, prompt = prompts.research_request(job.campaign, lead_of(job))
 
     def done(answer: Research) -> Done:
@@ -100,13 +100,13 @@ def research(job: Job) -> Ready:
     )
 
 
-def most_of_research(job: Job) -> Decimal:
+def most_of_research(job: JobRow) -> Decimal:
     """The longest prompt, all that a search may read, the longest answer."""
     tokens_in = MOST_PROMPT + MOST_SEARCHED
     return tokens_usd(job, settings.PERPLEXITY_MODEL, tokens_in, settings.PERPLEXITY_MAX_OUTPUT_TOKENS)
 
 
-def write(job: Job) -> Ready:
+def write(job: JobRow) -> Ready:
     lead = lead_of(job)
     instructions, prompt = prompts.mail_request(job.campaign, lead)
 
@@ -127,6 +127,6 @@ def write(job: Job) -> Ready:
     )
 
 
-def most_of_write(job: Job) -> Decimal:
+def most_of_write(job: JobRow) -> Decimal:
     """The longest prompt and the longest answer."""
     return tokens_usd(job, settings.OPENAI_MODEL, MOST_PROMPT, settings.OPENAI_MAX_OUTPUT_TOKENS)

@@ -78,15 +78,29 @@ def cancel(row: Job, order: Order) -> None:
     job_verbs.cancel(row.pk, actor=order.actor, reason=order.reason)
 
 
+class StatusFilter(admin.SimpleListFilter):
+    """Jobs by their state, found by the indexes of their rows."""
+
+    title = "status"
+    parameter_name = "status__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return list(Job.Status.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return queryset.in_status(value) if value in Job.Status else queryset
+
+
 @admin.register(Job)
 class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
     list_display = ("number", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "why", "due")
     list_display_links = ("number", "kind")
-    list_filter = ("status", "service")
+    list_filter = (StatusFilter, "service")
     search_fields = ("=id",)
     search_help_text = "A job's number."
     list_select_related = ("campaign", "lead")
-    fields = fields_of(Job, without=("id",))
+    fields = fields_of(Job, without=("id", "stored"))
     readonly_fields = fields
     verbs = {
         "retry": AdminVerb(

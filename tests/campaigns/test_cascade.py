@@ -9,8 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns import cascade, lifecycle, moves, recovery
-from campaigns.align import align_jobs
-from campaigns.models import Campaign, Job
+from campaigns.models import Campaign, JobRow
 from circuitbreakers import breaker, gate, rebuild, switch
 from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
@@ -260,7 +259,6 @@ def test_the_whole_way_from_trip_to_resume_in_the_contracts_sql() -> None:
     job = make_job(campaign)
     make_fleet()
     trip()
-    align_jobs()
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, name, status_message FROM campaigns WHERE status = 'PAUSED'")
         assert cursor.fetchall() == [(campaign.pk, campaign.name, "System pause: apollo circuit breaker opened")]
@@ -269,11 +267,10 @@ def test_the_whole_way_from_trip_to_resume_in_the_contracts_sql() -> None:
         let_the_wait_pass()
         reset()
         recovery.resume(actor=ANN)
-        align_jobs()
         cursor.execute(
             "SELECT id, name, status_message FROM campaigns "
             "WHERE status = 'RUNNING' AND status_message LIKE '%resumed%'"
         )
         assert cursor.fetchall() == [(campaign.pk, campaign.name, "Campaign resumed - services are available")]
     job.refresh_from_db()
-    assert (job.status, job.error) == (Job.Status.PENDING, None)
+    assert (job.status, job.error) == (JobRow.Status.PENDING, None)

@@ -9,7 +9,6 @@ from django.core.management import load_command_class
 from django.db import connections
 from django.utils import timezone
 
-from campaigns.align import align_jobs
 from campaigns.models import Campaign
 from circuitbreakers import gate, pauses, probes, switch
 from circuitbreakers.models import Event
@@ -67,7 +66,6 @@ def paused_by_a_trip() -> Campaign:
     make_job(campaign)
     make_fleet()
     trip()
-    align_jobs()
     return campaign
 
 

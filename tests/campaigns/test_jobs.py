@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from campaigns import feed, jobs, pipeline, retry
 from campaigns.jobs import Call, Done
-from campaigns.models import Job, Lead, VendorCall
+from campaigns.models import JobRow, Lead, VendorCall
 from circuitbreakers.policy import FAILURE_TYPES
 from tests.builders import ago, make_call, make_campaign, make_job, make_lead
 from tests.circuitbreakers.builders import ANN, at_once
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 GOES_ON = Done(lead={"verdict": "ok"}, next_kind="research")
 
 
-def claim(job: Job, worker: str = "host:1") -> Job:
+def claim(job: JobRow, worker: str = "host:1") -> JobRow:
     claimed = jobs.claim(job.pk, job.service, worker)
     assert claimed is not None
     return claimed
@@ -30,12 +30,12 @@ def a_call(outcome: str = "success", **details: Any) -> Call:
     return Call(timezone.now(), outcome, **details)
 
 
-def reclaim_from(job: Job) -> None:
+def reclaim_from(job: JobRow) -> None:
     """As the supervisor does when the lease of `job` is over: its call may have been made."""
     assert jobs.lost(job, call=a_call("unknown", error="The answer was lost"), crashed=True, message="Worker died")
 
 
-def ledger(job: Job) -> list[tuple[int, str, str]]:
+def ledger(job: JobRow) -> list[tuple[int, str, str]]:
     return list(VendorCall.objects.filter(job=job).order_by("fence").values_list("fence", "outcome", "error"))
 
 
@@ -46,7 +46,7 @@ def ledger(job: Job) -> list[tuple[int, str, str]]:
 def test_threads_that_claim_the_same_job_at_once_get_it_once() -> None:
     job = make_job()
     claims = at_once(*([lambda: jobs.claim(job.pk, job.service, "host:1")] * 12))
-    assert [type(claimed) for claimed in claims if claimed is not None] == [Job], claims
+    assert [type(claimed) for claimed in claims if claimed is not None] == [JobRow], claims
     job.refresh_from_db()
     assert (job.status, job.fence) == ("PROCESSING", 1)
 
@@ -61,24 +61,24 @@ def test_a_claim_takes_the_next_number_and_a_lease_that_outlives_the_call(settin
     assert lease > settings.VENDORS["millionverifier"]["deadline"] + 30
 
 
-@pytest.mark.parametrize("status", [status for status in Job.Status.values if status != "PENDING"])
+@pytest.mark.parametrize("status", [status for status in JobRow.Status.values if status != "PENDING"])
 def test_only_a_pending_job_is_claimed(status: str) -> None:
     job = make_job(status=status)
     assert jobs.claim(job.pk, job.service, "host:2") is None
-    assert Job.objects.get(pk=job.pk).fence == job.fence
+    assert JobRow.objects.get(pk=job.pk).fence == job.fence
 
 
 @pytest.mark.parametrize("status", ["CREATED", "PAUSED", "COMPLETED", "FAILED", "CANCELLED"])
 def test_a_job_is_claimed_only_while_its_campaign_is_running(status: str) -> None:
     job = make_job(make_campaign(status))
     assert jobs.claim(job.pk, job.service, "host:2") is None
-    assert Job.objects.get(pk=job.pk).status == "PENDING"
+    assert JobRow.objects.get(pk=job.pk).status == "PENDING"
 
 
 def test_a_job_is_not_claimed_before_its_time() -> None:
     job = make_job(run_at=ago(-5))
     assert jobs.claim(job.pk, job.service, "host:2") is None
-    Job.objects.update(run_at=ago(1))
+    JobRow.objects.update(run_at=ago(1))
     assert jobs.claim(job.pk, job.service, "host:2") is not None
 
 
@@ -95,17 +95,17 @@ def test_a_worker_that_wakes_too_late_books_its_call_and_changes_nothing_else() 
     reclaim_from(late)
     assert ledger(job) == [(1, "unknown", "The answer was lost")]
     second = claim(job, "host:2")
-    before = Job.objects.filter(pk=job.pk).values().get()
+    before = JobRow.objects.filter(pk=job.pk).values().get()
     spent = a_call(duration_ms=7, credits=Decimal(1), cost_usd=Decimal("0.004"), request_id="r-1")
     assert jobs.complete(late, GOES_ON, spent) is False
     assert ledger(job) == [(1, "success", "late: ")]
     call = VendorCall.objects.get(job=job)
     assert (call.credits, call.cost_usd, call.request_id) == (1, Decimal("0.004"), "r-1")
-    assert Job.objects.filter(pk=job.pk).values().get() == before
-    assert Job.objects.count() == 1
+    assert JobRow.objects.filter(pk=job.pk).values().get() == before
+    assert JobRow.objects.count() == 1
     assert Lead.objects.get().verdict == ""
     assert jobs.complete(second, GOES_ON, a_call()) is True
-    assert sorted(Job.objects.values_list("kind", "status")) == [("research", "PENDING"), ("verify", "COMPLETED")]
+    assert sorted(JobRow.objects.values_list("kind", "status")) == [("research", "PENDING"), ("verify", "COMPLETED")]
     assert [row[:2] for row in ledger(job)] == [(1, "success"), (2, "success")]
 
 
@@ -124,14 +124,14 @@ LATE_VERBS = {
 def test_no_verb_of_a_late_worker_moves_the_job_or_its_lead(verb: str, meanwhile: str) -> None:
     job = make_job(crashes=2 if verb == "be poisoned" else 0)
     late = claim(job)
-    Job.objects.update(status="PENDING", lease_until=None)
+    JobRow.objects.update(status="PENDING", lease_until=None)
     if meanwhile != "handed back":
         second = claim(job, "host:2")
         if meanwhile == "completed":
             jobs.complete(second, Done(lead={"verdict": "ok"}), a_call())
-    before = (Job.objects.values().get(), Lead.objects.values().get())
+    before = (JobRow.objects.values().get(), Lead.objects.values().get())
     assert LATE_VERBS[verb](late) is False
-    assert (Job.objects.values().get(), Lead.objects.values().get()) == before
+    assert (JobRow.objects.values().get(), Lead.objects.values().get()) == before
 
 
 def test_a_booked_answer_is_never_overwritten_by_a_reclaimer() -> None:
@@ -149,7 +149,7 @@ def test_two_reclaimers_of_the_same_lease_leave_one_plain_unknown() -> None:
     reclaim_from(held)
     assert not jobs.lost(held, call=a_call("unknown", error="The answer was lost"), crashed=True, message="died")
     assert ledger(held) == [(1, "unknown", "The answer was lost")]
-    assert Job.objects.get().crashes == 1
+    assert JobRow.objects.get().crashes == 1
 
 
 # --- complete ---------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_two_reclaimers_of_the_same_lease_leave_one_plain_unknown() -> None:
 def test_a_result_goes_on_the_lead_and_makes_the_next_job() -> None:
     held = claim(make_job(attempts=2, error="HTTP 503", failure_type="server_error"))
     assert jobs.complete(held, GOES_ON, a_call())
-    done, following = Job.objects.order_by("pk")
+    done, following = JobRow.objects.order_by("pk")
     assert (done.status, done.error, done.failure_type, done.lease_until) == ("COMPLETED", None, "", None)
     assert (following.kind, following.service, following.status) == ("research", "perplexity", "PENDING")
     lead = Lead.objects.get()
@@ -170,10 +170,10 @@ def test_result_next_job_and_ledger_are_saved_together_or_not_at_all() -> None:
     assert held.lead is not None
     with refusing("leads", held.lead.pk), pytest.raises(DatabaseError):
         jobs.complete(held, GOES_ON, a_call())
-    assert Job.objects.get().status == "PROCESSING"
+    assert JobRow.objects.get().status == "PROCESSING"
     assert ledger(held) == []
     assert jobs.complete(held, GOES_ON, a_call())
-    assert Job.objects.count() == 2
+    assert JobRow.objects.count() == 2
 
 
 def test_a_lead_that_ends_keeps_its_reason() -> None:
@@ -182,7 +182,7 @@ def test_a_lead_that_ends_keeps_its_reason() -> None:
     lead = Lead.objects.get()
     assert (lead.state, lead.end_reason) == ("DROPPED", "undeliverable: invalid")
     assert lead.ended_at is not None
-    assert Job.objects.count() == 1
+    assert JobRow.objects.count() == 1
 
 
 def test_what_was_paid_for_is_kept_though_the_lead_has_ended_meanwhile() -> None:
@@ -191,7 +191,7 @@ def test_what_was_paid_for_is_kept_though_the_lead_has_ended_meanwhile() -> None
     jobs.complete(held, Done(lead={"research": "They make bolts."}, next_kind="write"), a_call())
     lead = Lead.objects.get()
     assert (lead.state, lead.research) == ("DROPPED", "They make bolts.")
-    assert not Job.objects.filter(kind="write").exists()
+    assert not JobRow.objects.filter(kind="write").exists()
 
 
 def test_a_push_is_a_push_though_the_lead_was_dropped_meanwhile() -> None:
@@ -251,7 +251,7 @@ def test_backoff_is_spread_and_a_vendors_wish_may_only_lengthen_it() -> None:
 def test_a_failed_job_waits_in_postgresql(failure_type: str) -> None:
     held = claim(make_job(sent_at=ago(1)))
     assert jobs.failed(held, failure_type, "HTTP 503", a_call(failure_type), retry_after=50.0)
-    job = Job.objects.get()
+    job = JobRow.objects.get()
     assert (job.status, job.error, job.failure_type) == ("PENDING", "HTTP 503", failure_type)
     assert (job.lease_until, job.sent_at) == (None, None)
     assert job.attempts == (1 if failure_type in RETRIED else 0)
@@ -266,7 +266,7 @@ def test_a_job_that_fails_for_good_takes_its_lead_with_it_and_no_other(failure_t
     other = make_job(campaign)
     held = claim(make_job(campaign, attempts=attempts))
     assert jobs.failed(held, failure_type, "no good", a_call(failure_type))
-    job = Job.objects.get(pk=held.pk)
+    job = JobRow.objects.get(pk=held.pk)
     assert (job.status, job.attempts, job.error) == ("FAILED", attempts + 1, "no good")
     assert job.lead is not None
     assert (job.lead.state, job.lead.end_reason) == ("FAILED", f"verify failed: {failure_type}")
@@ -279,7 +279,7 @@ def test_a_job_that_fails_for_good_takes_its_lead_with_it_and_no_other(failure_t
 def test_refused_at_the_gate_spends_nothing() -> None:
     held = claim(make_job(attempts=2, crashes=1, sent_at=ago(1), error="HTTP 503", failure_type="server_error"))
     assert jobs.hand_back(held)
-    job = Job.objects.get()
+    job = JobRow.objects.get()
     assert (job.status, job.attempts, job.crashes, job.lease_until, job.sent_at) == ("PENDING", 2, 1, None, None)
     assert job.run_at <= timezone.now()
     assert ledger(job) == []
@@ -287,14 +287,14 @@ def test_refused_at_the_gate_spends_nothing() -> None:
 
 def test_refused_for_the_rate_waits_by_the_clock_that_claims_go_by() -> None:
     jobs.hand_back(claim(make_job()), wait=9)
-    assert timedelta(seconds=8) < Job.objects.get().run_at - timezone.now() <= timedelta(seconds=9)
+    assert timedelta(seconds=8) < JobRow.objects.get().run_at - timezone.now() <= timedelta(seconds=9)
 
 
 # --- crashes ----------------------------------------------------------------------------------------------------------
 
 
-def crash(job: Job) -> None:
-    Job.objects.update(run_at=ago(1))
+def crash(job: JobRow) -> None:
+    JobRow.objects.update(run_at=ago(1))
     held = claim(job)
     assert jobs.lost(held, call=a_call("unknown"), crashed=True, message="Worker host:1 died")
 
@@ -367,8 +367,8 @@ def test_no_more_pages_are_asked_for_than_are_needed(wanted: int, total: int, pa
 def test_a_job_is_made_once_however_often_it_is_added() -> None:
     lead = make_lead()
     for _ in range(2):
-        jobs.add([Job(campaign_id=lead.campaign_id, lead_id=lead.pk, kind="verify")])
-    assert Job.objects.get().service == "millionverifier"
+        jobs.add([JobRow(campaign_id=lead.campaign_id, lead_id=lead.pk, kind="verify")])
+    assert JobRow.objects.get().service == "millionverifier"
 
 
 def test_the_ledger_has_one_row_per_claim_and_the_database_says_so() -> None:
@@ -381,7 +381,7 @@ def test_the_ledger_has_one_row_per_claim_and_the_database_says_so() -> None:
 def a_host_that_is_two_minutes_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = timezone.now() + timedelta(seconds=120)
     monkeypatch.setattr("django.utils.timezone.now", lambda: ahead)
-    monkeypatch.setattr(Job._meta.get_field("run_at"), "_get_default", lambda: ahead)
+    monkeypatch.setattr(JobRow._meta.get_field("run_at"), "_get_default", lambda: ahead)
 
 
 def test_what_follows_is_due_at_once_whatever_the_hosts_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,7 +390,7 @@ def test_what_follows_is_due_at_once_whatever_the_hosts_clock_says(monkeypatch: 
     assert held is not None
     a_host_that_is_two_minutes_ahead(monkeypatch)
     jobs.complete(held, jobs.Done(lead={"research": "x"}, next_kind="write"), None)
-    assert jobs.claim(Job.objects.get(kind="write").pk, "openai", "host:2") is not None
+    assert jobs.claim(JobRow.objects.get(kind="write").pk, "openai", "host:2") is not None
 
 
 def test_a_retried_job_is_due_at_once_whatever_the_hosts_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +405,7 @@ def test_the_first_jobs_of_a_campaign_are_due_at_once(monkeypatch: pytest.Monkey
     make_campaign(search={"person_titles[]": ["CTO"]}, instantly_campaign_id="")
     a_host_that_is_two_minutes_ahead(monkeypatch)
     assert feed.feed() == 2
-    for job in Job.objects.all():
+    for job in JobRow.objects.all():
         assert jobs.claim(job.pk, job.service, "host:2") is not None
 
 

@@ -10,8 +10,7 @@ import pytest
 from django.utils import timezone
 
 from campaigns import lifecycle, recovery
-from campaigns.align import align_jobs
-from campaigns.models import Campaign, Job, Process
+from campaigns.models import Campaign, Job, JobRow, Process
 from campaigns.recovery import ResumeRefused, resume
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
@@ -43,7 +42,6 @@ def after_a_reset(campaigns: int = 2) -> list[Campaign]:
         make_job(campaign, attempts=2)
     make_fleet()
     trip()
-    align_jobs()
     reset()
     return made
 
@@ -58,7 +56,7 @@ def job_statuses() -> set[str]:
 
 def everything() -> tuple[Any, ...]:
     """All that a refused resume must leave alone."""
-    rows = [list(model.objects.order_by("pk").values()) for model in (Campaign, Job, QueuePause, Incident, Event)]
+    rows = [list(model.objects.order_by("pk").values()) for model in (Campaign, JobRow, QueuePause, Incident, Event)]
     return (*rows, queue(), switch.client().hgetall("queue_pauses"))
 
 
@@ -85,10 +83,6 @@ def one_still_runs() -> None:
     Campaign.objects.filter(pk=Campaign.objects.order_by("pk").values("pk")[:1]).update(
         status="RUNNING", system_paused_at=None
     )
-
-
-def one_job_still_pending() -> None:
-    Job.objects.filter(pk=Job.objects.order_by("pk").values("pk")[:1]).update(status="PENDING", error=None)
 
 
 def closed_again(service: str) -> dict[str, str]:
@@ -123,7 +117,6 @@ MISSING: dict[str, tuple[Callable[[], Any], str]] = {
         "Redis has started anew and has not been compared with PostgreSQL yet",
     ),
     "a campaign that still runs": (one_still_runs, "Some campaigns are still being paused"),
-    "a job that is still pending": (one_job_still_pending, "Some jobs of paused campaigns are still being paused"),
     "no worker": (
         lambda: Process.objects.filter(role="worker").delete(),
         f"No live worker for: {', '.join(SERVICES)}",
@@ -149,7 +142,6 @@ def test_a_resume_is_refused_for_the_one_thing_that_is_missing_and_nothing_chang
     after_a_reset()
     bring_about, text = MISSING[missing]
     bring_about()
-    align_jobs() if "job" not in missing and "campaign" not in missing else None
     before = everything()
     with pytest.raises(ResumeRefused) as refused:
         resume(actor=ANN)
@@ -209,7 +201,7 @@ def test_calls_in_flight_do_not_count() -> None:
 
 def test_the_plan_says_what_a_resume_would_bring_back_and_changes_nothing() -> None:
     first, second, third = after_a_reset(3)
-    make_job(first, kind="find", status="PAUSED")
+    make_job(first, kind="find")
     lifecycle.pause(third.pk, actor=ANN, reason="wrong list")
     pauses.pause("openai", actor=ANN, reason="new prompt")
     before = everything()
@@ -230,7 +222,7 @@ def test_the_plan_says_what_a_resume_would_bring_back_and_changes_nothing() -> N
 def test_everything_the_system_paused_comes_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     first, second = after_a_reset()
-    make_job(first, kind="find", status="PAUSED")
+    make_job(first, kind="find")
     caplog.clear()
     result = resume(actor=ANN, reason="all well")
     assert lines(caplog) == [
@@ -265,10 +257,10 @@ def test_everything_the_system_paused_comes_back(caplog: pytest.LogCaptureFixtur
 
 def test_queue_then_campaigns_then_jobs_which_cost_nothing() -> None:
     campaign = after_a_reset()[0]
+    assert job_statuses() == {"PAUSED"}
     resume(actor=ANN)
-    assert (set(queue().values()), statuses()[campaign.pk], job_statuses()) == ({"ACTIVE"}, "RUNNING", {"PAUSED"})
-    align_jobs()
-    assert list(Job.objects.values_list("status", "error", "attempts")) == [("PENDING", None, 2)] * 2
+    assert (set(queue().values()), statuses()[campaign.pk], job_statuses()) == ({"ACTIVE"}, "RUNNING", {"PENDING"})
+    assert list(JobRow.objects.values_list("status", "error", "attempts")) == [("PENDING", None, 2)] * 2
 
 
 def test_the_queue_is_active_before_the_first_campaign_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +318,6 @@ def test_a_resume_that_was_interrupted_is_taken_up_where_it_stopped(monkeypatch:
         with pytest.raises(KeyboardInterrupt):
             resume(actor=ANN)
     assert sorted(statuses().values()) == ["PAUSED"] * 2 + ["RUNNING"] * 2
-    align_jobs()
     result = resume(actor=ANN)
     assert (result.campaigns_resumed, result.jobs_resumed) == (2, 2)
     assert statuses() == {campaign.pk: "RUNNING" for campaign in campaigns}

@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns import refusals
-from campaigns.models import Campaign, Job
+from campaigns.models import Campaign, JobRow
 from tests.builders import make_call, make_campaign, make_job
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,7 @@ def called(campaign: Campaign, outcome: str = "invalid_request", error: str = WO
     return job.pk
 
 
-def refused(campaign: Campaign) -> Job:
+def refused(campaign: Campaign) -> JobRow:
     return make_job(campaign, kind="write", status="PROCESSING")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaigns.models import Job
+from campaigns.models import JobRow
 from circuitbreakers import rebuild
 from tests.builders import ago, make_campaign, make_job
 from tests.circuitbreakers.builders import redis_cli
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 
 
 def sent_jobs() -> set[str]:
-    return set(Job.objects.exclude(sent_at=None).values_list("status", flat=True))
+    return set(JobRow.objects.exclude(sent_at=None).values_list("status", flat=True))
 
 
 def test_a_seal_ends_the_leases_of_messages_but_not_of_jobs_that_a_worker_holds() -> None:

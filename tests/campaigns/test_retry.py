@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from campaigns import feed, jobs, lifecycle, retry
-from campaigns.models import Campaign, Job
+from campaigns.models import Campaign, JobRow
 from tests.builders import ago, make_campaign, make_job, make_lead
 from tests.circuitbreakers.builders import ANN
 
@@ -25,36 +25,36 @@ TRIED: dict[str, Any] = {
 }
 
 
-def of_a_lead(state: str) -> Job:
+def of_a_lead(state: str) -> JobRow:
     return make_job(kind="verify", lead=make_lead(stage="verify", state=state), status="FAILED", **TRIED)
 
 
-def retried_alone() -> Job:
+def retried_alone() -> JobRow:
     job = of_a_lead("FAILED")
     retry.retry_job(job.pk, actor=ANN)
     return job
 
 
-def retried_with_its_campaign() -> Job:
+def retried_with_its_campaign() -> JobRow:
     job = of_a_lead("FAILED")
     lifecycle.retry_failed(job.campaign_id, actor=ANN)
     return job
 
 
-def mended() -> Job:
+def mended() -> JobRow:
     job = of_a_lead("OPEN")
     assert feed.mend_leads() == 1
     return job
 
 
-def a_target_made_anew() -> Job:
+def a_target_made_anew() -> JobRow:
     campaign = make_campaign(instantly_campaign_id="")
     job = make_job(campaign, kind="prepare", status="FAILED", **TRIED)
     lifecycle.retarget(campaign.pk, target="", actor=ANN)
     return job
 
 
-def a_target_of_a_reopened_campaign() -> Job:
+def a_target_of_a_reopened_campaign() -> JobRow:
     campaign = make_campaign("COMPLETED", instantly_campaign_id="")
     job = make_job(campaign, kind="prepare", status="CANCELLED", **TRIED)
     make_job(lead=make_lead(campaign, "FAILED", stage="verify"), status="FAILED")
@@ -66,7 +66,7 @@ WAYS = [retried_alone, retried_with_its_campaign, mended, a_target_made_anew, a_
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_what_is_put_back_has_all_its_attempts_again_and_is_due(way: Callable[[], Job]) -> None:
+def test_what_is_put_back_has_all_its_attempts_again_and_is_due(way: Callable[[], JobRow]) -> None:
     job = way()
     job.refresh_from_db()
     assert (job.status, job.completed_at, job.sent_at, job.error) == ("PENDING", None, None, None)
@@ -76,7 +76,7 @@ def test_what_is_put_back_has_all_its_attempts_again_and_is_due(way: Callable[[]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_what_is_put_back_outlives_its_next_failure(way: Callable[[], Job]) -> None:
+def test_what_is_put_back_outlives_its_next_failure(way: Callable[[], JobRow]) -> None:
     job = way()
     held = jobs.claim(job.pk, job.service, "host:1")
     assert held is not None

@@ -16,7 +16,7 @@ from django.db.models import F
 
 from campaigns import spend, tallies
 from campaigns.jobs import Call, book
-from campaigns.models import Campaign, Job, Lead, VendorCall
+from campaigns.models import Campaign, JobRow, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from campaigns.tallies import CallTally, JobTally, LeadTally
 from tests.builders import make_call, make_campaign, make_job, make_lead
@@ -38,7 +38,7 @@ def tallied() -> tuple[Any, Any, Any]:
 
 def counted() -> tuple[Any, Any, Any]:
     return (
-        Counter(Job.objects.values_list("campaign_id", "service", "status")),
+        Counter(JobRow.objects.values_list("campaign_id", "service", "status")),
         Counter(Lead.objects.values_list("campaign_id", "state", "stage")),
         Counter(
             (pk or 0, service, at.astimezone(UTC).date())
@@ -51,7 +51,7 @@ def a_house() -> Campaign:
     campaign, other = make_campaign(), make_campaign()
     make_lead(campaign)
     make_lead(other, "PUSHED")
-    for kind, status in (("verify", "PENDING"), ("research", "PAUSED"), ("find", "COMPLETED")):
+    for kind, status in (("verify", "PENDING"), ("research", "PENDING"), ("find", "COMPLETED")):
         make_call(make_job(campaign, kind, status), admitted_at=NOON)
     make_call(make_job(other, "write", "PROCESSING"), "timeout", admitted_at=NOON + timedelta(hours=12), cost_usd=2)
     VendorCall.objects.create(service="apollo", kind="find", fence=1, admitted_at=NOON, outcome="success")
@@ -65,21 +65,21 @@ def by_statement(sql: str) -> None:
 
 CHANGES: dict[str, Callable[[], object]] = {
     "insert": make_job,
-    "insert many": lambda: Job.objects.bulk_create(
-        Job(campaign=Campaign.objects.earliest("pk"), kind="reveal", service="apollo", part=n) for n in range(20)
+    "insert many": lambda: JobRow.objects.bulk_create(
+        JobRow(campaign=Campaign.objects.earliest("pk"), kind="reveal", service="apollo", part=n) for n in range(20)
     ),
-    "move one": lambda: Job.objects.filter(status="PENDING").update(status="PAUSED", error="x"),
-    "move all of several": lambda: Job.objects.exclude(status="COMPLETED").update(
+    "move one": lambda: JobRow.objects.filter(status="PENDING").update(status="CANCELLED", completed_at=NOON),
+    "move all of several": lambda: JobRow.objects.exclude(status="COMPLETED").update(
         status="COMPLETED", completed_at=NOON, lease_until=None
     ),
-    "what is not tallied": lambda: Job.objects.update(worker="another"),
+    "what is not tallied": lambda: JobRow.objects.update(worker="another"),
     "a lead's stage": lambda: Lead.objects.filter(stage="verify").update(stage="research"),
     "a lead's end": lambda: Lead.objects.filter(state="OPEN").update(state="PUSHED", ended_at=NOON),
     "a call's day": lambda: VendorCall.objects.update(admitted_at=F("admitted_at") + timedelta(hours=12)),
-    "delete": lambda: Job.objects.filter(kind="find").delete(),
+    "delete": lambda: JobRow.objects.filter(kind="find").delete(),
     "delete a campaign": lambda: Campaign.objects.earliest("pk").delete(),
-    "delete what is not there": lambda: Job.objects.filter(pk=0).delete(),
-    "truncate": lambda: by_statement("SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE leads, jobs, vendor_calls"),
+    "delete what is not there": lambda: JobRow.objects.filter(pk=0).delete(),
+    "truncate": lambda: by_statement("SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE leads, job_rows, vendor_calls"),
 }
 
 
@@ -101,23 +101,24 @@ def test_whatever_changes_the_rows_changes_the_tallies(change: str, folded: bool
 def test_a_statement_that_changes_no_number_appends_nothing() -> None:
     a_house()
     rows = JobTally.objects.count()
-    Job.objects.update(worker="another")
+    JobRow.objects.update(worker="another")
     assert JobTally.objects.count() == rows
 
 
 def test_a_thousand_rows_in_one_statement_are_one_tally() -> None:
     campaign = make_campaign()
-    Job.objects.bulk_create(Job(campaign=campaign, kind="reveal", service="apollo", part=n) for n in range(1000))
+    JobRow.objects.bulk_create(JobRow(campaign=campaign, kind="reveal", service="apollo", part=n) for n in range(1000))
     assert list(JobTally.objects.values_list("service", "status", "number")) == [("apollo", "PENDING", 1000)]
 
 
 def test_a_fold_leaves_one_row_for_each_number_that_is_not_zero() -> None:
     campaign = make_campaign()
     job = make_job(campaign)
-    for status in ("PAUSED", "PENDING", "PAUSED"):
-        Job.objects.filter(pk=job.pk).update(status=status, error="x")
+    for completed_at in (NOON, None, NOON):
+        status = "CANCELLED" if completed_at else "PENDING"
+        JobRow.objects.filter(pk=job.pk).update(status=status, completed_at=completed_at)
     assert tallies.fold() == 0
-    assert list(JobTally.objects.values_list("status", "number")) == [("PAUSED", 1)]
+    assert list(JobTally.objects.values_list("status", "number")) == [("CANCELLED", 1)]
     assert LeadTally.objects.count() == 1
 
 
@@ -145,9 +146,10 @@ def test_many_writers_and_folds_at_once_lose_nothing_and_wait_for_nobody() -> No
     jobs = [make_job(campaign) for _ in range(4)]
 
     def work(pk: int) -> None:
-        for status in ("PAUSED", "PENDING") * 10:
-            Job.objects.filter(pk=pk).update(status=status, error="x")
-        make_call(Job.objects.get(pk=pk))
+        for completed_at in (NOON, None) * 10:
+            status = "CANCELLED" if completed_at else "PENDING"
+            JobRow.objects.filter(pk=pk).update(status=status, completed_at=completed_at)
+        make_call(JobRow.objects.get(pk=pk))
 
     def fold_often() -> None:
         for _ in range(20):
@@ -156,22 +158,23 @@ def test_many_writers_and_folds_at_once_lose_nothing_and_wait_for_nobody() -> No
     at_once(*(partial(work, job.pk) for job in jobs), *([fold_often] * 2))
     assert tallied() == counted()
     with another_session() as session, session.transaction():
-        session.execute("UPDATE jobs SET status = 'PAUSED' WHERE id = %s", [jobs[0].pk])
+        session.execute("UPDATE job_rows SET status = 'CANCELLED', completed_at = now() WHERE id = %s", [jobs[0].pk])
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '1s'")
-        Job.objects.filter(pk=jobs[1].pk).update(status="PAUSED")  # the same tally, while the other is not committed
+        # The same tally, while the other is not committed.
+        JobRow.objects.filter(pk=jobs[1].pk).update(status="CANCELLED", completed_at=NOON)
         tallies.fold()
         assert tallied() == counted()
     assert tallied() == counted()
 
 
-@pytest.mark.parametrize("table", ["jobs", "leads", "vendor_calls"])
+@pytest.mark.parametrize("table", ["job_tallies", "lead_tallies", "call_tallies"])
 def test_rows_that_came_behind_the_triggers_are_found_and_counted_anew(table: str) -> None:
     campaign = make_campaign()
     lead = make_lead(campaign, "DROPPED")
     make_call(make_job(lead=lead, status="COMPLETED"))
     assert reconcile() == []
-    by_statement(f"DELETE FROM {table.replace('vendor_call', 'call').rstrip('s')}_tallies")
+    by_statement(f"DELETE FROM {table}")
     text = "1 campaigns have other jobs, leads or calls than their tallies say (`reconcile --recount` mends those): "
     assert [(one.check, one.detail) for one in reconcile()] == [("tallies_wrong", f"{text}{campaign.pk}")]
     out = io.StringIO()

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from campaigns.models import Job
+from campaigns.models import JobRow
 from circuitbreakers import gate
 from tests.builders import ago, make_job
 from tests.circuitbreakers.builders import ANN
@@ -16,7 +16,7 @@ def throttled() -> None:
     gate.record(SERVICE, "rate_limit", "HTTP 429", retry_after=3600)
 
 
-def is_due(job: Job) -> bool:
+def is_due(job: JobRow) -> bool:
     job.refresh_from_db()
     return job.run_at <= timezone.now()
 

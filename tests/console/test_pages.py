@@ -10,7 +10,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from console.admin.lists import CappedPaginator
@@ -34,7 +33,6 @@ def a_busy_house(jobs: int = 3) -> None:
         make_call(job, cost_usd="0.0037")
     make_job(campaign, "verify", "FAILED", error="HTTP 503")
     trip()
-    align_jobs()
 
 
 @pytest.mark.parametrize("model", SEEN_BY_ALL, ids=lambda m: m.__name__)

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from campaigns.align import align_jobs
 from campaigns.models import Campaign
 from circuitbreakers import breaker, switch
 from circuitbreakers.models import Event, QueuePause
@@ -23,7 +22,6 @@ def a_system_pause(jobs: int = 3) -> Campaign:
     for _ in range(jobs):
         make_job(campaign)
     trip()
-    align_jobs()
     return campaign
 
 

@@ -11,7 +11,6 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.services import SERVICES
 from console import shared_snapshot, snapshot, statistics
@@ -92,7 +91,7 @@ def test_what_comes_while_it_is_read_is_in_none_of_its_numbers(monkeypatch: Any)
 
     def and_somebody_works() -> Any:
         with another_session() as session:
-            session.execute("UPDATE jobs SET status = 'PENDING', completed_at = NULL")
+            session.execute("UPDATE job_rows SET status = 'PENDING', completed_at = NULL")
             session.execute(
                 "INSERT INTO vendor_calls (job_id, campaign_id, service, kind, fence, admitted_at, outcome, error, "
                 "request_id, credits, tokens_in, tokens_out, cost_usd, worker) "
@@ -132,7 +131,6 @@ def test_after_a_trip_the_numbers_follow_and_the_sentence_says_why(viewer: Clien
     for _ in range(3):
         make_job(campaign)
     fail("apollo", "timeout", times=5)
-    align_jobs()
     page = viewer.get("/admin/").content.decode()
     assert "because Apollo failed 5 calls in a row: timeouts. 1 campaign and 3 jobs wait." in page
     assert "probe and reset Apollo" in page

@@ -2,7 +2,6 @@
 
 from django.test import Client
 
-from campaigns.align import align_jobs
 from campaigns.recovery import resume
 from console import plan, snapshot
 from console.steps import steps
@@ -21,14 +20,12 @@ def test_the_operators_turn_moves_from_step_to_step() -> None:
     quiet = ["done: Nothing is broken", "done: All are closed", "done: Ready", "done: Nothing waits for a resume"]
     assert told() == quiet
     trip()
-    align_jobs()
     assert told() == [
         "bad: 1 opening to look at", "busy: Your turn: Apollo", "idle: Waits for step 2", "idle: Waits for step 3",
     ]  # fmt: skip
     reset()
     assert told() == ["done: Nothing is broken", "done: All are closed", "done: Ready", "busy: Your turn"]
     resume(actor=ANN)
-    align_jobs()
     assert told() == quiet
 
 
@@ -39,22 +36,17 @@ def test_a_missing_worker_is_named_in_the_plan() -> None:
     assert told()[2:] == ["warn: 2 things missing", "idle: Waits for step 3"]
 
 
-def test_the_progress_of_a_resume_counts_what_is_yet_to_come(operator: Client) -> None:
+def test_the_last_resume_says_what_it_brought_back(operator: Client) -> None:
     make_fleet()
     campaign = make_campaign()
     for _ in range(3):
         make_job(campaign)
     trip()
-    align_jobs()
     reset()
+    assert plan.make().last is None
     resume(actor=ANN)
-    done = plan.make().progress
-    assert done is not None
-    assert (done.jobs, done.back, done.to_come, done.campaigns, done.by) == (3, 0, 3, 1, "ann")
-    assert "<progress" in operator.get("/admin/recovery/").content.decode()
-    align_jobs()
-    done = plan.make().progress
-    assert done is not None
-    assert (done.back, done.to_come) == (3, 0)
+    last = plan.make().last
+    assert last is not None
+    assert (last.jobs, last.campaigns, last.by) == (3, 1, "ann")
     page = text_of(operator.get("/admin/recovery/"))
     assert "brought back 1 campaign and 3 jobs" in page

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 import console.admin.breakers
 from campaigns import job_verbs, lifecycle, retry
-from campaigns.models import Campaign, Job, Suppression
+from campaigns.models import Campaign, JobRow, Suppression
 from campaigns.moves import MoveRefused
 from circuitbreakers import breaker, policy
 from circuitbreakers.models import Breaker, Event, Incident
@@ -106,7 +106,7 @@ def test_only_a_failed_job_is_retried(status: str) -> None:
     job = make_job(status=status)
     with pytest.raises(MoveRefused):
         retry.retry_job(job.pk, actor=ANN)
-    assert Job.objects.get().status == status
+    assert JobRow.objects.get().status == status
 
 
 def test_a_failed_job_of_an_ended_campaign_is_not_retried_alone() -> None:
@@ -115,9 +115,9 @@ def test_a_failed_job_of_an_ended_campaign_is_not_retried_alone() -> None:
         retry.retry_job(job.pk, actor=ANN)
 
 
-@pytest.mark.parametrize("status", ["PENDING", "PAUSED"])
-def test_a_cancelled_job_drops_its_lead(status: str) -> None:
-    job = make_job(status=status)
+@pytest.mark.parametrize("campaign_status", ["RUNNING", "PAUSED"])
+def test_a_cancelled_job_drops_its_lead(campaign_status: str) -> None:
+    job = make_job(make_campaign(campaign_status))
     job_verbs.cancel(job.pk, actor=ANN)
     job.refresh_from_db()
     assert job.lead

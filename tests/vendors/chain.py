@@ -9,8 +9,7 @@ from typing import Any
 from django.db import transaction
 from pytest_django import Settings
 
-from campaigns.align import align_jobs
-from campaigns.models import Campaign, Job, Lead, VendorCall
+from campaigns.models import Campaign, JobRow, Lead, VendorCall
 from circuitbreakers import breaker, events, rebuild, switch
 from circuitbreakers.services import SERVICES
 from integrations.sandbox import Sandbox
@@ -50,23 +49,23 @@ def ten_people() -> list[str]:
     return list(found.values())
 
 
-def job_of(service: str, campaign: Campaign | None = None, **lead: Any) -> Job:
+def job_of(service: str, campaign: Campaign | None = None, **lead: Any) -> JobRow:
     """A due job of that service's paid call, in a campaign that runs."""
     campaign = campaign or make_campaign(instantly_campaign_id=TARGET)
     kind = KINDS[service]
     if service == "apollo":
-        return make_job(campaign, kind, payload={"people": ten_people()}, part=campaign.jobs.count(), run_at=ago(1))
+        return make_job(campaign, kind, payload={"people": ten_people()}, part=campaign.job_rows.count(), run_at=ago(1))
     return make_job(campaign, kind, lead=make_lead(campaign, stage=kind, **{**MAIL, **lead}), run_at=ago(1))
 
 
-def again(job: Job) -> str:
+def again(job: JobRow) -> str:
     """Run it as if all that it waits for had passed: its backoff and the gate's."""
     gate = f"circuit_gate:{job.service}"
     if switch.client().hexists(gate, "blocked_until"):
         # Just now, and not long ago: after a quiet minute throttling would begin anew.
         just_now = int(switch.read_all().now.timestamp() * 1_000_000) - 1000
         switch.client().hset(gate, "blocked_until", str(just_now))
-    Job.objects.filter(pk=job.pk, status="PENDING").update(run_at=ago(1))
+    JobRow.objects.filter(pk=job.pk, status="PENDING").update(run_at=ago(1))
     return run(job.pk, job.service)
 
 
@@ -98,10 +97,8 @@ def recover(sandbox: Sandbox, service: str) -> None:
     if switch.read(service).state == "closed":
         return
     make_fleet()
-    align_jobs()
     breaker.reset(service, actor=ANN)
     recovery.resume(actor=ANN)
-    align_jobs()
 
 
 def charged(sandbox: Sandbox, service: str) -> float:
@@ -113,7 +110,7 @@ def charged(sandbox: Sandbox, service: str) -> float:
     return sum(float(call["charged"]) for call in calls_of(sandbox, service))
 
 
-def booked(job: Job) -> float:
+def booked(job: JobRow) -> float:
     """Units on our own books, as the vendors count them: credits, or answers with a text."""
     calls = VendorCall.objects.filter(job=job)
     if job.service in ("perplexity", "openai"):
@@ -121,7 +118,7 @@ def booked(job: Job) -> float:
     return float(sum(call.credits for call in calls))
 
 
-def fate(job: Job) -> str:
+def fate(job: JobRow) -> str:
     """What has become of whom the job is for."""
     if job.lead is None:
         number = Lead.objects.filter(campaign=job.campaign_id, state="OPEN").count()

@@ -11,13 +11,12 @@ import pytest
 from django.conf import settings as project
 from pytest_django import Settings
 
-from campaigns.align import align_jobs
-from campaigns.models import Job, VendorCall
+from campaigns.models import JobRow, VendorCall
 from circuitbreakers import gate, switch
 from circuitbreakers.services import SERVICES
 from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import FAULTS
-from tests.builders import make_campaign
+from tests.builders import make_campaign, shown
 from tests.stores import break_vendor
 from tests.vendors.chain import TARGET, again, booked, charged, fate, from_scratch, job_of, patience, recover
 
@@ -42,7 +41,6 @@ def persisting(sandbox: Sandbox, service: str, fault: str) -> dict[str, str]:
     break_vendor(sandbox, service, fault)
     again(first)
     state = switch.read(service)
-    align_jobs()
     first.refresh_from_db()
     call = VendorCall.objects.get(job=first)
     assert call.campaign_id == campaign.pk
@@ -52,7 +50,7 @@ def persisting(sandbox: Sandbox, service: str, fault: str) -> dict[str, str]:
         "counts": "yes" if state.failure_count else "no",
         "opens": "at once" if state.state == "open" else "",
         "attempts": str(first.attempts),
-        "then": first.status if first.status != "PENDING" else "PENDING, later",
+        "then": shown(first).status.replace("PENDING", "PENDING, later"),
     }
     for number, job in enumerate(others, start=2):
         if row["opens"]:
@@ -65,7 +63,7 @@ def persisting(sandbox: Sandbox, service: str, fault: str) -> dict[str, str]:
     return row | {"opens": row["opens"] or "no"}
 
 
-def opens_when_throttled_for_long(service: str, job: Job) -> str:
+def opens_when_throttled_for_long(service: str, job: JobRow) -> str:
     since = float(switch.client().hget(f"circuit_gate:{service}", "throttled_since") or 0)
     switch.client().hset(f"circuit_gate:{service}", "throttled_since", f"{since - 901_000_000:.0f}")
     again(job)

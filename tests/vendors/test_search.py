@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from campaigns import apollo_url, feed, finish, lifecycle, spend
-from campaigns.models import Campaign, Job, Lead
+from campaigns.models import Campaign, JobRow, Lead
 from integrations.sandbox import Sandbox
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
@@ -36,7 +36,7 @@ def started(url: str, max_leads: int) -> Campaign:
 
 def work_off(campaign: Campaign) -> None:
     """Every job of Apollo's until there are none."""
-    while job := campaign.jobs.filter(service="apollo", status="PENDING").order_by("id").first():
+    while job := campaign.job_rows.filter(service="apollo", status="PENDING").order_by("id").first():
         assert again(job) == "completed"
 
 
@@ -63,7 +63,7 @@ def test_a_search_finds_as_many_as_there_are_and_no_more_than_were_asked_for(
     work_off(campaign)
     expected = min(max_leads, everybody)
     assert campaign.leads.count() == expected
-    pages, reveals = campaign.jobs.filter(kind="find"), campaign.jobs.filter(kind="reveal")
+    pages, reveals = campaign.job_rows.filter(kind="find"), campaign.job_rows.filter(kind="reveal")
     assert pages.count() == -(-expected // 100)
     assert [len(job.payload["people"]) for job in reveals.order_by("part")][-1] == (expected % 100 % 10 or 10)
     assert {len(job.payload["people"]) for job in reveals if job.part % 10 < 9} <= {10, expected % 10}
@@ -94,14 +94,14 @@ def test_a_search_that_finds_nobody_ends_completed_and_says_so() -> None:
     assert finish.finish_campaigns() == 1
     campaign.refresh_from_db()
     assert (campaign.status, campaign.status_message) == ("COMPLETED", "The search found nobody")
-    assert campaign.jobs.count() == 1
+    assert campaign.job_rows.count() == 1
 
 
 def test_a_search_that_apollo_refuses_ends_failed_with_its_words(settings: Settings) -> None:
     campaign = started(URL, 100)
     with serving(http(422, {"error": "Invalid parameters"})) as server:
         settings.VENDORS["apollo"] = {**settings.VENDORS["apollo"], "base_url": server.url}
-        again(campaign.jobs.get())
+        again(campaign.job_rows.get())
     assert finish.finish_campaigns() == 1
     campaign.refresh_from_db()
     assert campaign.status == "FAILED"
@@ -119,7 +119,7 @@ def matches(*emails: str | None, consumed: object) -> bytes:
 @pytest.mark.parametrize(("consumed", "credits"), [(1.5, "1.5"), (0.25, "0.25"), ("0.75", "0.75"), (0, "0")])
 def test_credits_are_booked_as_the_vendor_reports_them(consumed: object, credits: str, settings: Settings) -> None:
     campaign = started(URL, 100)
-    job = Job.objects.create(
+    job = JobRow.objects.create(
         campaign=campaign, kind="reveal", service="apollo", part=1, payload={"people": ["p0", "p1"]}
     )
     with serving(matches("ida@acme.example", None, consumed=consumed)) as server:
@@ -138,9 +138,9 @@ def test_credits_are_booked_as_the_vendor_reports_them(consumed: object, credits
 def test_ten_people_of_whom_nobody_is_matched_are_not_lost(everybody: int, sandbox: Sandbox) -> None:
     """Apollo's success that hides a failure: it would have dropped them for good."""
     campaign = started(URL, 20)
-    again(campaign.jobs.get(kind="find"))
+    again(campaign.job_rows.get(kind="find"))
     break_vendor(sandbox, "apollo", "silent")
-    job = campaign.jobs.filter(kind="reveal").order_by("part").first()
+    job = campaign.job_rows.filter(kind="reveal").order_by("part").first()
     assert job is not None
     assert again(job) == "failed: malformed"
     assert not campaign.leads.exists()

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from campaigns.models import Job, VendorCall
+from campaigns.models import JobRow, VendorCall
 from circuitbreakers import probes, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
@@ -61,7 +61,7 @@ def kept() -> str:
     rows: list[Any] = [
         *Incident.objects.values_list("reason", "evidence"),
         *Event.objects.values_list("actor", "reason", "before", "after"),
-        *Job.objects.exclude(error=None).values_list("error", flat=True),
+        *JobRow.objects.exclude(error=None).values_list("error", flat=True),
         *VendorCall.objects.values_list("error", "request_id"),
     ]
     redis = switch.client()

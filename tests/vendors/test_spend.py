@@ -23,7 +23,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
 def called(campaign: Any, kind: str, outcome: str = "success", at: datetime = NOON, **used: Any) -> None:
-    make_call(make_job(campaign, kind, part=campaign.jobs.count()), outcome, admitted_at=at, **used)
+    make_call(make_job(campaign, kind, part=campaign.job_rows.count()), outcome, admitted_at=at, **used)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_second_campaign_does_not_pay_for_a_known_verdict(sandbox: Sandbox) ->
         assert job.lead is not None
         assert (job.without_call, job.calls.count()) == (without_call, calls)
         assert (job.lead.verdict, job.lead.stage) == ("ok", "research")
-        assert job.lead.jobs.filter(kind="research").exists()
+        assert job.lead.job_rows.filter(kind="research").exists()
 
 
 def test_a_verdict_is_forgotten_after_thirty_days_and_then_renewed(sandbox: Sandbox) -> None:

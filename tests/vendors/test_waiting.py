@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import prompts
-from campaigns.models import Job
+from campaigns.models import JobRow
 from circuitbreakers import gate, rates, switch
 from circuitbreakers.services import SERVICES
 from integrations.ratelimits import apollo as apollo_headers
@@ -32,14 +32,14 @@ def blocked_for(service: str) -> float:
     return (until - snapshot.now).total_seconds() if until else 0.0
 
 
-def waits(job: Job) -> float:
+def waits(job: JobRow) -> float:
     job.refresh_from_db()
     assert (job.status, job.attempts, job.crashes) == ("PENDING", 0, 0)
     return (job.run_at - timezone.now()).total_seconds()
 
 
-def pretend_due(job: Job) -> None:
-    Job.objects.filter(pk=job.pk).update(run_at=ago(1))
+def pretend_due(job: JobRow) -> None:
+    JobRow.objects.filter(pk=job.pk).update(run_at=ago(1))
 
 
 @pytest.mark.parametrize("service", ["apollo", "perplexity", "openai"])
@@ -75,7 +75,7 @@ def test_without_a_wish_each_429_waits_twice_as_long(service: str, sandbox: Sand
         # As if the wait had just ended: after a quiet minute it would begin anew.
         just_now = int(switch.read_all().now.timestamp() * 1_000_000) - 1000
         switch.client().hset(f"circuit_gate:{service}", "blocked_until", str(just_now))
-        Job.objects.update(run_at=timezone.now() + timedelta(hours=1))
+        JobRow.objects.update(run_at=timezone.now() + timedelta(hours=1))
     # OpenAI and Perplexity name the reset of a used-up window in their headers instead.
     steady = {"openai": [60.0] * 7, "perplexity": [60.0] * 7}
     assert seen == pytest.approx(steady.get(service, [2, 4, 8, 16, 32, 60, 60]), abs=1.5)
@@ -149,7 +149,7 @@ def test_a_lower_limit_in_the_headers_slows_the_gate_and_a_higher_one_frees_it(s
     assert admitted_at_once("apollo") == 20  # the burst of our own 200 a minute
 
 
-def find_job() -> Job:
+def find_job() -> JobRow:
     return make_job(make_campaign(search={"q_keywords": "x"}), "find", part=1, run_at=ago(1))
 
 

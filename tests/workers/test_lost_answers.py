@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.models import Manager
 
 from campaigns import finish, jobs, lifecycle, spend, tallies
-from campaigns.models import Job, KnownVerdict, Lead, VendorCall
+from campaigns.models import JobRow, KnownVerdict, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import gate, switch
 from integrations import millionverifier
@@ -33,12 +33,12 @@ TARGET = campaign_id(STANDING_CAMPAIGNS[0])
 PEOPLE = {"people": [people.person(number).id for number in range(4)]}
 
 
-def a_job(kind: str) -> Job:
+def a_job(kind: str) -> JobRow:
     campaign = make_campaign(search={"person_titles[]": ["CTO"]}, instantly_campaign_id=TARGET)
     return make_job(campaign, kind=kind, part=1, payload=PEOPLE if kind == "reveal" else {})
 
 
-def flagged(job: Job) -> tuple[bool, Decimal]:
+def flagged(job: JobRow) -> tuple[bool, Decimal]:
     call = VendorCall.objects.filter(job=job).latest("fence")
     return call.may_be_charged, call.may_cost_usd
 
@@ -132,7 +132,7 @@ def test_a_dead_workers_call_is_flagged_until_its_answer_is_booked_after_all() -
     held = jobs.claim(job.pk, job.service, "host:1")
     assert held is not None
     permit = gate.admit(held.service, held.call)
-    Job.objects.filter(pk=job.pk).update(lease_until=ago(5))
+    JobRow.objects.filter(pk=job.pk).update(lease_until=ago(5))
     reclaim()
     assert flagged(job) == (True, Decimal("0.0037"))
     assert VendorCall.objects.get().admitted_at == permit.admitted_at  # Redis's clock
@@ -176,9 +176,9 @@ def test_a_claim_that_postgresql_lost_is_booked_as_unknown_and_the_next_one_has_
     assert run(job.pk, job.service) == "completed"
     VendorCall.objects.all().delete()
     KnownVerdict.objects.all().delete()
-    Job.objects.exclude(pk=job.pk).delete()
+    JobRow.objects.exclude(pk=job.pk).delete()
     Lead.objects.update(stage="verify", verdict="")
-    Job.objects.update(status="PENDING", fence=0, completed_at=None, claimed_at=None, worker="")
+    JobRow.objects.update(status="PENDING", fence=0, completed_at=None, claimed_at=None, worker="")
     assert run(job.pk, job.service) == "refused: seen"
     call = VendorCall.objects.get()
     assert (call.outcome, call.fence, call.may_be_charged) == ("unknown", 1, True)
@@ -191,7 +191,7 @@ def test_a_claim_that_postgresql_lost_is_booked_as_unknown_and_the_next_one_has_
 # --- one address, one verdict -----------------------------------------------------------------------------------------
 
 
-def verify_in_two_campaigns(address: str = "ida+ok@acme.example") -> list[Job]:
+def verify_in_two_campaigns(address: str = "ida+ok@acme.example") -> list[JobRow]:
     return [make_job(lead=make_lead(make_campaign(), email=address, stage="verify")) for _ in range(2)]
 
 
@@ -203,7 +203,7 @@ def test_two_campaigns_that_need_one_verdict_at_once_pay_for_it_once(sandbox: Sa
         "completed",
         "not yet",
     ]
-    Job.objects.filter(status="PENDING").update(run_at=ago(1))
+    JobRow.objects.filter(status="PENDING").update(run_at=ago(1))
     for job in (one, two):
         run(job.pk, job.service)
     assert len(calls_of(sandbox, "millionverifier")) == 1
@@ -217,7 +217,7 @@ def test_whoever_asks_and_dies_holds_nobody_up_longer_than_its_lease(sandbox: Sa
     preparing.prepare(held)
     assert run(two.pk, two.service) == "not yet"
     KnownVerdict.objects.update(asked_until=ago(1))
-    Job.objects.filter(pk=two.pk).update(run_at=ago(1))
+    JobRow.objects.filter(pk=two.pk).update(run_at=ago(1))
     assert run(two.pk, two.service) == "completed"
 
 
@@ -226,7 +226,7 @@ def test_a_failed_ask_is_repeated_by_the_same_job(sandbox: Sandbox) -> None:
     break_vendor(sandbox, "millionverifier", "server_error")
     run(one.pk, one.service)
     break_vendor(sandbox, "millionverifier", "none")
-    Job.objects.update(run_at=ago(1))
+    JobRow.objects.update(run_at=ago(1))
     assert run(one.pk, one.service) == "completed"
 
 
@@ -263,7 +263,7 @@ def test_a_worker_that_froze_while_claiming_does_not_take_anothers_claim_for_its
     worker = threading.Thread(target=claim_slowly, name="frozen")
     worker.start()
     assert frozen.wait(30)
-    Job.objects.filter(pk=job.pk).update(status="PENDING", lease_until=None)  # its lease was over: reclaimed
+    JobRow.objects.filter(pk=job.pk).update(status="PENDING", lease_until=None)  # its lease was over: reclaimed
     other = jobs.claim(job.pk, job.service, "host:2")
     thaw.set()
     worker.join(30)

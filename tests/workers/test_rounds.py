@@ -10,7 +10,7 @@ from django.test import Client
 
 from bench.pause import SEED_JOBS, SEED_LEADS
 from campaigns import feed
-from campaigns.models import SILENCE, Campaign, Job, Lead, Process
+from campaigns.models import SILENCE, Campaign, Job, JobRow, Lead, Process
 from console import shared_snapshot
 from tests.builders import ago, make_campaign, make_fleet, make_lead, make_process
 from workers import liveness, supervisor
@@ -18,7 +18,7 @@ from workers.supervisor import OVERRUN, Step, report, run_round, steps
 
 pytestmark = pytest.mark.usefixtures("in_step")
 LEADS = 30_000
-MANY = ("campaigns", "leads", "jobs", "vendor_calls", "job_tallies", "lead_tallies", "call_tallies")
+MANY = ("campaigns", "leads", "job_rows", "vendor_calls", "job_tallies", "lead_tallies", "call_tallies")
 
 
 def asleep(seconds: float) -> int:
@@ -69,7 +69,7 @@ def test_an_urgent_step_never_rests() -> None:
     step.took(60, cut_off=True)
     assert step.rest == 0
     assert [step.name for step in steps() if step.urgent] == [
-        "compare the stores", "pause what still runs", "align jobs", "reclaim dead leases", "dispatch"
+        "compare the stores", "pause what still runs", "end cancelled campaigns", "reclaim dead leases", "dispatch"
     ]  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def mistaken_rows(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE leads SET state = 'PUSHED', ended_at = now()")
         cursor.execute(f"ANALYZE {', '.join(MANY)}")
-        cursor.execute("DELETE FROM jobs")
+        cursor.execute("DELETE FROM job_rows")
         cursor.execute("DELETE FROM leads")
 
 
@@ -150,7 +150,7 @@ def test_mending_looks_at_a_slice_of_the_leads_whatever_the_planner_knows(
     request.getfixturevalue(statistics)
     fill(SEED_LEADS, SEED_JOBS)
     first = Lead.objects.order_by("pk").values_list("pk", flat=True)[0]
-    values: Any = {"after": first + LEADS // 2, "rows": feed.SLICE, "unfinished": list(Job.UNFINISHED)}
+    values: Any = {"after": first + LEADS // 2, "rows": feed.SLICE, "unfinished": list(JobRow.UNFINISHED)}
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {feed.STUCK}", values)
         (answer,) = cursor.fetchone()
@@ -168,8 +168,8 @@ def test_no_step_is_cut_off_after_a_large_import_whatever_the_planner_knows(
     todo = steps()
     for number in range(LEADS // feed.BATCH + 2):
         run_round(todo, now=100.0 * number)
-    assert Job.objects.count() == LEADS
-    assert Job.objects.filter(sent_at=None).count() < LEADS
+    assert JobRow.objects.count() == LEADS
+    assert JobRow.objects.filter(sent_at=None).count() < LEADS
     moves = (("PAUSED", "2026-01-01T00:00Z"), ("RUNNING", None), ("CANCELLED", None))
     for later, (status, paused_at) in enumerate(moves, 1):
         ended = "2026-01-01T00:00Z" if status == "CANCELLED" else None
@@ -195,7 +195,7 @@ def test_a_walk_that_is_out_of_time_goes_on_where_it_was_and_comes_around(
     mended = [feed.mend_leads(2) for _ in range(10)]
     assert sum(mended) == 5
     assert max(mended) < 5
-    assert set(Job.objects.values_list("lead_id", flat=True)) == {lead.pk for lead in leads}
+    assert set(JobRow.objects.values_list("lead_id", flat=True)) == {lead.pk for lead in leads}
 
 
 # --- where an overrun is seen -----------------------------------------------------------------------------------------

@@ -1,0 +1,40 @@
+"""The jobs that a pause of campaigns stops: counted and told. Nothing is written to them: `Job` shows them PAUSED."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from django.db import transaction
+from django.db.models import F
+
+from campaigns.models import JobRow
+from campaigns.tallies import JobTally, summed
+from circuitbreakers import events
+from circuitbreakers.models import Incident
+
+logger = logging.getLogger(__name__)
+
+# Up to here each job gets its log line; the others get one with their number.
+LINES = 1_000
+
+
+def record(campaigns: Sequence[int], *, actor: events.Actor, incident: Incident | None) -> int:
+    """Count the waiting jobs of campaigns that the same transaction has paused, for the incident and as an event; how
+    many. Their log lines are written when it commits."""
+    tallies = JobTally.objects.filter(campaign_id__in=campaigns, status=JobRow.Status.PENDING)
+    jobs = summed(tallies, "status").get(JobRow.Status.PENDING, 0)
+    if jobs:
+        if incident:
+            Incident.objects.filter(pk=incident.pk).update(jobs_paused=F("jobs_paused") + jobs)
+        events.record("queue", "jobs", "jobs_paused", actor=actor, after={"jobs": jobs}, incident=incident)
+        transaction.on_commit(partial(_log, campaigns, jobs), robust=True)
+    return jobs
+
+
+def _log(campaigns: Sequence[int], jobs: int) -> None:
+    waiting = JobRow.objects.filter(campaign_id__in=campaigns, status=JobRow.Status.PENDING).order_by("campaign", "pk")
+    named = waiting.values_list("pk", "campaign_id")[:LINES]
+    for job, campaign in named:
+        logger.info("Job %s paused: Campaign %s is paused", job, campaign, extra={"job": job, "campaign": campaign})
+    if jobs > LINES:
+        logger.info("%d jobs paused: their campaigns are paused", jobs - LINES, extra={"jobs": jobs - LINES})
