@@ -1,6 +1,6 @@
 """Child processes: started in sessions of their own, watched, and stopped without leaving anything behind.
 
-Nothing here knows Django or Holdfast; `local/embedded.py` and `local/stack.py` say what runs.
+Nothing here knows Django or Holdfast; `local/embedded.py` and `local/apps.py` say what runs.
 """
 
 import contextlib

@@ -1,19 +1,14 @@
-"""All of Holdfast on one machine: servers, sandbox, web, workers, supervisor. `make up` and `make drill` run it."""
+"""A stack is all of Holdfast on one machine: servers, sandbox, web, workers, supervisor. `make up` runs one."""
 
-import contextlib
 import os
 import signal
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import FrameType, TracebackType
 
-import psycopg
-
+from local.apps import Apps
 from local.embedded import Servers
 from local.folder import FolderLock, Locked, kept_secret, nice, write_private
 from local.processes import Child, StartError, free_port, port_is_free, run, tail
@@ -268,64 +263,17 @@ class Stack:
 
     def apps(self) -> list[Child]:
         """Holdfast's own processes, in the order of their start."""
-        python, web = sys.executable, f"{self.host}:{self.ports['web']}"
-        return [
-            self.app(
-                "sandbox",
-                [python, "manage.py", "sandbox", "--host", "127.0.0.1", "--port", str(self.ports["sandbox"])],
-                ready=lambda: responds(self.sandbox_url),
-            ),
-            self.app(
-                "web",
-                [
-                    *(python, "-m", "gunicorn", "config.wsgi", "--bind", web, "--no-control-socket"),
-                    *("--worker-class", "gthread", "--threads", "16", "--graceful-timeout", "5"),
-                ],
-                ready=lambda: responds(self.web_url),
-            ),
-            self.app(
-                "workers",
-                [
-                    *(python, "manage.py", "rundramatiq", "--processes", str(self.processes)),
-                    # Its own default is ten minutes. A call that takes longer is taken up after its lease.
-                    *("--threads", str(self.threads), "--worker-shutdown-timeout", "8000"),
-                ],
-                ready=self.signs("worker", self.processes),
-                patience=12,
-            ),
-            self.app("supervisor", [python, "manage.py", "supervise"], ready=self.signs("supervisor", 1)),
-        ]
-
-    def app(self, name: str, command: list[str], *, ready: Callable[[], bool], patience: float = 10) -> Child:
-        return Child(
-            name=name,
-            command=command,
-            log=self.folder / "log" / f"{name}.log",
+        return Apps(
             env=self.env,
-            cwd=self.root,
-            ready=ready,
-            stop_with=((signal.SIGTERM, patience),),
+            root=self.root,
+            logs=self.folder / "log",
             inherit=(self.lock.descriptor,),
-        )
-
-    def signs(self, role: str, count: int) -> Callable[[], bool]:
-        """Ready when that many processes of the role have signed `processes`, which is where recovery looks too.
-
-        Signs from before the first question are an earlier run's.
-        """
-        since: list[datetime] = []
-
-        def signed() -> bool:
-            with contextlib.suppress(psycopg.Error), psycopg.connect(self.database_url) as connection:
-                if not since:
-                    row = connection.execute("SELECT now()").fetchone()
-                    since.append(row[0] if row else datetime.now(UTC))
-                query = "SELECT count(*) FROM processes WHERE role = %s AND seen_at > %s"
-                row = connection.execute(query, (role, since[0])).fetchone()
-                return bool(row and row[0] >= count)
-            return False
-
-        return signed
+            host=self.host,
+            web_port=self.ports["web"],
+            sandbox_port=self.ports["sandbox"],
+            processes=self.processes,
+            threads=self.threads,
+        ).in_order()
 
     def publish(self) -> None:
         """Write `env` for `manage.py` in other terminals: all of it or nothing, for nobody else's eyes."""
@@ -335,17 +283,6 @@ class Stack:
 
 def never() -> bool:
     return False
-
-
-def responds(url: str) -> bool:
-    """Whether an HTTP server answers there, with whatever status."""
-    try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  (our own http:// address)
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
 
 
 def without_password(url: str) -> str:
