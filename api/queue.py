@@ -26,6 +26,10 @@ NAMED = 500
 WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
 
 
+# The serializers of this file only describe: the bodies are made by campaigns/overview.py and campaigns/recovery.py, whose
+# commands show them too. tests/api/test_bodies.py holds them equal.
+
+
 class LastProbe(serializers.Serializer):
     at = serializers.DateTimeField()
     ok = serializers.BooleanField()
