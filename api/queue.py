@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.breaker_serializers import Lifted, PauseRequest, Reason
+from api.breakers import report
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
 from api.frame.views import ApiView, Listing
@@ -26,8 +27,8 @@ NAMED = 500
 WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
 
 
-# The serializers of this file only describe: the bodies are made by campaigns/overview.py and campaigns/recovery.py, whose
-# commands show them too. tests/api/test_bodies.py holds them equal.
+# These serializers only describe: campaigns/overview.py and campaigns/recovery.py make the bodies, for the
+# commands as well. tests/api/test_bodies.py holds the two equal.
 
 
 class LastProbe(serializers.Serializer):
@@ -208,15 +209,8 @@ class ResumeService(ApiView):
         service = body["service"]
         changed = pauses.lift(service, actor=self.actor, reason=body["reason"])
         did = f"The operator's pause of {service} is lifted." if changed else f"No operator's pause of {service} stood."
-        return Response(
-            {
-                "service": service,
-                "action": "queue_resume",
-                "changed": changed,
-                "message": did,
-                "services_still_paused": recovery.services_still_paused(),
-            }
-        )
+        still_paused = recovery.services_still_paused()
+        return report(service, "queue_resume", changed, did, services_still_paused=still_paused)
 
 
 @extend_schema_view(get=extend_schema(tags=["queue"], operation_id="paused_jobs"))

@@ -26,13 +26,22 @@ from console.templatetags.console import usd
 OPERATE = "campaigns.operate_job"
 
 
+class OfCampaignAdmin(ReadOnlyAdmin):
+    """A list of rows that belong to campaigns."""
+
+    list_select_related: Any = ("campaign",)
+
+    @admin.display(description="campaign")
+    def of_campaign(self, row: Any) -> SafeString | str:
+        return link("campaigns_campaign", row.campaign_id, row.campaign)
+
+
 @admin.register(Lead)
-class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
+class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
     list_display = ("name", "email", "company", "of_campaign", "live_state", "stage", "end_reason")
     list_filter = ("state",)
     search_fields = ("email",)
     search_help_text = "An address, the beginning of a company's name, or a lead's number."
-    list_select_related = ("campaign",)
     fields = fields_of(Lead, without=("id",))
     readonly_fields = fields
 
@@ -50,10 +59,6 @@ class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
     @admin.display(description="lead", ordering="id")
     def name(self, row: Lead) -> str:
         return str(row)
-
-    @admin.display(description="campaign")
-    def of_campaign(self, row: Lead) -> SafeString | str:
-        return link("campaigns_campaign", row.campaign_id, row.campaign)
 
     @admin.display(description="state")
     def live_state(self, row: Lead) -> SafeString:
@@ -79,7 +84,7 @@ def cancel(row: Job, order: Order) -> None:
 
 
 @admin.register(Job)
-class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
+class JobAdmin(VerbsAdmin, OfCampaignAdmin):
     list_display = ("number", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "why", "due")
     list_display_links = ("number", "kind")
     list_filter = ("status", "service")
@@ -107,10 +112,6 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
     def live_state(self, row: Job) -> SafeString:
         return state(row.status)
 
-    @admin.display(description="campaign")
-    def of_campaign(self, row: Job) -> SafeString | str:
-        return link("campaigns_campaign", row.campaign_id, row.campaign)
-
     @admin.display(description="lead")
     def of_lead(self, row: Job) -> SafeString | str:
         return link("campaigns_lead", row.lead_id, row.lead)
@@ -125,21 +126,16 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 
 @admin.register(VendorCall)
-class VendorCallAdmin(ReadOnlyAdmin):
+class VendorCallAdmin(OfCampaignAdmin):
     list_display = ("number", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
                     "live_outcome", "cost", "why")  # fmt: skip
     list_filter = ("service", "outcome")
-    list_select_related = ("campaign",)
     fields = fields_of(VendorCall, without=("id",))
     readonly_fields = fields
 
     @admin.display(description="service")
     def of_service(self, row: VendorCall) -> str:
         return service_name(row.service)
-
-    @admin.display(description="campaign")
-    def of_campaign(self, row: VendorCall) -> SafeString | str:
-        return link("campaigns_campaign", row.campaign_id, row.campaign)
 
     @admin.display(description="job")
     def of_job(self, row: VendorCall) -> SafeString | str:

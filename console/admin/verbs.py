@@ -56,10 +56,9 @@ class VerbsAdmin:
     def get_urls(self) -> list[URLPattern]:
         if not self.verbs:
             return super().get_urls()  # type: ignore[misc]
-        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
         view = self.admin_site.admin_view(self.verb_view)
         return [
-            path("<path:object_id>/verb/<str:name>/", view, name=f"{info}_verb"),
+            path("<path:object_id>/verb/<str:name>/", view, name=self.url_name("verb")),
             *super().get_urls(),  # type: ignore[misc]
         ]
 
@@ -84,8 +83,11 @@ class VerbsAdmin:
         return {}
 
     def verb_url(self, object_id: object, name: str) -> str:
-        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
-        return reverse(f"admin:{info}_verb", args=[object_id, name])
+        return reverse(f"admin:{self.url_name('verb')}", args=[object_id, name])
+
+    def url_name(self, page: str) -> str:
+        """Django's name for a page of this model: `campaigns_job_change`."""
+        return f"{self.model._meta.app_label}_{self.model._meta.model_name}_{page}"
 
     def verb_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """GET asks, POST acts."""
@@ -97,8 +99,7 @@ class VerbsAdmin:
         row = self.get_object(request, object_id)  # type: ignore[attr-defined]
         if row is None:
             raise Http404
-        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
-        back = reverse(f"admin:{info}_change", args=[row.pk])
+        back = reverse(f"admin:{self.url_name('change')}", args=[row.pk])
         if request.method != "POST" or (order := _order(request, verb)) is None:
             return _ask(self, request, verb, [row], back=back, name="")
         report(request, verb, [row], order)

@@ -1,4 +1,4 @@
-"""The bodies that the domain makes by hand have the fields that the API's serializers describe, neither more nor less."""
+"""The bodies that the domain makes by hand have the fields that the API's serializers describe, no more and no less."""
 
 from collections.abc import Iterator
 from typing import Any
