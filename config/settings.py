@@ -198,7 +198,7 @@ AXES_FAILURE_LIMIT = count("LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1, 525_600))
 # Both together: a stranger cannot lock an operator out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "api.frame.address.address_of"
+AXES_CLIENT_IP_CALLABLE = "api.frame.client_ip.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

@@ -14,7 +14,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from api.frame.address import address_of
+from api.frame.client_ip import address_of
 from circuitbreakers.switch import RedisUnavailable
 
 

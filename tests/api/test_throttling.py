@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from api.frame.address import address_of
+from api.frame.client_ip import address_of
 from tests.api.conftest import client_of
 from tests.builders import make_user
 
