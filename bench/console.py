@@ -57,7 +57,7 @@ def run() -> bool:
     tallies.fold()
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(User.objects.create_superuser("bench", password=None))
-    kept = [timed(client, name, address) for name, address in PAGES.items()]
+    kept = [timed(client, name, path) for name, path in PAGES.items()]
     gate.record_failure("millionverifier", "no credit left", "quota_exhausted")
     while align_jobs():
         pass
@@ -65,7 +65,7 @@ def run() -> bool:
     return all(kept)
 
 
-def timed(client: Client, name: str, address: str) -> bool:
+def timed(client: Client, name: str, path: str) -> bool:
     """Print the median time of a page, its snapshot made anew; whether it kept the limit."""
     times, queries = [], 0
     for _ in range(RUNS + 1):  # the first one compiles the templates
@@ -74,7 +74,7 @@ def timed(client: Client, name: str, address: str) -> bool:
         reset_queries()
         began = time.perf_counter()
         with CaptureQueriesContext(connection) as seen:
-            assert client.get(address).status_code == 200, address
+            assert client.get(path).status_code == 200, path
         times.append(time.perf_counter() - began)
         queries = len(seen)
     median = sorted(times[1:])[RUNS // 2]

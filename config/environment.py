@@ -20,7 +20,7 @@ from integrations.prices import parse as parse_prices
 env = environ.Env()
 
 # Narrow on purpose: what one parser takes for the host (user@, a backslash) another may not.
-ADDRESS = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?(/[a-z0-9._~%+/-]*)?", re.IGNORECASE)
+URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?(/[a-z0-9._~%+/-]*)?", re.IGNORECASE)
 LONGEST_CALL = 3600  # seconds; a socket takes no timeout of any size
 
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -85,11 +85,11 @@ def words(name: str, default: list[str]) -> list[str]:
     return [part for part in map(str.strip, text(name).split(",")) if part] or default
 
 
-def address(name: str, default: str) -> str:
+def url(name: str, default: str) -> str:
     """An http(s):// URL without user, query and closing slash."""
     value = text(name, default).rstrip("/")
     try:
-        fits = ADDRESS.fullmatch(value) and urlsplit(value).port != 0
+        fits = URL.fullmatch(value) and urlsplit(value).port != 0
     except ValueError:  # a port of six digits, brackets around nonsense
         fits = False
     if not fits:
@@ -125,7 +125,7 @@ def vendor(
     name = service.upper()
     return {
         "api_key": text(f"{name}_API_KEY", "" if live else f"sandbox-{service}-key"),
-        "base_url": address(f"{name}_BASE_URL", live_url if live else f"{sandbox_url}{sandbox_path}"),
+        "base_url": url(f"{name}_BASE_URL", live_url if live else f"{sandbox_url}{sandbox_path}"),
         "connect_timeout": number(f"{name}_CONNECT_TIMEOUT", connect, 0.01, LONGEST_CALL),
         "read_timeout": number(f"{name}_READ_TIMEOUT", read, 0.01, LONGEST_CALL),
         "deadline": number(f"{name}_DEADLINE", deadline, 0.01, LONGEST_CALL),

@@ -1,4 +1,4 @@
-"""What is refused before anything of a request is read: bodies that are too large, addresses that cannot be asked for.
+"""What is refused before anything of a request is read: bodies that are too large, URLs that cannot be asked for.
 
 Django spools an upload to disk as soon as anybody looks at `request.POST`, and the first who looks is the check for
 forgery: before it is known who asks, and what for.
@@ -21,7 +21,7 @@ PREVIEW_BYTES = 512 * 1024  # twice what the page sends of a file
 
 
 def largest_body(path: str) -> int:
-    """The most bytes that a body may have at this address."""
+    """The most bytes that a body may have at this path."""
     if IMPORT.fullmatch(path) or UPLOAD.fullmatch(path):
         return int(settings.IMPORT_MAX_BYTES) + int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + (PREVIEW_BYTES if PREVIEW.fullmatch(path) else 0)

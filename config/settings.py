@@ -10,7 +10,6 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from config.environment import (
-    address,
     choice,
     count,
     env,
@@ -22,6 +21,7 @@ from config.environment import (
     text,
     throttle,
     timezone,
+    url,
     vendor,
     words,
 )
@@ -43,7 +43,7 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DE
 if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
     raise ImproperlyConfigured(problem)
 
-WEB_URL = address("WEB_URL", "http://127.0.0.1:8000")
+WEB_URL = url("WEB_URL", "http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
@@ -145,7 +145,7 @@ DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 
 # --- vendors ----------------------------------------------------------------------------------------------------------
 
-SANDBOX_URL = address("SANDBOX_URL", "http://127.0.0.1:8090")
+SANDBOX_URL = url("SANDBOX_URL", "http://127.0.0.1:8090")
 USER_AGENT = "Holdfast/1.0 (+outreach)"
 VENDORS = {
     service: vendor(service, defaults, live=MODE == "live", sandbox_url=SANDBOX_URL)
@@ -192,13 +192,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
-# The first backend refuses a user and address with too many wrong passwords, before any password is looked at.
+# The first backend refuses a user and IP address with too many wrong passwords, before any password is looked at.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = count("LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1, 525_600))
 # Both together: a stranger cannot lock an operator out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "api.frame.client_ip.address_of"
+AXES_CLIENT_IP_CALLABLE = "api.frame.client_ip.client_ip"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

@@ -30,7 +30,7 @@ PIECE = 64 * 1024
 
 
 def urls() -> list[URLPattern]:
-    """Below a campaign's address."""
+    """Return the paths of an import, below that of the campaigns."""
     view = admin.site.admin_view
     return [
         path("<int:pk>/import/", view(page), name="campaigns_campaign_import"),

@@ -1,4 +1,4 @@
-"""The one address that every page asks each second: the sentence on top, and the live parts of the page around it."""
+"""Every page asks one path each second for the sentence on top and for its own live parts."""
 
 import hashlib
 import re

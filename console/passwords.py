@@ -1,17 +1,16 @@
-"""A changed password: on record, and the API tokens that the old one got are worth nothing any more."""
-
-from typing import Any
+"""Changing a password is put on record and revokes the API tokens that the old one got."""
 
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from api.models import ApiToken
 from circuitbreakers import events
+from console.orders import actor_of
 
 
 def changed(user: User, actor: events.Actor) -> None:
@@ -25,21 +24,22 @@ def changed(user: User, actor: events.Actor) -> None:
     events.record("user", name[:60], "password_changed", actor=actor, after={"tokens_revoked": count})
 
 
-class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """Unfold's form for one's own password."""
+class OwnPasswordView(PasswordChangeView):
+    """Django's view of one's own password, which here also records the change and revokes the user's tokens."""
 
-    def save(self, commit: bool = True) -> Any:
+    form_class = AdminOwnPasswordChangeForm
+
+    def form_valid(self, form: AdminOwnPasswordChangeForm) -> HttpResponse:
         with transaction.atomic():
-            user = super().save(commit)
-            changed(user, events.Actor(user.get_username(), "admin"))
-        return user
+            answer = super().form_valid(form)
+            changed(form.user, actor_of(self.request))
+        return answer
 
 
 def change_own(request: HttpRequest) -> HttpResponseBase:
-    """The admin's page for changing one's own password, with our form."""
+    """Show the admin's page for changing one's own password, and change it."""
     request.current_app = admin.site.name
-    view = PasswordChangeView.as_view(
-        form_class=OwnPasswordForm,
+    view = OwnPasswordView.as_view(
         success_url=reverse("admin:password_change_done"),
         extra_context=admin.site.each_context(request),
     )

@@ -19,7 +19,7 @@ from local.processes import Child
 class Apps:
     """Makes the children of one stack, all with the same environment, folders and inherited descriptors.
 
-    `env` names the addresses (DATABASE_URL, WEB_URL, SANDBOX_URL) at which they find each other; `host`, `web_port` and
+    `env` names the URLs (DATABASE_URL, WEB_URL, SANDBOX_URL) at which they find each other; `host`, `web_port` and
     `sandbox_port` are those to listen on. `processes` of workers have `threads` each.
     """
 
@@ -103,7 +103,7 @@ def signed(database_url: str, role: str, count: int) -> Callable[[], bool]:
 def responds(url: str) -> bool:
     """Whether an HTTP server answers there, with whatever status."""
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  (our own http:// address)
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  (our own http:// URL)
             return True
     except urllib.error.HTTPError:
         return True

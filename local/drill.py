@@ -63,7 +63,7 @@ class Drill:
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask or tell the sandbox."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 (our own http:// address)
+        request = urllib.request.Request(  # noqa: S310 (our own http:// URL)
             f"{self.stack.sandbox_url}/_control/{path}",
             data=data,
             method="GET" if body is None else "PUT",

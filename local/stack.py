@@ -71,7 +71,7 @@ class Stack:
 
     @property
     def web_url(self) -> str:
-        # 0.0.0.0 is no address to open: everything includes loopback.
+        # 0.0.0.0 is no host to open: everything includes loopback.
         host = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host  # noqa: S104
         return f"http://{host}:{self.ports['web']}"
 

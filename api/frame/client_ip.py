@@ -1,4 +1,4 @@
-"""Whose request it is, as far as the network can tell."""
+"""The IP address of a client tells whose request it is, as far as the network knows."""
 
 from ipaddress import IPv6Address, ip_address
 
@@ -9,25 +9,28 @@ from django.http import HttpRequest
 NETWORK = 64
 
 
-def address_of(request: HttpRequest) -> str:
-    """The client's address. Behind our own proxy it is the last entry of X-Forwarded-For: that one the proxy wrote,
-    those before it anybody may have invented. Of IPv6 it is the first address of the /64 network."""
+def client_ip(request: HttpRequest) -> str:
+    """Return the IP address of the client; of IPv6 the first one of its /64 network.
+
+    Behind our own proxy it is the last entry of X-Forwarded-For: that one the proxy wrote, those before it anybody may
+    have invented.
+    """
     if settings.BEHIND_PROXY:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
         if forwarded:
-            return client_of(str(forwarded)[:64])
-    return client_of(str(request.META.get("REMOTE_ADDR", "")))
+            return normalised(str(forwarded)[:64])
+    return normalised(str(request.META.get("REMOTE_ADDR", "")))
 
 
-def client_of(text: str) -> str:
-    """The address that stands for a client; what is no address stays as it is."""
+def normalised(text: str) -> str:
+    """Return the IP address that stands for a client; text that is no IP address stays as it is."""
     try:
-        address = ip_address(text)
+        ip = ip_address(text)
     except ValueError:
         return text
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
+    if not isinstance(ip, IPv6Address):
+        return str(ip)
+    if ip.ipv4_mapped:
+        return str(ip.ipv4_mapped)
     host = 128 - NETWORK
-    return str(IPv6Address(int(address) >> host << host))
+    return str(IPv6Address(int(ip) >> host << host))

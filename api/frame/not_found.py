@@ -10,7 +10,7 @@ from api.frame.views import ApiView
 
 
 class NotFoundView(ApiView):
-    """404 for every other address and any method, whoever asks."""
+    """Answers 404 for every other path and any method, whoever asks."""
 
     schema = None
     permission_classes = ()

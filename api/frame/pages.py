@@ -31,7 +31,7 @@ class Ordering(OrderingFilter):
 
 
 class Pages(CursorPagination):
-    """`results`, and the addresses of the pages around them, null at either end."""
+    """A page is `results` and the URLs of the pages around it, null at either end."""
 
     page_size = 50
     max_page_size = 500

@@ -57,7 +57,7 @@ class LimitedMultiPartParser(MultiPartParser):
 
 
 def require_storable(request: Request, kwargs: Mapping[str, Any]) -> None:
-    """Raise ValidationError when the address holds text that could not be stored or sent back."""
+    """Raise ValidationError when the path or its query holds text that could not be stored or sent back."""
     for name, values in request.query_params.lists():
         if UNSTORABLE.search(name) or any(UNSTORABLE.search(value) for value in values):
             raise ValidationError({printable(name): [UNSTORABLE_TEXT]})

@@ -1,4 +1,4 @@
-"""What every view of the API shares."""
+"""Every view of the API is one of these: an ApiView, or a Listing."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from api.frame.pages import Ordering, Pages
 from api.frame.parsing import require_storable
 from api.frame.searching import Search, limited_time
-from api.frame.throttling import PerAddress
+from api.frame.throttling import PerClientIp
 from circuitbreakers.events import Actor
 
 
@@ -30,10 +30,10 @@ class ApiView(GenericAPIView):
     queryset: Any = None
 
     def perform_authentication(self, request: Request) -> None:
-        """Also what comes before it: the address's limit, and an address that can be read."""
-        by_address = PerAddress()
-        if not by_address.allow_request(request, self):
-            raise Throttled(by_address.wait())
+        """The limit of the client's IP address and a path that cannot be read come before anybody is looked up."""
+        limit = PerClientIp()
+        if not limit.allow_request(request, self):
+            raise Throttled(limit.wait())
         require_storable(request, self.kwargs)
         super().perform_authentication(request)
 
