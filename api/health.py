@@ -81,19 +81,19 @@ class ReadyView(Health):
 
 def stores_missing() -> list[str]:
     """Which of PostgreSQL, Redis and the broker do not answer."""
-    found: list[str] = []
+    missing: list[str] = []
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except (DatabaseError, InterfaceError):
         connection.close()
-        found.append("PostgreSQL does not answer")
+        missing.append("PostgreSQL does not answer")
     for name, question in (("Redis", ping_switch), ("The message broker", broker.ping)):
         try:
             question()
         except switch.RedisUnavailable:
-            found.append(f"{name} does not answer")
-    return found
+            missing.append(f"{name} does not answer")
+    return missing
 
 
 def ping_switch() -> Any:

@@ -38,7 +38,7 @@ def first(owned: str, body: str) -> Campaign | None:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [owned])
-    found = Campaign.objects.filter(idempotency_key__startswith=f"{owned}:").first()
-    if found is not None and found.idempotency_key != f"{owned}:{body}":
+    campaign = Campaign.objects.filter(idempotency_key__startswith=f"{owned}:").first()
+    if campaign is not None and campaign.idempotency_key != f"{owned}:{body}":
         raise KeyReused
-    return found
+    return campaign

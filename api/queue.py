@@ -237,12 +237,12 @@ class CampaignStatusView(ApiView):
         named: dict[str, list[Any]] = {}
         for status in WITH_REASONS:
             rows = Campaign.objects.filter(status=status).order_by("-id")
-            if found := list(rows.values("id", "name", "status", "status_message")[: NAMED + 1]):
-                named[status] = found
+            if latest := list(rows.values("id", "name", "status", "status_message")[: NAMED + 1]):
+                named[status] = latest
         return Response(
             {
                 "counts": overview.counts(Campaign.objects.all(), "status"),
-                "campaigns": {status: found[:NAMED] for status, found in named.items()},
-                "truncated": [status for status, found in named.items() if len(found) > NAMED],
+                "campaigns": {status: latest[:NAMED] for status, latest in named.items()},
+                "truncated": [status for status, latest in named.items() if len(latest) > NAMED],
             }
         )

@@ -73,10 +73,10 @@ def timed(client: Client, name: str, path: str) -> bool:
         plan.forget()
         reset_queries()
         began = time.perf_counter()
-        with CaptureQueriesContext(connection) as seen:
+        with CaptureQueriesContext(connection) as statements:
             assert client.get(path).status_code == 200, path
         times.append(time.perf_counter() - began)
-        queries = len(seen)
+        queries = len(statements)
     median = sorted(times[1:])[RUNS // 2]
     print(f"{name:24} {median * 1000:7.0f} ms {queries:4} queries{'' if median < LIMIT else '   TOO SLOW'}")
     return median < LIMIT

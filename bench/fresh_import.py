@@ -74,8 +74,8 @@ def run() -> bool:
         watch.join()
         calls = drill.value(DONE)
         drill.database.close()
-    print(f"{ROWS:,} rows imported in {imported:.1f} s; {calls:,} calls; without one for at most {watch.stall:.1f} s "
-          f"(limit {STALL:.0f} s)")  # fmt: skip
+    stall = f"without one for at most {watch.stall:.1f} s (limit {STALL:.0f} s)"
+    print(f"{ROWS:,} rows imported in {imported:.1f} s; {calls:,} calls; {stall}")
     print(f"from the opening to the last job paused: {spread:.1f} s (limit {SPREAD:.0f} s)")
     for name, seconds in sorted(watch.slowest.items(), key=lambda pair: -pair[1]):
         print(f"  {name:<24} {seconds:.3f} s at worst")

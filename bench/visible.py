@@ -50,8 +50,8 @@ def run() -> bool:
         waits = sorted(trip(drill, page, number) for number in range(TRIPS))
         drill.database.close()
         browser.close()
-    print(f"{TRIPS} trips: visible after {waits[0]:.2f} s at best, {waits[TRIPS // 2]:.2f} s (median), "
-          f"{waits[-1]:.2f} s at worst")  # fmt: skip
+    best, median, worst = waits[0], waits[TRIPS // 2], waits[-1]
+    print(f"{TRIPS} trips: visible after {best:.2f} s at best, {median:.2f} s (median), {worst:.2f} s at worst")
     return waits[-1] < LIMIT
 
 

@@ -23,9 +23,9 @@ REDIS_AWAY = ("LOADING", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN
 
 def store_of(error: BaseException | None) -> str:
     """The store whose absence the error is, however it was wrapped; empty for anything else."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    examined: set[int] = set()
+    while error is not None and id(error) not in examined:
+        examined.add(id(error))
         if postgresql.server_away(error):
             return POSTGRESQL
         if isinstance(error, RedisUnavailable | redis.ConnectionError | redis.TimeoutError | BrokerConnectionError):
@@ -50,16 +50,16 @@ def errors_of(record: logging.LogRecord) -> Iterator[BaseException]:
 class Broker:
     """Redis as Dramatiq sees it: named by the switch's own line, and not more often than others are."""
 
-    told = -1e9
+    last_line_at = -1e9
     _lock = threading.Lock()
 
     @classmethod
     def failed(cls) -> None:
         with cls._lock:
             now = time.monotonic()
-            tell = not Availability.trouble and now - cls.told > postgresql.QUIET
+            tell = not Availability.trouble and now - cls.last_line_at > postgresql.QUIET
             if tell:
-                cls.told = now
+                cls.last_line_at = now
         if tell:
             Availability.failed("does not answer")
 

@@ -29,12 +29,12 @@ def database(name: str) -> dict[str, Any]:
     if url.partition("://")[0] not in ("postgres", "postgresql"):
         raise ImproperlyConfigured(f"{name} must be a postgres:// URL: Holdfast relies on PostgreSQL's locks.")
     try:
-        found: dict[str, Any] = env.db_url_config(url)
-        options = found.get("OPTIONS", {})
+        entry: dict[str, Any] = env.db_url_config(url)
+        options = entry.get("OPTIONS", {})
         make_conninfo(**options)
     except (ValueError, psycopg.ProgrammingError) as error:
         raise ImproperlyConfigured(f"{name} must look like postgres://USER:PASSWORD@HOST:5432/DATABASE.") from error
-    if not found["NAME"]:
+    if not entry["NAME"]:
         raise ImproperlyConfigured(f"{name} names no database: postgres://USER:PASSWORD@HOST:5432/DATABASE.")
     # Of two settings of the same name the server takes the last.
     session = f"{SESSION} {options.get('options', '')}".strip()
@@ -43,7 +43,7 @@ def database(name: str) -> dict[str, Any]:
     return {
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        **found,
+        **entry,
         "OPTIONS": {**CONNECTION, **options, "options": session},
     }
 

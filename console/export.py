@@ -9,8 +9,9 @@ from campaigns.leads.exporting import csv_block, defuse
 from circuitbreakers.models import Event
 
 COLUMNS = (
-    "id", "at", "subject_type", "subject_id", "verb", "actor", "door", "reason", "before", "after", "incident_id",
-)  # fmt: skip
+    *("id", "at", "subject_type", "subject_id", "verb", "actor"),
+    *("door", "reason", "before", "after", "incident_id"),
+)
 BATCH = 2000
 
 

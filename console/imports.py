@@ -73,14 +73,14 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     if upload is None:
         return HttpResponse(status=400)
     try:
-        seen = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
+        preview_of_file = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
     except ImportRefused as error:
         return render(request, "console/parts/import_refused.html", {"why": str(error)})
     columns = [
-        (name, seen.mapping[name], [row[place] if place < len(row) else "" for row in seen.rows])
-        for place, name in enumerate(seen.header)
+        (name, preview_of_file.mapping[name], [row[place] if place < len(row) else "" for row in preview_of_file.rows])
+        for place, name in enumerate(preview_of_file.header)
     ]
-    return render(request, "console/parts/import_preview.html", {"preview": seen, "columns": columns})
+    return render(request, "console/parts/import_preview.html", {"preview": preview_of_file, "columns": columns})
 
 
 def run(request: HttpRequest, pk: int) -> HttpResponseBase:

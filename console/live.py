@@ -63,11 +63,11 @@ def live(request: HttpRequest) -> HttpResponse:
     digest = hashlib.sha256(TIMES.sub("", banner.replace(f"{snapshot.at:%H:%M:%S}", "")).encode())
     for part in parts:
         digest.update(TIMES.sub("", part).encode())
-    seen = digest.hexdigest()[:16]
-    if seen == request.GET.get("seen"):
+    version = digest.hexdigest()[:16]
+    if version == request.GET.get("seen"):
         answer = HttpResponse(status=204)
     else:
-        banner = render_to_string("console/live/banner.html", {**context, "seen": seen}, request)
+        banner = render_to_string("console/live/banner.html", {**context, "seen": version}, request)
         answer = HttpResponse("".join([banner, *parts]))
     answer["X-As-Of"] = snapshot.at.isoformat()
     answer["Cache-Control"] = "no-store"

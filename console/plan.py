@@ -47,7 +47,7 @@ class ResumeProgress:
 class PricedPlan:
     """What a resume needs and would do. Calls and cost are at most: a lead that is dropped early needs fewer."""
 
-    seen: recovery.ResumePlan
+    resume: recovery.ResumePlan
     rows: list[Row] = field(default_factory=list)
     still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
     progress: ResumeProgress | None = None
@@ -67,7 +67,7 @@ class PricedPlan:
     @property
     def unnamed(self) -> int:
         """Campaigns that stay paused, besides those in `still_paused`."""
-        return self.seen.campaigns_still_paused - len(self.still_paused)
+        return self.resume.campaigns_still_paused - len(self.still_paused)
 
     @property
     def unpriced(self) -> list[str]:
@@ -77,7 +77,7 @@ class PricedPlan:
 
 def make() -> PricedPlan:
     """A fresh one, for a confirmation."""
-    seen = recovery.plan()
+    resume_plan = recovery.plan()
     eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
     calls = statistics.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
     prices = statistics.mean_costs()
@@ -85,9 +85,9 @@ def make() -> PricedPlan:
     for name in SERVICES:
         price = prices[name]
         cost = None if price is None else calls[name] * price
-        rows.append(Row(name, seen.jobs.get(name, 0), calls[name], cost))
+        rows.append(Row(name, resume_plan.jobs.get(name, 0), calls[name], cost))
     still = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(operator_paused_at=None)
-    return PricedPlan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _progress())
+    return PricedPlan(resume_plan, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _progress())
 
 
 def _progress() -> ResumeProgress | None:
@@ -107,13 +107,13 @@ def _progress() -> ResumeProgress | None:
 def current() -> PricedPlan:
     """The one that all viewers of this process share, about a second old, and younger than the last change."""
     global _mine  # noqa: PLW0603 (this process's own copy)
-    known = _mine
-    if known and time.time() - known[0] < FRESH and known[0] > shared_snapshot.changed():
-        return known[1]
+    kept = _mine
+    if kept and time.time() - kept[0] < FRESH and kept[0] > shared_snapshot.changed():
+        return kept[1]
     at = time.time()
-    made = make()
-    _mine = (at, made)
-    return made
+    priced = make()
+    _mine = (at, priced)
+    return priced
 
 
 def forget() -> None:

@@ -31,13 +31,13 @@ def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
     """What the page is drawn from."""
     user = request.user
     evidence = list(Incident.objects.filter(reset_at=None).order_by("-id"))
-    seen = live.context_of("recovery")
+    live_parts = live.context_of("recovery")
     return {
         **admin.site.each_context(request),
-        **seen,
+        **live_parts,
         "title": "Recovery",
         # What is to be reset first. Decided once: nothing may move under the pointer while the page is open.
-        "services": sorted(SERVICES, key=lambda name: seen["snapshot"].state_of(name) == "closed"),
+        "services": sorted(SERVICES, key=lambda name: live_parts["snapshot"].state_of(name) == "closed"),
         "evidence": evidence,
         "may_operate_breaker": user.has_perm(OPERATE_BREAKER),
         "may_operate_queue": user.has_perm(OPERATE_QUEUE),
@@ -76,11 +76,16 @@ def resume(request: HttpRequest) -> HttpResponse:
         messages.error(request, f"Refused: {why(refusal)}", extra_tags="resume")
         return redirect(f"{reverse('console:recovery')}#resume")
     if not request.POST.get("confirmed"):
-        made = plan.make()
-        if not made.seen.ready:
-            return _refused(request, f"Cannot resume queue: {made.seen.missing}")
-        details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made,
-                   "reason": order.reason, "snapshot": shared_snapshot.current()}  # fmt: skip
+        priced = plan.make()
+        if not priced.resume.ready:
+            return _refused(request, f"Cannot resume queue: {priced.resume.missing}")
+        details = {
+            **admin.site.each_context(request),
+            "title": "Resume the queue",
+            "plan": priced,
+            "reason": order.reason,
+            "snapshot": shared_snapshot.current(),
+        }
         return TemplateResponse(request, "console/pages/confirm_resume.html", details)
     try:
         result = recovery.resume(actor=order.actor, reason=order.reason)

@@ -22,16 +22,16 @@ _mine: tuple[float, ConsoleSnapshot] | None = None
 
 def current() -> ConsoleSnapshot:
     """A snapshot at most two seconds old."""
-    known = _known()
-    if known and time.time() - known[0] < FRESH:
-        return known[1]
+    kept = _kept()
+    if kept and time.time() - kept[0] < FRESH:
+        return kept[1]
     # Whoever gets the key makes the next one; the others go on with the last while it is young enough.
-    if known and time.time() - known[0] < STALE and not cache.add(f"{KEY}:making", 1, timeout=2):
-        return known[1]
+    if kept and time.time() - kept[0] < STALE and not cache.add(f"{KEY}:making", 1, timeout=2):
+        return kept[1]
     with _lock:
-        again = _known()
-        if again and time.time() - again[0] < FRESH:
-            return again[1]
+        kept = _kept()
+        if kept and time.time() - kept[0] < FRESH:
+            return kept[1]
         return _make()
 
 
@@ -44,17 +44,17 @@ def changed() -> float:
     return at if at <= time.time() + FRESH else 0.0
 
 
-def _known() -> tuple[float, ConsoleSnapshot] | None:
+def _kept() -> tuple[float, ConsoleSnapshot] | None:
     return _mine if _mine and _mine[0] > changed() else None
 
 
 def _make() -> ConsoleSnapshot:
     global _mine  # noqa: PLW0603 (this process's own copy)
     at = time.time()
-    made = snapshot.read()
-    _mine = (at, made)
+    fresh = snapshot.read()
+    _mine = (at, fresh)
     cache.delete(f"{KEY}:making")
-    return made
+    return fresh
 
 
 def forget() -> None:

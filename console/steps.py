@@ -20,8 +20,8 @@ def steps(snapshot: ConsoleSnapshot, plan: PricedPlan) -> list[RecoveryStep]:
     """What broke, probe and reset, the plan, resume: in this order."""
     broken = len(snapshot.open_incidents)
     shut = [service_name(card.service) for card in snapshot.cards if card.state != "closed"]
-    missing = sum(not item.ok for item in plan.seen.prerequisites)
-    paused = bool(plan.seen.campaigns) or any(row.key == QueuePause.SYSTEM for row in snapshot.pauses)
+    missing = sum(not item.ok for item in plan.resume.prerequisites)
+    paused = bool(plan.resume.campaigns) or any(row.key == QueuePause.SYSTEM for row in snapshot.pauses)
     return [
         RecoveryStep("bad", f"{plural(broken, 'opening')} to look at")
         if broken

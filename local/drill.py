@@ -157,8 +157,8 @@ class Drill:
         say(f"  {result['message']}")
 
     def everything_finishes(self) -> None:
-        self.until("both campaigns are completed", lambda: self.value(
-            "SELECT count(*) FROM campaigns WHERE status = 'COMPLETED'") == 2)  # fmt: skip
+        completed = "SELECT count(*) FROM campaigns WHERE status = 'COMPLETED'"
+        self.until("both campaigns are completed", lambda: self.value(completed) == 2)
         self.command("reconcile")
         say("  both campaigns are completed and the books balance")
 
@@ -208,7 +208,7 @@ class Drill:
             "seconds from the fatal failure to queue paused": f"{opened - fatal:.3f}",
             "seconds from the fatal failure to campaigns paused": f"{paused - fatal:.3f}",
             "seconds from the fatal failure to jobs paused": f"{self.jobs_paused_at - fatal:.3f}",
-        }  # fmt: skip
+        }
         say("")
         for name, value in lines.items():
             say(f"  {name:<52} {value}")
@@ -222,12 +222,12 @@ class Drill:
             SELECT v.service, l.email, j.payload -> 'people' FROM vendor_calls v JOIN jobs j ON j.id = v.job_id
             LEFT JOIN leads l ON l.id = j.lead_id WHERE v.may_be_charged OR v.cost_usd + v.credits > 0
         """)
-        known = Counter((service, key) for service, email, people in rows for key in people or [email])
+        booked = Counter((service, key) for service, email, people in rows for key in people or [email])
         return [
             f"{service}: {key}"
             for service, entry in bill.items()
             for key, times in entry["keys_charged_more_than_once"].items()
-            if known[service, key] < times
+            if booked[service, key] < times
         ]
 
 

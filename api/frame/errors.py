@@ -84,16 +84,16 @@ def database_failure(error: Exception) -> Response:
 def by_field(detail: Any, name: str = "non_field_errors") -> dict[str, list[str]]:
     """Nested validation errors as field -> messages; a nested field is named with dots."""
     if isinstance(detail, dict):
-        found: dict[str, list[str]] = {}
+        errors: dict[str, list[str]] = {}
         for key, value in detail.items():
             inner = str(key) if name == "non_field_errors" else f"{name}.{key}"
             for field, messages in by_field(value, inner).items():
-                found.setdefault(printable(field), []).extend(messages)
-        return found
+                errors.setdefault(printable(field), []).extend(messages)
+        return errors
     if isinstance(detail, list | tuple):
-        found = {}
+        errors = {}
         for value in detail:
             for field, messages in by_field(value, name).items():
-                found.setdefault(field, []).extend(messages)
-        return found
+                errors.setdefault(field, []).extend(messages)
+        return errors
     return {name: [printable(str(detail))]}

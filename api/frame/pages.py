@@ -16,9 +16,9 @@ class Ordering(OrderingFilter):
     """`?ordering=` one of the view's `ordering_fields`, `-` before it for descending."""
 
     def remove_invalid_fields(self, queryset: Any, fields: Any, view: Any, request: Request) -> list[str]:
-        known = self.choices(view)
-        if any(field not in known for field in fields):
-            raise ValidationError({self.ordering_param: [f"Choose one of: {', '.join(known)}."]})
+        allowed = self.choices(view)
+        if any(field not in allowed for field in fields):
+            raise ValidationError({self.ordering_param: [f"Choose one of: {', '.join(allowed)}."]})
         return list(fields)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:

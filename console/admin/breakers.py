@@ -114,10 +114,8 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         changed = [name for name in after if after[name] != before[name]]
         if changed:
             actor = actor_of(request)
-            events.record(
-                "policy", obj.pk, "changed", actor=actor,
-                before={name: before[name] for name in changed}, after={name: after[name] for name in changed},
-            )  # fmt: skip
+            old, new = ({name: policy[name] for name in changed} for policy in (before, after))
+            events.record("policy", obj.pk, "changed", actor=actor, before=old, after=new)
         transaction.on_commit(policies.forget)
 
 
@@ -133,23 +131,29 @@ def add_note(row: Incident, order: Order) -> None:
 @admin.register(Incident)
 class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     list_display = (
-        "number", "name", "opened", "reason", "failure_type", "campaigns_paused", "jobs_paused", "reset",
-        "acknowledged_by",
-    )  # fmt: skip
+        *("number", "name", "opened", "reason", "failure_type"),
+        *("campaigns_paused", "jobs_paused", "reset", "acknowledged_by"),
+    )
     list_display_links = ("number", "name")
     list_filter = ("service", ("reset_at", admin.EmptyFieldListFilter))
     fields = fields_of(Incident, without=("id", "epoch", "evidence"))
     readonly_fields = fields
     verbs = {
         "acknowledge": AdminVerb(
-            "Acknowledge", OPERATE_QUEUE, acknowledge, "Others see that you look after it.",
+            "Acknowledge",
+            OPERATE_QUEUE,
+            acknowledge,
+            "Others see that you look after it.",
             legal=lambda row: not row.acknowledged_at,
         ),
         "add_note": AdminVerb(
-            "Add a note", OPERATE_QUEUE, add_note, "The reason is the note; it becomes part of the timeline.",
+            "Add a note",
+            OPERATE_QUEUE,
+            add_note,
+            "The reason is the note; it becomes part of the timeline.",
             reason_required=True,
         ),
-    }  # fmt: skip
+    }
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("pause")
@@ -204,10 +208,13 @@ class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
     readonly_fields = fields
     verbs = {
         "lift": AdminVerb(
-            VERBS["lift"].label, OPERATE_QUEUE, lift, VERBS["lift"].question,
+            VERBS["lift"].label,
+            OPERATE_QUEUE,
+            lift,
+            VERBS["lift"].question,
             legal=lambda row: row.ended_at is None and row.key != QueuePause.SYSTEM,
         )
-    }  # fmt: skip
+    }
 
     @admin.display(description="state")
     def standing(self, row: QueuePause) -> SafeString:

@@ -66,13 +66,13 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
 
     def extra_of(self, request: HttpRequest, row: Lead) -> dict[str, Any]:
         snapshot = shared_snapshot.current()
-        told = story.tell(
+        story_of_lead = story.tell(
             row,
             now=snapshot.at,
             queue={card.service: card.queue for card in snapshot.cards},
             blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
         )
-        return {"extra_template": "console/parts/lead_extra.html", "story": told}
+        return {"extra_template": "console/parts/lead_extra.html", "story": story_of_lead}
 
 
 def retry(row: Job, order: Order) -> None:
@@ -95,14 +95,22 @@ class JobAdmin(VerbsAdmin, OfCampaignAdmin):
     readonly_fields = fields
     verbs = {
         "retry": AdminVerb(
-            "Retry", OPERATE, retry, "A failed job is put back with fresh attempts, its lead too.",
+            "Retry",
+            OPERATE,
+            retry,
+            "A failed job is put back with fresh attempts, its lead too.",
             legal=lambda row: row.status == Job.Status.FAILED,
         ),
         "cancel": AdminVerb(
-            "Cancel", OPERATE, cancel, "It is not done any more, and its lead is dropped. This cannot be undone.",
-            legal=lambda row: row.status in (Job.Status.PENDING, Job.Status.PAUSED), reason_required=True, danger=True,
+            "Cancel",
+            OPERATE,
+            cancel,
+            "It is not done any more, and its lead is dropped. This cannot be undone.",
+            legal=lambda row: row.status in (Job.Status.PENDING, Job.Status.PAUSED),
+            reason_required=True,
+            danger=True,
         ),
-    }  # fmt: skip
+    }
 
     @admin.display(description="service", ordering="service")
     def of_service(self, row: Job) -> str:
@@ -127,8 +135,10 @@ class JobAdmin(VerbsAdmin, OfCampaignAdmin):
 
 @admin.register(VendorCall)
 class VendorCallAdmin(OfCampaignAdmin):
-    list_display = ("number", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
-                    "live_outcome", "cost", "why")  # fmt: skip
+    list_display = (
+        *("number", "of_service", "kind", "of_campaign", "of_job"),
+        *("at", "duration_ms", "http_status", "live_outcome", "cost", "why"),
+    )
     list_filter = ("service", "outcome")
     fields = fields_of(VendorCall, without=("id",))
     readonly_fields = fields

@@ -50,9 +50,9 @@ class ListAdmin(ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Without the total that was not counted, Unfold's title would offer to show "all"."""
-        found: Any = super().get_changelist_instance(request)
-        found.full_result_count = found.result_count
-        return found
+        changelist: Any = super().get_changelist_instance(request)
+        changelist.full_result_count = changelist.result_count
+        return changelist
 
     @admin.display(description="id", ordering="id")
     def number(self, row: Model) -> str:
