@@ -1,4 +1,4 @@
-"""What goes in and comes out of the API about breakers, pauses, incidents and events."""
+"""These serializers describe what the API takes and gives about breakers, pauses, incidents and events."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The API's door to breakers, pauses, incidents and events: parse, call one verb, report."""
+"""The API's views of breakers, pauses, incidents and events parse, call one verb and report."""
 
 from typing import Any, ClassVar
 
@@ -29,12 +29,12 @@ OPERATE_QUEUE = "circuitbreakers.operate_queue"
 
 
 def report(service: str, action: str, changed: bool, message: str, **more: Any) -> Response:
-    """The body of `Done`, and whatever else an answer says."""
+    """Return the body of `Done`, with whatever else the answer says."""
     return Response({"service": service, "action": action, "changed": changed, "message": message, **more})
 
 
 def describe(operation: str, request: Any = Reason, **more: Any) -> Any:
-    """A decorator that describes the `post` of a BreakerVerb."""
+    """Return a decorator that describes the `post` of a BreakerVerb in the schema."""
     answer = extend_schema(
         tags=["circuit breakers"], operation_id=operation, request=request, responses={200: Done}, **more
     )
@@ -42,7 +42,7 @@ def describe(operation: str, request: Any = Reason, **more: Any) -> Any:
 
 
 class BreakerVerb(ApiView):
-    """A verb on one service, named in the path: `act` does it and says whether it changed anything, and what."""
+    """A BreakerVerb acts on the service in the path: `act` returns whether it changed anything, and a sentence."""
 
     required = {"POST": OPERATE_BREAKER}
     refusals = {breaker.BreakerRefused: 409}

@@ -1,4 +1,4 @@
-"""Rows of campaigns, leads, jobs and calls as the API shows them. All of them are read-only: verbs change things."""
+"""The API shows rows of campaigns, leads, jobs and calls through these. All are read-only: verbs change things."""
 
 from dataclasses import asdict
 from typing import Any, cast

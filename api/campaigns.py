@@ -1,4 +1,4 @@
-"""The API's door to campaigns: list, create, look, and the verbs of their lives."""
+"""The API's views of campaigns list, create and show them, and call the verbs of their lives."""
 
 import io
 from dataclasses import asdict
@@ -161,7 +161,7 @@ class CampaignView(RetrieveAPIView, ApiView):
 
 
 class Verb(ApiView):
-    """A verb of campaigns/lifecycle.py on the campaign that the path names."""
+    """A Verb calls a function of campaigns/lifecycle.py on the campaign that the path names."""
 
     required = {"POST": OPERATE}
     refusals = {moves.MoveRefused: 409}
@@ -169,7 +169,7 @@ class Verb(ApiView):
 
 
 class Move(Verb):
-    """A verb that takes a campaign to another status: `move` does it and returns the campaign."""
+    """A Move takes a campaign to another status: `move` does it and returns the campaign."""
 
     action: ClassVar[str]
     move: ClassVar["staticmethod[..., Campaign]"]
@@ -187,7 +187,7 @@ class Move(Verb):
 
 
 def describe(operation: str) -> Any:
-    """A decorator that describes the `post` of a Move."""
+    """Return a decorator that describes the `post` of a Move in the schema."""
     answer = extend_schema(tags=["campaigns"], operation_id=operation, request=Reason, responses={200: Moved})
     return extend_schema_view(post=answer)
 

@@ -1,4 +1,4 @@
-"""What the lists can be narrowed to. Numbers have the database's bounds, so that no value is too large for it."""
+"""The lists can be narrowed by these. Numbers have the database's bounds, so that no value is too large for it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ BIGGEST = 2**63 - 1
 
 
 def number(**details: Any) -> django_filters.NumberFilter:
-    """The key of another row."""
+    """Return a filter by the key of another row."""
     return django_filters.NumberFilter(min_value=0, max_value=BIGGEST, decimal_places=0, **details)
 
 

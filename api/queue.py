@@ -1,4 +1,4 @@
-"""The API's door to the queue: status, plan and resume, an operator's pauses lifted, paused jobs and campaigns."""
+"""The API's views of the queue show status, plan, paused jobs and campaigns, resume it and lift operators' pauses."""
 
 from typing import Any
 

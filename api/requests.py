@@ -1,4 +1,4 @@
-"""What callers may send about campaigns."""
+"""These serializers say what callers may send about campaigns."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`make bench`: the measurements, each on servers of its own. `python -m bench pause gate` picks some."""
+"""`make bench` runs the measurements, each on servers of its own. `python -m bench pause gate` picks some."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""100,000 rows into a fresh installation that runs: every step under 1 s, work never stops, a trip reaches every row.
+"""100,000 rows go into a fresh installation that runs: steps take under 1 s, work never stops, a trip reaches all rows.
 
 Fresh means that the planner knows nothing of the new rows.
 """
@@ -22,7 +22,7 @@ WAITING = "SELECT count(*) FROM jobs WHERE status IN ('PENDING', 'PROCESSING')"
 
 
 class Watch(threading.Thread):
-    """Looks twice a second: how long each step took, and how long no call was made."""
+    """Looks twice a second how long each step took, and how long no call was made."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)

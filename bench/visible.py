@@ -1,4 +1,4 @@
-"""From the fatal failure to the pause that an operator sees without touching the page: at most 2 s, in a browser."""
+"""An operator sees the pause in a browser, without touching the page, at most 2 s after the fatal failure."""
 
 import tempfile
 from pathlib import Path
@@ -56,7 +56,7 @@ def run() -> bool:
 
 
 def trip(drill: Drill, page: Page, number: int) -> float:
-    """Break a vendor under load, wait for the page, recover; seconds from the opening (Redis's clock) to the page."""
+    """Break a vendor under load and recover; returns the seconds from the opening (Redis's clock) to the page."""
     drill.command("campaign", "create", f"Load {number}", "--csv", str(ROOT / "samples" / "people.csv"), "--start")
     drill.control("openai", {"fault": "server_error"})
     page.wait_for_function("window.pausedAt > 0", timeout=60_000)

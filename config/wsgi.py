@@ -1,4 +1,4 @@
-"""The WSGI entry that gunicorn serves. It refuses to start with settings that contradict each other, as commands do."""
+"""Gunicorn serves this WSGI entry, which refuses to start with settings that contradict each other, as commands do."""
 
 import logging
 import os

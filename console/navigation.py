@@ -21,7 +21,7 @@ def icon(request: HttpRequest) -> str:
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Unfold's SIDEBAR.navigation. An item that the role may not see is absent."""
+    """Return the sections for Unfold's SIDEBAR.navigation. An item that the role may not see is absent."""
     dashboard = {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")}
     recovery = {"title": "Recovery", "icon": "emergency_home", "link": reverse("console:recovery")}
     spend = {

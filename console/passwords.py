@@ -14,7 +14,7 @@ from console.orders import actor_of
 
 
 def changed(user: User, actor: events.Actor) -> None:
-    """Record it and revoke the user's tokens, in the caller's transaction. Sessions end by themselves."""
+    """Record a changed password and revoke the user's tokens, in the caller's transaction. Sessions end anyway."""
     tokens = ApiToken.objects.filter(user=user)
     name = user.get_username()
     for row in tokens:
@@ -25,7 +25,7 @@ def changed(user: User, actor: events.Actor) -> None:
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Django's view of one's own password, which here also records the change and revokes the user's tokens."""
+    """Changes one's own password as Django does, and also records that and revokes the user's tokens."""
 
     form_class = AdminOwnPasswordChangeForm
 

@@ -1,4 +1,4 @@
-"""The plan of a resume for the recovery page: recovery's own, with the calls and the cost that it will cause."""
+"""The recovery page shows the plan of a queue resume with the calls and the cost that the resume would cause."""
 
 import time
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _mine: "tuple[float, PricedPlan] | None" = None
 
 @dataclass
 class Row:
-    """One service in a plan."""
+    """A Row is one service in a plan."""
 
     service: str
     jobs: int
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass
 class ResumeProgress:
-    """How far the last queue resume is: its own count of jobs, and those that the supervisor has yet to bring back."""
+    """The last queue resume is this far: `jobs` it counted, `to_come` of them the supervisor has yet to bring back."""
 
     at: datetime
     by: str
@@ -45,7 +45,7 @@ class ResumeProgress:
 
 @dataclass
 class PricedPlan:
-    """What a resume needs and would do. Calls and cost are at most: a lead that is dropped early needs fewer."""
+    """A PricedPlan says what a resume needs, would do and would cost at most: a lead may be dropped early."""
 
     resume: recovery.ResumePlan
     rows: list[Row] = field(default_factory=list)
@@ -66,17 +66,17 @@ class PricedPlan:
 
     @property
     def unnamed(self) -> int:
-        """Campaigns that stay paused, besides those in `still_paused`."""
+        """Count the campaigns that stay paused besides those in `still_paused`."""
         return self.resume.campaigns_still_paused - len(self.still_paused)
 
     @property
     def unpriced(self) -> list[str]:
-        """Services that will be called and whose price nobody knows yet."""
+        """Name the services that will be called and whose price nobody knows yet."""
         return [service_name(row.service) for row in self.rows if row.calls and row.cost is None]
 
 
 def make() -> PricedPlan:
-    """A fresh one, for a confirmation."""
+    """Make a fresh plan, for a confirmation."""
     resume_plan = recovery.plan()
     eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
     calls = statistics.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
@@ -91,7 +91,7 @@ def make() -> PricedPlan:
 
 
 def _progress() -> ResumeProgress | None:
-    """Of the last resume; None when there was none."""
+    """Return how far the last resume is; None when there was none."""
     last = Event.objects.filter(subject_type="queue", subject_id="all", verb="resumed").first()
     if last is None:
         return None
@@ -105,7 +105,7 @@ def _progress() -> ResumeProgress | None:
 
 
 def current() -> PricedPlan:
-    """The one that all viewers of this process share, about a second old, and younger than the last change."""
+    """Return the plan that all viewers of this process share: about a second old, and younger than the last change."""
     global _mine  # noqa: PLW0603 (this process's own copy)
     kept = _mine
     if kept and time.time() - kept[0] < FRESH and kept[0] > shared_snapshot.changed():

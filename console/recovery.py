@@ -1,4 +1,4 @@
-"""The recovery page: parses an order, has it done, and reports in place."""
+"""The recovery page parses an order, has it done, and reports in place."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ from console.service_verbs import VERBS
 
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    """The steps in order, each with its state."""
+    """Show the steps in order, each with its state."""
     if not live.may_look(request):
         raise PermissionDenied
     return TemplateResponse(request, "console/pages/recovery.html", context(request))
 
 
 def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
-    """What the page is drawn from."""
+    """Return the context that the page is drawn from."""
     user = request.user
     evidence = list(Incident.objects.filter(reset_at=None).order_by("-id"))
     live_parts = live.context_of("recovery")
@@ -47,7 +47,7 @@ def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
 
 @require_POST
 def act(request: HttpRequest, verb: str, service: str) -> HttpResponse:
-    """One verb on one service; back to the page, which says beside the button how it went."""
+    """Do one verb to one service and go back to the page, which says beside the button how it went."""
     wanted = VERBS.get(verb)
     if wanted is None or not (service in SERVICES or (service == "all" and wanted.takes_all)):
         raise Http404
@@ -67,7 +67,7 @@ def act(request: HttpRequest, verb: str, service: str) -> HttpResponse:
 
 @require_POST
 def resume(request: HttpRequest) -> HttpResponse:
-    """First asks, repeating the numbers; with `confirmed` resumes. A refusal says in place what is missing."""
+    """Ask first, repeating the numbers; resume once that is `confirmed`. A refusal says in place what is missing."""
     if not request.user.has_perm(OPERATE_QUEUE):
         raise PermissionDenied
     try:
@@ -105,7 +105,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, text: str) -> HttpResponse:
-    """The page itself, with the refusal where the button is."""
+    """Show the page itself, with the refusal where the button is."""
     plan.forget()
     shared_snapshot.forget()
     messages.error(request, f"Refused: {text}", extra_tags="resume")

@@ -1,4 +1,4 @@
-"""One snapshot for all viewers of a web process, for about a second.
+"""All viewers of a web process share one snapshot for about a second.
 
 It is made of rows and stays in the process's memory: what could make rows of a cache's bytes could make anything of
 bytes that somebody put there. What the processes share are plain numbers: who makes one now, and the last change.
@@ -21,7 +21,7 @@ _mine: tuple[float, ConsoleSnapshot] | None = None
 
 
 def current() -> ConsoleSnapshot:
-    """A snapshot at most two seconds old."""
+    """Return a snapshot that is at most two seconds old."""
     kept = _kept()
     if kept and time.time() - kept[0] < FRESH:
         return kept[1]
@@ -36,7 +36,7 @@ def current() -> ConsoleSnapshot:
 
 
 def changed() -> float:
-    """When somebody last changed what the console shows, in whichever process; 0 for long ago, or if nobody knows."""
+    """Return when somebody last changed what the console shows, in any process; 0 for long ago, or if nobody knows."""
     try:
         at = float(cache.get(CHANGED) or 0)
     except (TypeError, ValueError, OverflowError):  # somebody else's bytes
@@ -58,7 +58,7 @@ def _make() -> ConsoleSnapshot:
 
 
 def forget() -> None:
-    """Make the next one at once: somebody has just changed what it shows."""
+    """Have the next snapshot made at once: somebody has just changed what it shows."""
     global _mine  # noqa: PLW0603
     _mine = None
     cache.set(CHANGED, time.time(), timeout=10)

@@ -26,7 +26,7 @@ PROBES_SINCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Probe:
-    """One health call, as it is on record: `text` says whether it succeeded and what it found."""
+    """A Probe is one health call, as it is on record: `text` says whether it succeeded and what came of it."""
 
     at: datetime
     ok: bool
@@ -36,7 +36,7 @@ class Probe:
 
 @dataclass
 class Card:
-    """One service: its breaker, its queue, its calls and its price."""
+    """A Card is one service: its breaker, its queue, its calls and its price."""
 
     service: str
     state: str
@@ -66,7 +66,7 @@ class Card:
 
 @dataclass
 class ConsoleSnapshot:
-    """Everything that the console's live parts show. `at` is the database's clock."""
+    """A ConsoleSnapshot is everything that the console's live parts show. `at` is by the database's clock."""
 
     at: datetime
     mode: str
@@ -179,7 +179,7 @@ def _read(switch_snapshot: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
 
 
 def _card(service: str, switch_snapshot: switch.SwitchSnapshot | None, unreset: list[Incident]) -> Card:
-    """What the switch says; without it, what the latest incident not yet reset says."""
+    """Make a service's card of what the switch says; without it, of the latest incident not yet reset."""
     if switch_snapshot is None:
         incident = next((one for one in unreset if one.service == service), None)
         if incident is None:

@@ -34,7 +34,7 @@ class Apps:
     threads: int
 
     def in_order(self) -> list[Child]:
-        """The processes in the order of their start."""
+        """Return the processes in the order of their start."""
         python, web = sys.executable, f"{self.host}:{self.web_port}"
         return [
             self.app(
@@ -81,7 +81,7 @@ class Apps:
 
 
 def signed(database_url: str, role: str, count: int) -> Callable[[], bool]:
-    """A question: have that many processes of the role signed `processes`, which is where recovery looks too?
+    """Return a function that says whether so many processes of the role have signed, in the table that recovery reads.
 
     Signs from before the question is first asked are an earlier run's.
     """
@@ -101,7 +101,7 @@ def signed(database_url: str, role: str, count: int) -> Callable[[], bool]:
 
 
 def responds(url: str) -> bool:
-    """Whether an HTTP server answers there, with whatever status."""
+    """Say whether an HTTP server answers there, with whatever status."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310  (our own http:// URL)
             return True

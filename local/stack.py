@@ -28,7 +28,7 @@ class Interrupted(Exception):
 
 
 class Stack:
-    """Everything in one folder: data, logs, lock, and (when it is to be published) `env`.
+    """A Stack has everything in one folder: data, logs, lock, and (when it is to be published) `env`.
 
     `start` and `stop`, or a context manager; in between a thread starts again what falls. With `database_url` or
     `redis_url` that server is used instead of an embedded one. `say` is given one line per step.
@@ -49,7 +49,7 @@ class Stack:
         durable: bool = True,
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        """`ports` by name (postgres, valkey, sandbox, web): those given must be free, the others are chosen."""
+        """Take `ports` by name (postgres, valkey, sandbox, web): those given must be free, the others are chosen."""
         self.folder = folder.absolute()
         self.root = root
         self.host = host
@@ -80,7 +80,7 @@ class Stack:
         return f"http://127.0.0.1:{self.ports['sandbox']}"
 
     def child(self, name: str) -> Child:
-        """One of `postgres`, `valkey`, `sandbox`, `web`, `workers`, `supervisor`: `kill()`, `stop()`, `restart()`."""
+        """Return the child `postgres`, `valkey`, `sandbox`, `web`, `workers` or `supervisor`, e.g. to `kill()` it."""
         return self.children[name]
 
     def __enter__(self) -> "Stack":
@@ -141,7 +141,7 @@ class Stack:
         self.lock.release()
 
     def handle_signals(self) -> None:
-        """Ctrl-C, SIGTERM and SIGHUP end the story with KeyboardInterrupt; during start and stop they are counted.
+        """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt; during start and stop they are counted.
 
         Counted, because an exception at any line could lose a child that was just being started.
         """
@@ -219,7 +219,7 @@ class Stack:
         self.redis_url = self.redis_url or servers.redis_url
 
     def environment(self) -> dict[str, str]:
-        """What every child runs with, whatever the developer's own environment or `.env` says."""
+        """Return what every child runs with, whatever the developer's own environment or `.env` says."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
         hosts = "*" if self.host in ("0.0.0.0", "::") else f"{self.host},127.0.0.1,localhost"  # noqa: S104
         return {
@@ -262,7 +262,7 @@ class Stack:
         return done
 
     def apps(self) -> list[Child]:
-        """Holdfast's own processes, in the order of their start."""
+        """Return Holdfast's own processes, in the order of their start."""
         return Apps(
             env=self.env,
             root=self.root,

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 
 class Ordering(OrderingFilter):
-    """`?ordering=` one of the view's `ordering_fields`, `-` before it for descending."""
+    """`?ordering=` takes one of the view's `ordering_fields`, with `-` before it for descending."""
 
     def remove_invalid_fields(self, queryset: Any, fields: Any, view: Any, request: Request) -> list[str]:
         allowed = self.choices(view)

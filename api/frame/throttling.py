@@ -30,7 +30,7 @@ def count(key: str, seconds: int) -> tuple[int, float]:
 
 
 class Throttle(BaseThrottle):
-    """One limit of settings.THROTTLES, per user or else per IP address."""
+    """A Throttle holds one limit of settings.THROTTLES, per user or else per IP address."""
 
     limit = "user"
     left = 0.0

@@ -16,7 +16,7 @@ from circuitbreakers.events import Actor
 
 
 class ApiView(GenericAPIView):
-    """A view that parses, calls one verb and reports.
+    """An ApiView parses, calls one verb and reports.
 
     `required`: method -> permission. `refusals`: the verb's exceptions -> status code. `doing`: what it was about, for
     the message when Redis does not answer.
@@ -39,18 +39,18 @@ class ApiView(GenericAPIView):
 
     @property
     def actor(self) -> Actor:
-        """Who acts: the user, through this door."""
+        """The actor is the user, through the API."""
         return Actor(self.request.user.get_username(), "api")
 
     def body(self) -> dict[str, Any]:
-        """The validated body; raises ValidationError with the fields' errors."""
+        """Return the validated body; raises ValidationError with the fields' errors."""
         serializer = self.get_serializer(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
 
 class Listing(ListAPIView, ApiView):
-    """A list with filters, search, ordering and pages by cursor."""
+    """A Listing has filters, search, ordering and pages by cursor."""
 
     filter_backends = (DjangoFilterBackend, Search, Ordering)
     pagination_class = Pages

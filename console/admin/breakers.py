@@ -1,4 +1,4 @@
-"""Breakers with their policies, incidents, pauses and events in the admin."""
+"""The admin shows breakers with their policies, incidents, pauses and events through these classes."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,7 +29,7 @@ from console.service_verbs import VERBS
 
 
 def on_service(name: str, legal: Callable[[Breaker], bool] = lambda row: True) -> AdminVerb:
-    """A verb on a service, as a button of its breaker's row."""
+    """Return a verb on a service as a button of its breaker's row."""
     verb = VERBS[name]
     return AdminVerb(
         verb.label,
@@ -49,7 +49,7 @@ class PolicyForm(forms.ModelForm):
         fields = list(policy.Policy.__dataclass_fields__)
 
     def clean(self) -> dict[str, Any]:
-        """The ceiling of the wait lies above the wait."""
+        """Refuse a ceiling of the wait that lies below the wait."""
         data = super().clean() or {}
         wait, ceiling = data.get("reset_timeout"), data.get("reset_timeout_ceiling")
         if wait and ceiling and ceiling < wait:
@@ -182,7 +182,7 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
         }
 
     def export(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The incident as a Markdown file."""
+        """Send the incident as a Markdown file."""
         row = self.get_queryset(request).filter(pk=pk).first()
         if row is None or not self.has_view_permission(request, row):
             raise Http404
@@ -230,7 +230,7 @@ class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 
 class OfSubject(admin.SimpleListFilter):
-    """By what changed. Named here: asking the rows for their values would read all of them."""
+    """Filters events by what changed. The values are named here: asking the rows for them would read all of them."""
 
     title = "subject"
     parameter_name = "subject_type__exact"
@@ -259,7 +259,7 @@ class EventAdmin(ReadOnlyAdmin):
         return [path("export/", export, name="circuitbreakers_event_export"), *super().get_urls()]
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
-        """The events of the list, its filters and search applied, as CSV, streamed."""
+        """Stream the events of the list as CSV, its filters and search applied."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:

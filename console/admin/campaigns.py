@@ -1,4 +1,4 @@
-"""Campaigns in the admin: made, edited, started, paused, resumed, cancelled, duplicated, exported."""
+"""Campaigns are made, edited, started, paused, resumed, cancelled, duplicated and exported in the admin."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "researc
 
 
 def calls(verb: Callable[..., object]) -> Callable[[Campaign, Order], None]:
-    """A lifecycle verb as an admin's."""
+    """Return a verb of campaigns/lifecycle.py in the form that an AdminVerb runs."""
 
     def run(row: Campaign, order: Order) -> None:
         verb(row.pk, actor=order.actor, reason=order.reason)
@@ -124,13 +124,13 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
     fields = EDITABLE
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Where its leads come from is fixed once it has begun."""
+        """The source of a campaign's leads is fixed once it has begun."""
         if obj is None or obj.status == Status.CREATED:
             return []
         return ["search_url", "max_leads", "instantly_campaign_id"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only one that has never run: calls that were paid stay on the books."""
+        """Only a campaign that has never run can be deleted: calls that were paid stay on the books."""
         fresh = obj is None or obj.status == Status.CREATED
         return bool(fresh and super().has_delete_permission(request, obj))
 
@@ -208,13 +208,13 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         super().delete_model(request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Counts instead of a tree of every lead."""
+        """Return counts instead of a tree of every lead."""
         numbers = tallies.progress(row.pk for row in objs)
         lines = [f"Campaign {row.pk}: {row.name}, with {sum(numbers[row.pk].leads.values()):,} leads" for row in objs]
         return lines, {"campaigns": len(lines)}, set(), []
 
     def export(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """All leads as CSV, streamed."""
+        """Stream all leads as CSV."""
         campaign = Campaign.objects.filter(pk=pk).first()
         if campaign is None or not self.has_view_permission(request, campaign):
             raise Http404

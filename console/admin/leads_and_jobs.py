@@ -1,4 +1,4 @@
-"""Leads, jobs, calls, processes and the suppression list in the admin; campaigns are in campaigns.py."""
+"""The admin shows leads, jobs, calls, processes and the suppression list; campaigns are in campaigns.py."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ OPERATE = "campaigns.operate_job"
 
 
 class OfCampaignAdmin(ReadOnlyAdmin):
-    """A list of rows that belong to campaigns."""
+    """This list's rows belong to campaigns, and name them."""
 
     list_select_related: Any = ("campaign",)
 
@@ -46,7 +46,7 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
     readonly_fields = fields
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
-        """Each by its index: an address, a number, or the beginning of a company."""
+        """Look for an address, a number or the beginning of a company, each by its index."""
         term = search_term.strip().lower()
         if not term:
             return queryset, False
@@ -174,7 +174,7 @@ class SuppressionForm(ModelForm):
         fields = ("value", "reason")
 
     def clean_value(self) -> str:
-        """Normalised as the import does it."""
+        """Normalise the value as the import does."""
         try:
             return parse_value(self.cleaned_data["value"])
         except ValueRefused as error:
