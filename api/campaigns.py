@@ -169,13 +169,13 @@ class Verb(ApiView):
 
 
 class Move(Verb):
-    """A Move takes a campaign to another status: `move` does it and returns the campaign."""
+    """A Move takes a campaign to another status: `act` does it and returns the campaign."""
 
     action: ClassVar[str]
-    move: ClassVar["staticmethod[..., Campaign]"]
+    act: ClassVar["staticmethod[..., Campaign]"]
 
     def post(self, request: Request, pk: int) -> Response:
-        campaign = self.move(pk, actor=self.actor, reason=self.body()["reason"])
+        campaign = self.act(pk, actor=self.actor, reason=self.body()["reason"])
         return Response(
             {
                 "id": campaign.pk,
@@ -198,7 +198,7 @@ class Start(Move):
 
     doing = "starting campaign"
     action = "start"
-    move = staticmethod(lifecycle.start)
+    act = staticmethod(lifecycle.start)
 
 
 @describe("pause_campaign")
@@ -207,7 +207,7 @@ class Pause(Move):
 
     doing = "pausing campaign"
     action = "pause"
-    move = staticmethod(lifecycle.pause)
+    act = staticmethod(lifecycle.pause)
 
 
 @describe("resume_campaign")
@@ -216,7 +216,7 @@ class Resume(Move):
 
     doing = "resuming campaign"
     action = "resume"
-    move = staticmethod(lifecycle.resume)
+    act = staticmethod(lifecycle.resume)
 
 
 @describe("cancel_campaign")
@@ -225,7 +225,7 @@ class Cancel(Move):
 
     doing = "cancelling campaign"
     action = "cancel"
-    move = staticmethod(lifecycle.cancel)
+    act = staticmethod(lifecycle.cancel)
 
 
 class RetryRequest(Reason):
