@@ -1,4 +1,4 @@
-"""What goes in and comes out of the API about breakers, pauses, incidents and events."""
+"""These serializers describe what the API takes and gives about breakers, pauses, incidents and events."""
 
 from typing import Any
 
@@ -68,8 +68,9 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     class Meta:
         model = Event
         fields = (
-            "id", "at", "subject_type", "subject_id", "verb", "actor", "door", "reason", "before", "after", "incident",
-        )  # fmt: skip
+            *("id", "at", "subject_type", "subject_id", "verb"),
+            *("actor", "door", "reason", "before", "after", "incident"),
+        )
         read_only_fields = fields
 
 
@@ -77,9 +78,9 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
     class Meta:
         model = Incident
         fields = (
-            "id", "service", "epoch", "opened_at", "reason", "failure_type", "failures", "campaigns_paused",
-            "jobs_paused", "reset_at", "reset_by", "reset_reason", "acknowledged_at", "acknowledged_by",
-        )  # fmt: skip
+            *("id", "service", "epoch", "opened_at", "reason", "failure_type", "failures", "campaigns_paused"),
+            *("jobs_paused", "reset_at", "reset_by", "reset_reason", "acknowledged_at", "acknowledged_by"),
+        )
         read_only_fields = fields
 
 

@@ -1,8 +1,7 @@
-"""The API's door to breakers, pauses, incidents and events: parse, call one verb, report."""
+"""The API's views of breakers, pauses, incidents and events parse, call one verb and report."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-import django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
@@ -19,49 +18,73 @@ from api.breaker_serializers import (
     Reason,
     ResetRequest,
 )
+from api.filters import EventFilter, IncidentFilter
 from api.frame.views import ApiView, Listing
 from circuitbreakers import breaker, gate, pauses, probes
-from circuitbreakers.models import SERVICE_CHOICES, Event, Incident
+from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import validate
 
 OPERATE_BREAKER = "circuitbreakers.operate_breaker"
 OPERATE_QUEUE = "circuitbreakers.operate_queue"
 
 
-class Reset(ApiView):
-    """Close the breaker of one service. Touches neither queue nor campaigns nor jobs: resume the queue for those."""
+def report(service: str, action: str, changed: bool, message: str, **more: Any) -> Response:
+    """Return the body of `Done`, with whatever else the answer says."""
+    return Response({"service": service, "action": action, "changed": changed, "message": message, **more})
+
+
+def describe(operation: str, request: Any = Reason, **more: Any) -> Any:
+    """Return a decorator that describes the `post` of a BreakerVerb in the schema."""
+    answer = extend_schema(
+        tags=["circuit breakers"], operation_id=operation, request=request, responses={200: Done}, **more
+    )
+    return extend_schema_view(post=answer)
+
+
+class BreakerVerb(ApiView):
+    """A BreakerVerb acts on the service in the path: `act` returns whether it changed anything, and a sentence."""
 
     required = {"POST": OPERATE_BREAKER}
     refusals = {breaker.BreakerRefused: 409}
-    doing = "resetting circuit breaker"
-    serializer_class = ResetRequest
+    serializer_class: Any = Reason
+    action: ClassVar[str]
 
-    @extend_schema(
-        tags=["circuit breakers"],
-        operation_id="reset_breaker",
-        request=ResetRequest,
-        responses={200: Done},
-        examples=[
-            OpenApiExample("The vendor is well again", {"reason": "Key renewed"}, request_only=True),
-            OpenApiExample(
-                "Done",
-                {
-                    "service": "apollo",
-                    "action": "circuit_breaker_reset",
-                    "changed": True,
-                    "message": "Circuit breaker reset for apollo - service manually resumed",
-                },
-                response_only=True,
-                status_codes=["200"],
-            ),
-        ],
-    )
+    def act(self, service: str, body: dict[str, Any]) -> tuple[bool, str]:
+        raise NotImplementedError
+
     def post(self, request: Request, service: str) -> Response:
         validate(service)
-        body = self.body()
+        return report(service, self.action, *self.act(service, self.body()))
+
+
+@describe(
+    "reset_breaker",
+    ResetRequest,
+    examples=[
+        OpenApiExample("The vendor is well again", {"reason": "Key renewed"}, request_only=True),
+        OpenApiExample(
+            "Done",
+            {
+                "service": "apollo",
+                "action": "circuit_breaker_reset",
+                "changed": True,
+                "message": "Circuit breaker reset for apollo - service manually resumed",
+            },
+            response_only=True,
+            status_codes=["200"],
+        ),
+    ],
+)
+class Reset(BreakerVerb):
+    """Close the breaker of one service. Touches neither queue nor campaigns nor jobs: resume the queue for those."""
+
+    doing = "resetting circuit breaker"
+    action = "circuit_breaker_reset"
+    serializer_class = ResetRequest
+
+    def act(self, service: str, body: dict[str, Any]) -> tuple[bool, str]:
         changed = breaker.reset(service, actor=self.actor, reason=body["reason"], force=body["force"])
-        message = f"Circuit breaker reset for {service} - service manually resumed"
-        return Response({"service": service, "action": "circuit_breaker_reset", "changed": changed, "message": message})
+        return changed, f"Circuit breaker reset for {service} - service manually resumed"
 
 
 class Probe(ApiView):
@@ -88,52 +111,44 @@ class Probe(ApiView):
         )
 
 
-class Hold(ApiView):
+@describe("hold_breaker", HoldRequest)
+class Hold(BreakerVerb):
     """Force the breaker open until it is released: an opening in every respect, so everything is paused."""
 
-    required = {"POST": OPERATE_BREAKER}
-    refusals = {breaker.BreakerRefused: 409}
     doing = "holding circuit breaker"
+    action = "circuit_breaker_hold"
     serializer_class = HoldRequest
 
-    @extend_schema(tags=["circuit breakers"], operation_id="hold_breaker", request=HoldRequest, responses={200: Done})
-    def post(self, request: Request, service: str) -> Response:
-        validate(service)
-        body = self.body()
+    def act(self, service: str, body: dict[str, Any]) -> tuple[bool, str]:
         changed = breaker.hold(service, actor=self.actor, reason=body["reason"], remind_at=body["remind_at"])
-        did = "is held open" if changed else "was held already"
-        return report(service, "circuit_breaker_hold", changed, f"The {service} breaker {did}.")
+        return changed, f"The {service} breaker {'is held open' if changed else 'was held already'}."
 
 
-class Release(ApiView):
+@describe("release_breaker")
+class Release(BreakerVerb):
     """End a hold. The breaker stays open, to be reset."""
 
-    required = {"POST": OPERATE_BREAKER}
-    refusals = {breaker.BreakerRefused: 409}
     doing = "releasing circuit breaker"
-    serializer_class = Reason
+    action = "circuit_breaker_release"
 
-    @extend_schema(tags=["circuit breakers"], operation_id="release_breaker", request=Reason, responses={200: Done})
-    def post(self, request: Request, service: str) -> Response:
-        validate(service)
-        changed = breaker.release(service, actor=self.actor, reason=self.body()["reason"])
+    def act(self, service: str, body: dict[str, Any]) -> tuple[bool, str]:
+        changed = breaker.release(service, actor=self.actor, reason=body["reason"])
         did = "is released and stays open: reset it next" if changed else "was not held"
-        return report(service, "circuit_breaker_release", changed, f"The {service} breaker {did}.")
+        return changed, f"The {service} breaker {did}."
 
 
-class LiftWait(ApiView):
+@describe("lift_wait")
+class LiftWait(BreakerVerb):
     """Ask a service again at once although it asked us to wait (429, Retry-After). What it answers then is on us."""
 
-    required = {"POST": OPERATE_BREAKER}
+    refusals = {}
     doing = "lifting wait"
-    serializer_class = Reason
+    action = "wait_lift"
 
-    @extend_schema(tags=["circuit breakers"], operation_id="lift_wait", request=Reason, responses={200: Done})
-    def post(self, request: Request, service: str) -> Response:
-        validate(service)
-        until = gate.lift_wait(service, actor=self.actor, reason=self.body()["reason"])
-        did = f"The wait of {service} is lifted." if until else f"{service} has not asked us to wait."
-        return report(service, "wait_lift", until is not None, did)
+    def act(self, service: str, body: dict[str, Any]) -> tuple[bool, str]:
+        if gate.lift_wait(service, actor=self.actor, reason=body["reason"]):
+            return True, f"The wait of {service} is lifted."
+        return False, f"{service} has not asked us to wait."
 
 
 class PauseService(ApiView):
@@ -149,21 +164,6 @@ class PauseService(ApiView):
         changed = pauses.pause(body["service"], actor=self.actor, reason=body["reason"])
         did = "is paused" if changed else "was paused already"
         return report(body["service"], "queue_pause", changed, f"The queue of {body['service']} {did}.")
-
-
-def report(service: str, action: str, changed: bool, message: str) -> Response:
-    return Response({"service": service, "action": action, "changed": changed, "message": message})
-
-
-class IncidentFilter(django_filters.FilterSet):
-    service = django_filters.ChoiceFilter(choices=SERVICE_CHOICES)
-    # Not a boolean filter: that one ignores what it does not understand, and shows all.
-    open = django_filters.ChoiceFilter(
-        choices=[("true", "true"), ("false", "false")], method="by_open", label="Not yet reset."
-    )
-
-    def by_open(self, queryset: Any, name: str, value: str) -> Any:
-        return queryset.filter(reset_at__isnull=value == "true")
 
 
 @extend_schema_view(get=extend_schema(tags=["incidents"], operation_id="list_incidents"))
@@ -185,17 +185,6 @@ class IncidentView(RetrieveAPIView, ApiView):
     required = {"GET": "circuitbreakers.view_incident"}
     queryset = Incident.objects.all()
     serializer_class = IncidentDetail
-
-
-class EventFilter(django_filters.FilterSet):
-    subject_type = django_filters.CharFilter()
-    subject_id = django_filters.CharFilter()
-    verb = django_filters.CharFilter()
-    actor = django_filters.CharFilter()
-    door = django_filters.CharFilter()
-    incident = django_filters.NumberFilter(min_value=0, max_value=2**63 - 1, decimal_places=0)
-    after = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From this instant on.")
-    before = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label="Before this instant.")
 
 
 @extend_schema_view(get=extend_schema(tags=["incidents"], operation_id="list_events"))

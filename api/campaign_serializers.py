@@ -1,4 +1,4 @@
-"""Rows of campaigns, leads, jobs and calls as the API shows them. All of them are read-only: verbs change things."""
+"""The API shows rows of campaigns, leads, jobs and calls through these. All are read-only: verbs change things."""
 
 from dataclasses import asdict
 from typing import Any, cast
@@ -42,10 +42,10 @@ class CampaignSerializer(OfCampaign):
     class Meta:
         model = Campaign
         fields = (
-            "id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id",
-            "research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by",
-            "operator_pause_reason", "progress", "created_by", "created_at", "started_at", "finished_at",
-        )  # fmt: skip
+            *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
+            *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
+            *("operator_pause_reason", "progress", "created_by", "created_at", "started_at", "finished_at"),
+        )
         read_only_fields = fields
 
 
@@ -54,9 +54,9 @@ class CampaignSummary(OfCampaign):
         model = Campaign
         list_serializer_class = ManyCampaigns
         fields = (
-            "id", "name", "status", "status_message", "max_leads", "progress", "created_by", "created_at", "started_at",
-            "finished_at",
-        )  # fmt: skip
+            *("id", "name", "status", "status_message", "max_leads", "progress"),
+            *("created_by", "created_at", "started_at", "finished_at"),
+        )
         read_only_fields = fields
 
 
@@ -67,10 +67,11 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
     class Meta:
         model = Lead
         fields = (
-            "id", "campaign", "email", "apollo_id", "first_name", "last_name", "title", "company", "company_domain",
-            "data", "state", "stage", "end_reason", "ended_at", "verdict", "research", "sources", "mail_subject",
-            "mail_body", "instantly_lead_id", "created_at",
-        )  # fmt: skip
+            *("id", "campaign", "email", "apollo_id"),
+            *("first_name", "last_name", "title", "company", "company_domain"),
+            *("data", "state", "stage", "end_reason", "ended_at", "verdict", "research", "sources", "mail_subject"),
+            *("mail_body", "instantly_lead_id", "created_at"),
+        )
         read_only_fields = fields
 
 
@@ -78,9 +79,9 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     class Meta:
         model = Job
         fields = (
-            "id", "campaign", "lead", "kind", "service", "part", "status", "error", "failure_type", "without_call",
-            "attempts", "crashes", "worker", "claimed_at", "lease_until", "run_at", "created_at", "completed_at",
-        )  # fmt: skip
+            *("id", "campaign", "lead", "kind", "service", "part", "status", "error", "failure_type", "without_call"),
+            *("attempts", "crashes", "worker", "claimed_at", "lease_until", "run_at", "created_at", "completed_at"),
+        )
         read_only_fields = fields
 
 
@@ -88,9 +89,10 @@ class VendorCallSerializer(serializers.ModelSerializer[VendorCall]):
     class Meta:
         model = VendorCall
         fields = (
-            "id", "service", "kind", "job", "campaign", "fence", "admitted_at", "duration_ms", "http_status", "outcome",
-            "error", "request_id", "credits", "tokens_in", "tokens_out", "cost_usd", "worker",
-        )  # fmt: skip
+            *("id", "service", "kind", "job", "campaign"),
+            *("fence", "admitted_at", "duration_ms", "http_status", "outcome"),
+            *("error", "request_id", "credits", "tokens_in", "tokens_out", "cost_usd", "worker"),
+        )
         read_only_fields = fields
 
 

@@ -1,8 +1,8 @@
-"""The API's door to campaigns: list, create, look, and the verbs of their lives."""
+"""The API's views of campaigns list, create and show them, and call the verbs of their lives."""
 
 import io
 from dataclasses import asdict
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -141,10 +141,10 @@ def created(campaign: Campaign, messages: list[str], report: ImportReport | None
     }
 
 
-def import_upload(campaign: Campaign, stream: BinaryIO, door: ApiView, reading: Reading) -> ImportReport:
+def import_upload(campaign: Campaign, stream: BinaryIO, view: ApiView, reading: Reading) -> ImportReport:
     """Import an upload; what is wrong with the file is an error of the field `csv`. Raises CampaignEnded."""
     try:
-        return import_csv(campaign, stream, actor=door.actor, **reading)
+        return import_csv(campaign, stream, actor=view.actor, **reading)
     except CampaignEnded:
         raise
     except ImportRefused as error:
@@ -161,61 +161,71 @@ class CampaignView(RetrieveAPIView, ApiView):
 
 
 class Verb(ApiView):
-    """One verb of campaigns/lifecycle.py on one campaign."""
+    """A Verb calls a function of campaigns/lifecycle.py on the campaign that the path names."""
 
     required = {"POST": OPERATE}
     refusals = {moves.MoveRefused: 409}
-    serializer_class = Reason
+    serializer_class: Any = Reason
 
-    def answer(self, campaign: Campaign, action: str) -> Response:
+
+class Move(Verb):
+    """A Move takes a campaign to another status: `act` does it and returns the campaign."""
+
+    action: ClassVar[str]
+    act: ClassVar["staticmethod[..., Campaign]"]
+
+    def post(self, request: Request, pk: int) -> Response:
+        campaign = self.act(pk, actor=self.actor, reason=self.body()["reason"])
         return Response(
             {
                 "id": campaign.pk,
-                "action": action,
+                "action": self.action,
                 "status": campaign.status,
                 "status_message": campaign.status_message,
             }
         )
 
 
-class Start(Verb):
+def describe(operation: str) -> Any:
+    """Return a decorator that describes the `post` of a Move in the schema."""
+    answer = extend_schema(tags=["campaigns"], operation_id=operation, request=Reason, responses={200: Moved})
+    return extend_schema_view(post=answer)
+
+
+@describe("start_campaign")
+class Start(Move):
     """CREATED -> RUNNING. Needs an ACTIVE queue."""
 
     doing = "starting campaign"
-
-    @extend_schema(tags=["campaigns"], operation_id="start_campaign", request=Reason, responses={200: Moved})
-    def post(self, request: Request, pk: int) -> Response:
-        return self.answer(lifecycle.start(pk, actor=self.actor, reason=self.body()["reason"]), "start")
+    action = "start"
+    act = staticmethod(lifecycle.start)
 
 
-class Pause(Verb):
+@describe("pause_campaign")
+class Pause(Move):
     """An operator's pause of one campaign; it survives a queue resume."""
 
     doing = "pausing campaign"
-
-    @extend_schema(tags=["campaigns"], operation_id="pause_campaign", request=Reason, responses={200: Moved})
-    def post(self, request: Request, pk: int) -> Response:
-        return self.answer(lifecycle.pause(pk, actor=self.actor, reason=self.body()["reason"]), "pause")
+    action = "pause"
+    act = staticmethod(lifecycle.pause)
 
 
-class Resume(Verb):
+@describe("resume_campaign")
+class Resume(Move):
     """Lift an operator's pause of one campaign. What the system paused, only the queue resume brings back."""
 
     doing = "resuming campaign"
-
-    @extend_schema(tags=["campaigns"], operation_id="resume_campaign", request=Reason, responses={200: Moved})
-    def post(self, request: Request, pk: int) -> Response:
-        return self.answer(lifecycle.resume(pk, actor=self.actor, reason=self.body()["reason"]), "resume")
+    action = "resume"
+    act = staticmethod(lifecycle.resume)
 
 
-class Cancel(Verb):
+@describe("cancel_campaign")
+class Cancel(Move):
     """End a campaign for good; a call in flight finishes and is booked."""
 
     doing = "cancelling campaign"
-
-    @extend_schema(tags=["campaigns"], operation_id="cancel_campaign", request=Reason, responses={200: Moved})
-    def post(self, request: Request, pk: int) -> Response:
-        return self.answer(lifecycle.cancel(pk, actor=self.actor, reason=self.body()["reason"]), "cancel")
+    action = "cancel"
+    act = staticmethod(lifecycle.cancel)
 
 
 class RetryRequest(Reason):

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and a page to read it that needs no internet and no inline script."""
+"""The OpenAPI document is served here, and a page to read it that needs no internet and no inline script."""
 
 from django.conf import settings
 from drf_spectacular.renderers import OpenApiJsonRenderer

@@ -1,4 +1,4 @@
-"""What the lists can be narrowed to. Numbers have the database's bounds, so that no value is too large for it."""
+"""The lists can be narrowed by these. Numbers have the database's bounds, so that no value is too large for it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ BIGGEST = 2**63 - 1
 
 
 def number(**details: Any) -> django_filters.NumberFilter:
-    """The key of another row."""
+    """Return a filter by the key of another row."""
     return django_filters.NumberFilter(min_value=0, max_value=BIGGEST, decimal_places=0, **details)
 
 
@@ -54,3 +54,25 @@ class VendorCallFilter(django_filters.FilterSet):
     outcome = django_filters.ChoiceFilter(choices=OUTCOME_CHOICES)
     admitted_after = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="gte")
     admitted_before = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="lt")
+
+
+class IncidentFilter(django_filters.FilterSet):
+    service = django_filters.ChoiceFilter(choices=SERVICE_CHOICES)
+    # Not a boolean filter: that one ignores what it does not understand, and shows all.
+    open = django_filters.ChoiceFilter(
+        choices=[("true", "true"), ("false", "false")], method="by_open", label="Not yet reset."
+    )
+
+    def by_open(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.filter(reset_at__isnull=value == "true")
+
+
+class EventFilter(django_filters.FilterSet):
+    subject_type = django_filters.CharFilter()
+    subject_id = django_filters.CharFilter()
+    verb = django_filters.CharFilter()
+    actor = django_filters.CharFilter()
+    door = django_filters.CharFilter()
+    incident = number()
+    after = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From this instant on.")
+    before = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label="Before this instant.")

@@ -1,4 +1,4 @@
-"""Is this process alive, and can it do its work? For load balancers and monitors, without a login."""
+"""Load balancers and monitors ask here, without a login, whether this process lives and can do its work."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class Ready(serializers.Serializer):
 
 
 class Health(ApiView):
-    """Not counted, and nobody is looked up before the answer."""
+    """Requests are not counted here, and nobody is looked up before the answer."""
 
     required = {"GET": EVERYBODY}
     throttle_classes = ()
@@ -69,7 +69,7 @@ class ReadyView(Health):
 
     @staticmethod
     def may_know(request: Request) -> bool:
-        """Whether the caller may see what is wrong. Who cannot be looked up is nobody."""
+        """Say whether the caller may see what is wrong. Who cannot be looked up is nobody."""
         need = audience(settings.EXPOSE_HEALTH)
         if need == EVERYBODY:
             return True
@@ -80,20 +80,20 @@ class ReadyView(Health):
 
 
 def stores_missing() -> list[str]:
-    """Which of PostgreSQL, Redis and the broker do not answer."""
-    found: list[str] = []
+    """Name those of PostgreSQL, Redis and the broker that do not answer."""
+    missing: list[str] = []
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except (DatabaseError, InterfaceError):
         connection.close()
-        found.append("PostgreSQL does not answer")
+        missing.append("PostgreSQL does not answer")
     for name, question in (("Redis", ping_switch), ("The message broker", broker.ping)):
         try:
             question()
         except switch.RedisUnavailable:
-            found.append(f"{name} does not answer")
-    return found
+            missing.append(f"{name} does not answer")
+    return missing
 
 
 def ping_switch() -> Any:
@@ -101,12 +101,12 @@ def ping_switch() -> Any:
 
 
 def processes_missing() -> list[str]:
-    """Which roles no live process has."""
+    """Name the roles that no live process has."""
     alive = set(Process.objects.alive().values_list("role", flat=True))
     return [f"No live {role}" for role in Process.Role.values if role not in alive]
 
 
 def overruns() -> list[str]:
-    """What holds up the supervisor's round, or did a few minutes ago."""
+    """Name the steps that hold up the supervisor's round, or did a few minutes ago."""
     alive = Process.objects.alive().filter(role=Process.Role.SUPERVISOR)
     return [sentence for process in alive for sentence in process.overruns(timezone.now())]

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a client that got no answer asks again and gets the first one's campaign, not a second one."""
+"""A client that got no answer asks again with its `Idempotency-Key` and gets the first campaign, not a second one."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ class KeyReused(Exception):
 
 
 def fingerprint(fields: dict[str, Any], stream: BinaryIO | None) -> str:
-    """What makes two requests the same one. Leaves the stream at its start."""
+    """Return a digest that is equal for equal requests. Leaves the stream at its start."""
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode())
     if stream is not None:
         while chunk := stream.read(1 << 20):
@@ -27,18 +27,18 @@ def fingerprint(fields: dict[str, Any], stream: BinaryIO | None) -> str:
 
 
 def owner(user: str, key: str) -> str:
-    """A key belongs to who used it: another user's equal key is another key. Hashed, so that it fits the column."""
+    """Return a key's digest, which fits the column; another user's equal key is another key."""
     return hashlib.sha256(f"{user}\0{key}".encode()).hexdigest()
 
 
 def first(owned: str, body: str) -> Campaign | None:
-    """The campaign that this key made before; None when it is new. Raises KeyReused.
+    """Return the campaign that this key made before; None when it is new. Raises KeyReused.
 
     Call it in the transaction that creates the campaign: the lock makes a second request wait for the first one's end.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [owned])
-    found = Campaign.objects.filter(idempotency_key__startswith=f"{owned}:").first()
-    if found is not None and found.idempotency_key != f"{owned}:{body}":
+    campaign = Campaign.objects.filter(idempotency_key__startswith=f"{owned}:").first()
+    if campaign is not None and campaign.idempotency_key != f"{owned}:{body}":
         raise KeyReused
-    return found
+    return campaign

@@ -1,4 +1,4 @@
-"""Leads, jobs and the ledger of calls across campaigns."""
+"""Leads, jobs and the ledger of calls are listed here across campaigns."""
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
 

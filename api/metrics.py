@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, read from switch and rows when they are asked for: every web process gives the same ones."""
+"""Prometheus gets numbers that are read from switch and rows at each request: every web process gives the same ones."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -23,7 +23,7 @@ STATES = ("closed", "half_open", "open", "lost")
 
 
 class Numbers(Collector):
-    """One reading."""
+    """Reads everything once, for one answer."""
 
     def collect(self) -> Iterator[Metric]:
         try:
@@ -47,7 +47,7 @@ class Numbers(Collector):
 
 
 def of_switch(snapshot: switch.SwitchSnapshot) -> Iterator[Metric]:
-    """The breakers and the queue; 1 for the state that a breaker is in."""
+    """Yield the gauges of breakers and queue; 1 stands for the state that a breaker is in."""
     state = GaugeMetricFamily("holdfast_breaker_state", "1 for the state it is in.", labels=["service", "state"])
     for name, breaker in snapshot.breakers.items():
         for value in STATES:
@@ -62,7 +62,7 @@ def of_switch(snapshot: switch.SwitchSnapshot) -> Iterator[Metric]:
 
 
 def of_supervisor() -> Iterator[Metric]:
-    """How long the leading supervisor's steps took, and how often one took so long that others had to wait."""
+    """Yield how long the leading supervisor's steps took, and how often one made the others wait."""
     leading = Process.objects.alive().filter(role=Process.Role.SUPERVISOR, leading=True)
     process = leading.order_by("seen_at").last()
     seconds: dict[str, float] = {}
@@ -75,7 +75,7 @@ def of_supervisor() -> Iterator[Metric]:
 
 
 def by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    """One gauge with one label."""
+    """Return one gauge with one label."""
     gauge = GaugeMetricFamily(name, text, labels=[label])
     for key, value in values.items():
         gauge.add_metric([key], value)
@@ -83,7 +83,7 @@ def by(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMe
 
 
 class MetricsView(ApiView):
-    """`/metrics`. A scraper sends an API token: `authorization: {type: Token, credentials: hf_...}`."""
+    """Answers `/metrics`. A scraper sends an API token: `authorization: {type: Token, credentials: hf_...}`."""
 
     schema = None
 

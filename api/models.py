@@ -1,11 +1,11 @@
-"""Tokens for scripts: knox's, hashed at rest and expiring, with a name so that one knows which to revoke."""
+"""Tokens for scripts are knox's, hashed at rest and expiring; ours also have a name, to know which to revoke."""
 
 from django.db import models
 from knox.models import AbstractAuthToken
 
 
 class ApiToken(AbstractAuthToken):
-    """One script's way in, with the rights of its user. Only its hash is stored; `token_key` is its beginning."""
+    """A token lets one script in with the rights of its user. Only its hash is stored; `token_key` is its beginning."""
 
     name = models.CharField(max_length=100, help_text="Which script or machine uses it.")
 

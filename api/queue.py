@@ -1,4 +1,4 @@
-"""The API's door to the queue: status, plan and resume, an operator's pauses lifted, paused jobs and campaigns."""
+"""The API's views of the queue show status, plan, paused jobs and campaigns, resume it and lift operators' pauses."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.breaker_serializers import Lifted, PauseRequest, Reason
+from api.breakers import report
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
 from api.frame.views import ApiView, Listing
@@ -24,6 +25,10 @@ VIEW = "circuitbreakers.view_breaker"
 NAMED = 500
 # What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
 WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
+
+
+# These serializers only describe: campaigns/overview.py and campaigns/recovery.py make the bodies, for the
+# commands as well. tests/api/test_bodies.py holds the two equal.
 
 
 class LastProbe(serializers.Serializer):
@@ -204,15 +209,8 @@ class ResumeService(ApiView):
         service = body["service"]
         changed = pauses.lift(service, actor=self.actor, reason=body["reason"])
         did = f"The operator's pause of {service} is lifted." if changed else f"No operator's pause of {service} stood."
-        return Response(
-            {
-                "service": service,
-                "action": "queue_resume",
-                "changed": changed,
-                "message": did,
-                "services_still_paused": recovery.services_still_paused(),
-            }
-        )
+        still_paused = recovery.services_still_paused()
+        return report(service, "queue_resume", changed, did, services_still_paused=still_paused)
 
 
 @extend_schema_view(get=extend_schema(tags=["queue"], operation_id="paused_jobs"))
@@ -239,12 +237,12 @@ class CampaignStatusView(ApiView):
         named: dict[str, list[Any]] = {}
         for status in WITH_REASONS:
             rows = Campaign.objects.filter(status=status).order_by("-id")
-            if found := list(rows.values("id", "name", "status", "status_message")[: NAMED + 1]):
-                named[status] = found
+            if latest := list(rows.values("id", "name", "status", "status_message")[: NAMED + 1]):
+                named[status] = latest
         return Response(
             {
                 "counts": overview.counts(Campaign.objects.all(), "status"),
-                "campaigns": {status: found[:NAMED] for status, found in named.items()},
-                "truncated": [status for status, found in named.items() if len(found) > NAMED],
+                "campaigns": {status: latest[:NAMED] for status, latest in named.items()},
+                "truncated": [status for status, latest in named.items() if len(latest) > NAMED],
             }
         )

@@ -1,4 +1,4 @@
-"""What callers may send about campaigns."""
+"""These serializers say what callers may send about campaigns."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from campaigns.apollo_url import ApolloSearch, from_url
 from campaigns.leads.csvfile import ENCODINGS
 from campaigns.prompt_templates import MAX_TEMPLATE, clean_template
 
-# Apollo's app makes long addresses, a web server takes no longer ones.
+# Apollo's app makes long URLs, a web server takes no longer ones.
 MAX_URL = 8000
 
 
@@ -55,7 +55,7 @@ class CampaignFields(serializers.Serializer):
     research_prompt = serializers.CharField(max_length=MAX_TEMPLATE, required=False, allow_blank=True, default="")
     mail_prompt = serializers.CharField(max_length=MAX_TEMPLATE, required=False, allow_blank=True, default="")
 
-    # Of the address, once it has been validated.
+    # What the URL asks for, once it has been validated.
     search: ApolloSearch | None = None
 
     def validate_apollo_url(self, value: str) -> str:

@@ -1,4 +1,4 @@
-"""What was paid: the ledger's sums by day and service."""
+"""The API sums up here what was paid, by day and service, from the ledger."""
 
 from dataclasses import asdict
 from datetime import date, timedelta

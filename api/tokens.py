@@ -1,4 +1,4 @@
-"""Tokens for scripts: made with user and password, hashed at rest, named, expiring, revocable."""
+"""Scripts get their tokens here: made with user and password, hashed at rest, named, expiring, revocable."""
 
 from datetime import timedelta
 from typing import Any
@@ -101,7 +101,7 @@ class TokenView(ApiView):
 
     @staticmethod
     def user_of(request: HttpRequest, username: str, password: str) -> AbstractBaseUser:
-        """The user; raises AuthenticationFailed, or Throttled after too many wrong passwords."""
+        """Return the user; raises AuthenticationFailed, or Throttled after too many wrong passwords."""
         user = authenticate(request, username=username, password=password)
         if getattr(request, "axes_locked_out", None):
             request.axes_locked_out = False  # type: ignore[attr-defined]  # else the middleware answers in its own words
@@ -118,7 +118,7 @@ class TokenView(ApiView):
 
 
 def tokens_of(user: Any) -> QuerySet[ApiToken]:
-    """A user's tokens that have not expired: no more than TOKEN_LIMIT_PER_USER, give or take a race."""
+    """Return a user's tokens that have not expired: no more than TOKEN_LIMIT_PER_USER, give or take a race."""
     return ApiToken.objects.filter(user=user, expiry__gt=timezone.now())
 
 

@@ -1,4 +1,4 @@
-"""The paths below /api/v1, as docs/contract.md#http has them: without a slash at the end."""
+"""The API's paths below /api/v1 are those of docs/contract.md#http: without a slash at the end."""
 
 from django.urls import path, re_path
 

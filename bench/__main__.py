@@ -1,4 +1,4 @@
-"""`make bench`: the measurements, each on servers of its own. `python -m bench pause gate` picks some."""
+"""`make bench` runs the measurements, each on servers of its own. `python -m bench pause gate` picks some."""
 
 import os
 import sys
@@ -19,10 +19,18 @@ def main(names: list[str]) -> int:
         Servers(Path(folder), durable=True) as servers,
     ):
         os.environ.update(
-            DJANGO_SETTINGS_MODULE="config.settings", READ_DOTENV="false", MODE="sandbox", DEBUG="false", HTTPS="false",
-            ALLOWED_HOSTS="127.0.0.1", SECRET_KEY=os.urandom(32).hex(), LOG_LEVEL="ERROR",
-            DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url, MILLIONVERIFIER_RATE_LIMITS="1000000/1",
-        )  # fmt: skip
+            DJANGO_SETTINGS_MODULE="config.settings",
+            READ_DOTENV="false",
+            MODE="sandbox",
+            DEBUG="false",
+            HTTPS="false",
+            ALLOWED_HOSTS="127.0.0.1",
+            SECRET_KEY=os.urandom(32).hex(),
+            LOG_LEVEL="ERROR",
+            DATABASE_URL=servers.database_url,
+            REDIS_URL=servers.redis_url,
+            MILLIONVERIFIER_RATE_LIMITS="1000000/1",
+        )
         import django
         from django.core.management import call_command
 

@@ -1,4 +1,4 @@
-"""100,000 rows into a fresh installation that runs: every step under 1 s, work never stops, a trip reaches every row.
+"""100,000 rows go into a fresh installation that runs: steps take under 1 s, work never stops, a trip reaches all rows.
 
 Fresh means that the planner knows nothing of the new rows.
 """
@@ -22,7 +22,7 @@ WAITING = "SELECT count(*) FROM jobs WHERE status IN ('PENDING', 'PROCESSING')"
 
 
 class Watch(threading.Thread):
-    """Looks twice a second: how long each step took, and how long no call was made."""
+    """Looks twice a second how long each step took, and how long no call was made."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
@@ -74,8 +74,8 @@ def run() -> bool:
         watch.join()
         calls = drill.value(DONE)
         drill.database.close()
-    print(f"{ROWS:,} rows imported in {imported:.1f} s; {calls:,} calls; without one for at most {watch.stall:.1f} s "
-          f"(limit {STALL:.0f} s)")  # fmt: skip
+    stall = f"without one for at most {watch.stall:.1f} s (limit {STALL:.0f} s)"
+    print(f"{ROWS:,} rows imported in {imported:.1f} s; {calls:,} calls; {stall}")
     print(f"from the opening to the last job paused: {spread:.1f} s (limit {SPREAD:.0f} s)")
     for name, seconds in sorted(watch.slowest.items(), key=lambda pair: -pair[1]):
         print(f"  {name:<24} {seconds:.3f} s at worst")

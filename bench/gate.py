@@ -1,4 +1,4 @@
-"""One admission and its settling, against an empty Lua script on the same server in the same run.
+"""One admission and its settling are measured against an empty Lua script on the same server in the same run.
 
 The limit is a ratio: the gate may cost at most twenty times the round trips of the empty scripts.
 """
@@ -13,7 +13,7 @@ LIMIT = 20
 
 
 def per_call(function) -> float:
-    """Microseconds per call, the median of some rounds."""
+    """Return microseconds per call, the median of some rounds."""
     times = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

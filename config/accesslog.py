@@ -9,8 +9,8 @@ from config.logs import printable
 
 
 class PlainLogger(Logger):
-    """Gunicorn's, each value of a line on one line; `--logger-class` in the Dockerfile."""
+    """Writes Gunicorn's log with each value on one line; `--logger-class` in the Dockerfile."""
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
-        found = super().atoms(resp, req, environ, request_time)
-        return {name: printable(value) if isinstance(value, str) else value for name, value in found.items()}
+        values = super().atoms(resp, req, environ, request_time)
+        return {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}

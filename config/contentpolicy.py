@@ -1,11 +1,11 @@
-"""The Content-Security-Policy of every answer."""
+"""Every answer gets its Content-Security-Policy here."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
 
 
 class ContentSecurityPolicy(CSPMiddleware):
-    """The policy of the settings; below /admin/ also 'unsafe-eval', which Unfold's Alpine cannot do without."""
+    """Sends the policy of the settings; below /admin/ also 'unsafe-eval', which Unfold's Alpine cannot do without."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -1,4 +1,4 @@
-"""Reading the environment: each function takes a variable's name and raises ImproperlyConfigured with that name in it.
+"""Each function reads one variable of the environment, and raises ImproperlyConfigured with its name in it.
 
 The values and their defaults are in config/settings.py.
 """
@@ -20,19 +20,19 @@ from integrations.prices import parse as parse_prices
 env = environ.Env()
 
 # Narrow on purpose: what one parser takes for the host (user@, a backslash) another may not.
-ADDRESS = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?(/[a-z0-9._~%+/-]*)?", re.IGNORECASE)
+URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?(/[a-z0-9._~%+/-]*)?", re.IGNORECASE)
 LONGEST_CALL = 3600  # seconds; a socket takes no timeout of any size
 
 FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 def text(name: str, default: str = "") -> str:
-    """The value without white space around it; an empty one means the default, as a missing one does."""
+    """Read a value without white space around it; an empty one means the default, as a missing one does."""
     return str(env.str(name, "")).strip() or default
 
 
 def flag(name: str, default: bool) -> bool:
-    """A yes or a no, in one of the usual words; `ture` must not mean no."""
+    """Read a yes or a no, in one of the usual words; `ture` must not mean no."""
     word = text(name)
     if not word:
         return default
@@ -49,7 +49,7 @@ def read_files(*paths: Path) -> None:
 
 
 def number(name: str, default: float, minimum: float = 0, maximum: float = 1e12) -> float:
-    """A finite number between `minimum` and `maximum`."""
+    """Read a finite number between `minimum` and `maximum`."""
     given = text(name)  # not env.float, which skips what is no digit: 500ms would be 500
     try:
         value = float(given or default)
@@ -63,7 +63,7 @@ def number(name: str, default: float, minimum: float = 0, maximum: float = 1e12)
 
 
 def count(name: str, default: int, minimum: int = 0) -> int:
-    """A whole number, at least `minimum`."""
+    """Read a whole number, at least `minimum`."""
     value = number(name, default, minimum)
     if not value.is_integer():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value:g}.")
@@ -71,7 +71,7 @@ def count(name: str, default: int, minimum: int = 0) -> int:
 
 
 def choice(name: str, default: str, *allowed: str) -> str:
-    """One of the `allowed` words, in their spelling; capitals do not matter."""
+    """Read one of the `allowed` words and return it in their spelling; capitals do not matter."""
     value = text(name, default)
     for word in allowed:
         if word.lower() == value.lower():
@@ -81,15 +81,15 @@ def choice(name: str, default: str, *allowed: str) -> str:
 
 
 def words(name: str, default: list[str]) -> list[str]:
-    """A list with commas between its parts; none is empty."""
+    """Read a list with commas between its parts; none is empty."""
     return [part for part in map(str.strip, text(name).split(",")) if part] or default
 
 
-def address(name: str, default: str) -> str:
-    """An http(s):// URL without user, query and closing slash."""
+def url(name: str, default: str) -> str:
+    """Read an http(s):// URL without user and query; a closing slash is taken off."""
     value = text(name, default).rstrip("/")
     try:
-        fits = ADDRESS.fullmatch(value) and urlsplit(value).port != 0
+        fits = URL.fullmatch(value) and urlsplit(value).port != 0
     except ValueError:  # a port of six digits, brackets around nonsense
         fits = False
     if not fits:
@@ -98,7 +98,7 @@ def address(name: str, default: str) -> str:
 
 
 def timezone(name: str, default: str) -> str:
-    """The name of a time zone that this machine knows; the default is taken on trust, as zone files may be missing."""
+    """Read the name of a time zone that this machine knows; the default is trusted, as zone files may be missing."""
     value = text(name, default)
     try:
         if value != default:
@@ -109,7 +109,7 @@ def timezone(name: str, default: str) -> str:
 
 
 def prices(name: str, default: dict[str, Any]) -> dict[str, Any]:
-    """A price table as JSON, for services that the default names."""
+    """Read a price table as JSON, for services that the default names."""
     given = text(name)
     try:
         return parse_prices(given, default.keys()) if given else default
@@ -120,12 +120,12 @@ def prices(name: str, default: dict[str, Any]) -> dict[str, Any]:
 def vendor(
     service: str, defaults: tuple[str, str, float, float, float], *, live: bool, sandbox_url: str
 ) -> dict[str, Any]:
-    """One vendor's key ('' when there is none), base URL and timeouts in seconds; `defaults` as in VENDOR_DEFAULTS."""
+    """Read a vendor's key ('' when there is none), base URL and timeouts (s); `defaults` as in VENDOR_DEFAULTS."""
     sandbox_path, live_url, connect, read, deadline = defaults
     name = service.upper()
     return {
         "api_key": text(f"{name}_API_KEY", "" if live else f"sandbox-{service}-key"),
-        "base_url": address(f"{name}_BASE_URL", live_url if live else f"{sandbox_url}{sandbox_path}"),
+        "base_url": url(f"{name}_BASE_URL", live_url if live else f"{sandbox_url}{sandbox_path}"),
         "connect_timeout": number(f"{name}_CONNECT_TIMEOUT", connect, 0.01, LONGEST_CALL),
         "read_timeout": number(f"{name}_READ_TIMEOUT", read, 0.01, LONGEST_CALL),
         "deadline": number(f"{name}_DEADLINE", deadline, 0.01, LONGEST_CALL),
@@ -133,7 +133,7 @@ def vendor(
 
 
 def rate_limits(service: str, default: str) -> tuple[RateLimit, ...]:
-    """The limits in {SERVICE}_RATE_LIMITS, e.g. `200/60,6000/3600,tokens=30000/60`."""
+    """Read the limits in {SERVICE}_RATE_LIMITS, e.g. `200/60,6000/3600,tokens=30000/60`."""
     name = f"{service.upper()}_RATE_LIMITS"
     try:
         return parse_rates(text(name, default))
@@ -142,7 +142,7 @@ def rate_limits(service: str, default: str) -> tuple[RateLimit, ...]:
 
 
 def throttle(name: str, default: str) -> tuple[int, int]:
-    """A limit such as `600/60`: so many requests in so many seconds."""
+    """Read a limit such as `600/60`: so many requests in so many seconds."""
     given = text(name, default)
     requests, _, seconds = given.partition("/")
     if not (requests.isdecimal() and seconds.isdecimal() and int(requests) and int(seconds)):

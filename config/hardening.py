@@ -1,4 +1,4 @@
-"""What production insists on before it starts."""
+"""Production insists on these settings before it starts."""
 
 # Django's own measure of a key (check security.W009): 50 characters, 5 different ones, not generated for development.
 KEY_LENGTH = 50
@@ -8,7 +8,7 @@ KNOWN_KEYS = ("django-insecure-", "development-only", "for-checks-only", "change
 
 
 def weakness(*, debug: bool, live: bool, secret_key: str, hosts: list[str]) -> str:
-    """Why the process must not start with these settings; '' when nothing speaks against it."""
+    """Say why the process must not start with these settings; '' when nothing speaks against it."""
     if live and debug:
         return "DEBUG must be off with MODE=live: its error pages show settings and data."
     if not secret_key:

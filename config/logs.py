@@ -1,4 +1,4 @@
-"""Log lines: the literal text of docs/contract.md#log, with the ids as fields behind it (or as JSON).
+"""A log line is the literal text of docs/contract.md#log, with the ids as fields behind it (or as JSON).
 
 Keys and addresses are taken out of the finished line: what a library or a database puts into an exception is nobody's
 choice. So are line ends and escapes: what a stranger types may neither make a line of its own nor colour a terminal.
@@ -21,29 +21,29 @@ MOST_TRACEBACKS = 500
 
 
 def printable(text: str) -> str:
-    """`text` on one line, each control written out: `\\n`, `\\x1b`, `\\u2028`."""
+    """Return `text` on one line, each control written out: `\\n`, `\\x1b`, `\\u2028`."""
     return IN_A_LOG.sub(lambda match: match.group().encode("unicode_escape", "backslashreplace").decode(), text)
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
-    """What the caller passed as `extra=`."""
+    """Return what the caller passed as `extra=`."""
     return {key: value for key, value in record.__dict__.items() if key not in STANDARD}
 
 
 def timestamp(record: logging.LogRecord) -> str:
-    """ISO 8601 UTC with milliseconds."""
+    """Write the record's instant in ISO 8601, UTC, with milliseconds."""
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Tracebacks:
-    """What a formatter has shown: the same traceback again within a minute is only counted, its message is not lost."""
+    """A formatter remembers here what it has shown: the same traceback within a minute is only counted."""
 
     def __init__(self) -> None:
         self.shown: dict[Any, tuple[float, int]] = {}
         self.lock = threading.Lock()
 
     def lines(self, record: logging.LogRecord) -> list[str]:
-        """The lines of its traceback; one that says how often it came, where it was shown a moment ago."""
+        """Return a record's traceback in lines; one line that says how often it came, where it has just been shown."""
         if not record.exc_info or record.exc_info[1] is None:
             return []
         if times := self.repeats(record.exc_info[1]):
@@ -51,7 +51,7 @@ class Tracebacks:
         return [printable(line) for line in redact(logging.Formatter().formatException(record.exc_info)).split("\n")]
 
     def repeats(self, error: BaseException) -> int:
-        """How often it has come since it was shown; 0 when it is to be shown now."""
+        """Return how often an error has come since it was shown; 0 when it is to be shown now."""
         frames, trace = [], error.__traceback__
         while trace is not None:
             frames.append((trace.tb_frame.f_code, trace.tb_lineno))
@@ -67,7 +67,7 @@ class Tracebacks:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-01T03:12:00.123Z [WARNING] Circuit breaker opened ... | service=apollo epoch=17`.
+    """Writes `2026-11-01T03:12:00.123Z [WARNING] Circuit breaker opened ... | service=apollo epoch=17`.
 
     The lines of a traceback begin with a bar: whatever an exception quotes, it looks like no line of the log.
     """
@@ -85,7 +85,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, for a log collector."""
+    """Writes one JSON object a line, for a log collector."""
 
     def __init__(self) -> None:
         super().__init__()

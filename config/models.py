@@ -1,4 +1,4 @@
-"""What Django looks for here: this app's label holds the API's tokens."""
+"""Django looks here for the API's tokens, since this app's label holds them."""
 
 from api.models import ApiToken
 

@@ -1,5 +1,6 @@
-"""One log line when a store goes away and one when it answers again, for each process: whoever asked it, and however
-often. Everybody's errors pass here on their way to the log (`LOGGING`), Dramatiq's and Django's too.
+"""Each process logs one line when a store goes away and one when it answers again, whoever asked it and how often.
+
+Everybody's errors pass here on their way to the log (`LOGGING`), Dramatiq's and Django's too.
 """
 
 import logging
@@ -22,10 +23,10 @@ REDIS_AWAY = ("LOADING", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN
 
 
 def store_of(error: BaseException | None) -> str:
-    """The store whose absence the error is, however it was wrapped; empty for anything else."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    """Return the store whose absence the error is, however it was wrapped; empty for anything else."""
+    examined: set[int] = set()
+    while error is not None and id(error) not in examined:
+        examined.add(id(error))
         if postgresql.server_away(error):
             return POSTGRESQL
         if isinstance(error, RedisUnavailable | redis.ConnectionError | redis.TimeoutError | BrokerConnectionError):
@@ -37,7 +38,7 @@ def store_of(error: BaseException | None) -> str:
 
 
 def errors_of(record: logging.LogRecord) -> Iterator[BaseException]:
-    """What a record tells of: its traceback, what it quotes, or the error being handled if it names that."""
+    """Yield the errors that a record tells of: its own, those it quotes, the one being handled if it names that."""
     if record.exc_info and record.exc_info[1]:
         yield record.exc_info[1]
     if isinstance(record.args, tuple):
@@ -48,24 +49,24 @@ def errors_of(record: logging.LogRecord) -> Iterator[BaseException]:
 
 
 class Broker:
-    """Redis as Dramatiq sees it: named by the switch's own line, and not more often than others are."""
+    """Logs that Redis is away for Dramatiq: with the switch's own line, and not more often than others."""
 
-    told = -1e9
+    last_line_at = -1e9
     _lock = threading.Lock()
 
     @classmethod
     def failed(cls) -> None:
         with cls._lock:
             now = time.monotonic()
-            tell = not Availability.trouble and now - cls.told > postgresql.QUIET
+            tell = not Availability.trouble and now - cls.last_line_at > postgresql.QUIET
             if tell:
-                cls.told = now
+                cls.last_line_at = now
         if tell:
             Availability.failed("does not answer")
 
 
 class Outages(logging.Filter):
-    """A handler's filter: of an outage it lets one line through."""
+    """This filter of a log handler lets one line of an outage through."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == postgresql.logger.name or record.levelno < logging.WARNING:
@@ -82,7 +83,7 @@ class Outages(logging.Filter):
 
 
 def watch_for_answers() -> None:
-    """A new connection is an answer. Call it once, when the apps are ready."""
+    """Take each new connection for an answer. Call it once, when the apps are ready."""
 
     def connected(**kwargs: Any) -> None:
         postgresql.Availability.answered(wrote=False)

@@ -1,4 +1,4 @@
-"""What is refused before anything of a request is read: bodies that are too large, addresses that cannot be asked for.
+"""Bodies that are too large and URLs that cannot be asked for are refused before anything of a request is read.
 
 Django spools an upload to disk as soon as anybody looks at `request.POST`, and the first who looks is the check for
 forgery: before it is known who asks, and what for.
@@ -21,14 +21,14 @@ PREVIEW_BYTES = 512 * 1024  # twice what the page sends of a file
 
 
 def largest_body(path: str) -> int:
-    """The most bytes that a body may have at this address."""
+    """Return the most bytes that a body may have at this path."""
     if IMPORT.fullmatch(path) or UPLOAD.fullmatch(path):
         return int(settings.IMPORT_MAX_BYTES) + int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + (PREVIEW_BYTES if PREVIEW.fullmatch(path) else 0)
 
 
 def length_of(request: HttpRequest) -> int:
-    """The body's bytes as Django will read them: 0 for one in chunks, of which WSGI says no length."""
+    """Return the body's bytes as Django will read them: 0 for one in chunks, of which WSGI says no length."""
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
@@ -36,14 +36,14 @@ def length_of(request: HttpRequest) -> int:
 
 
 def refusal(request: HttpRequest, code: int, detail: str) -> HttpResponse:
-    """An answer in the words of who asked: the API's envelope, or a line of text."""
+    """Answer in the words of who asked: with the API's envelope, or with a line of text."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"status": "error", "detail": detail}, status=code)
     return HttpResponse(detail, content_type="text/plain", status=code)
 
 
 class RequestLimits:
-    """Stands before whatever reads a body; the views behind it still apply their own limits."""
+    """This middleware stands before whatever reads a body; the views behind it still apply their own limits."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

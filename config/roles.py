@@ -1,4 +1,4 @@
-"""The three roles (docs/contract.md#roles): groups whose permissions are ensured after every migration."""
+"""The three roles (docs/contract.md#roles) are groups whose permissions are ensured after every migration."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment, then `.env`, then `.local/env` (written by `make up`).
+"""Holdfast reads its settings here, once: from the environment, `.env` and `.local/env` (of `make up`), in this order.
 
 A wrong value stops the process with a message that names it; contradictions are system checks (integrations/checks.py).
 """
@@ -10,7 +10,6 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from config.environment import (
-    address,
     choice,
     count,
     env,
@@ -22,11 +21,15 @@ from config.environment import (
     text,
     throttle,
     timezone,
+    url,
     vendor,
     words,
 )
 from config.hardening import weakness
+from config.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  (Django reads them here)
 from config.stores import database, redis_database, redis_server
+from config.unfold import UNFOLD  # noqa: F401  (Unfold reads it here)
+from config.vendor_defaults import PRICE_DEFAULTS, RATE_LIMIT_DEFAULTS, VENDOR_DEFAULTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -40,7 +43,7 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DE
 if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
     raise ImproperlyConfigured(problem)
 
-WEB_URL = address("WEB_URL", "http://127.0.0.1:8000")
+WEB_URL = url("WEB_URL", "http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
@@ -142,18 +145,8 @@ DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 
 # --- vendors ----------------------------------------------------------------------------------------------------------
 
-SANDBOX_URL = address("SANDBOX_URL", "http://127.0.0.1:8090")
+SANDBOX_URL = url("SANDBOX_URL", "http://127.0.0.1:8090")
 USER_AGENT = "Holdfast/1.0 (+outreach)"
-
-# service: (path below the sandbox, live base URL, connect timeout s, read timeout s, total deadline s).
-# Timeouts follow the vendors' published latencies; the deadline ends what a per-read timeout cannot.
-VENDOR_DEFAULTS: dict[str, tuple[str, str, float, float, float]] = {
-    "apollo": ("/apollo/api/v1", "https://api.apollo.io/api/v1", 5, 30, 40),
-    "millionverifier": ("/millionverifier", "https://api.millionverifier.com", 5, 25, 35),
-    "perplexity": ("/perplexity", "https://api.perplexity.ai", 5, 90, 100),
-    "openai": ("/openai/v1", "https://api.openai.com/v1", 5, 120, 125),
-    "instantly": ("/instantly", "https://api.instantly.ai", 5, 60, 70),
-}
 VENDORS = {
     service: vendor(service, defaults, live=MODE == "live", sandbox_url=SANDBOX_URL)
     for service, defaults in VENDOR_DEFAULTS.items()
@@ -167,28 +160,7 @@ PERPLEXITY_MAX_OUTPUT_TOKENS = count("PERPLEXITY_MAX_OUTPUT_TOKENS", 800, 16)
 # Of the vendor's closed list of zones, the one that is UTC all year.
 INSTANTLY_TIMEZONE = timezone("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 
-# USD per credit, and per million tokens in and out by model. A vendor's own cost wins where it sends one. The credit
-# prices depend on the plan: put yours into PRICES_JSON, in the same shape; they change figures only, no behaviour.
-PRICES = prices(
-    "PRICES_JSON",
-    {
-        "apollo": {"credit": "0.025"},
-        "millionverifier": {"credit": "0.0037"},
-        "perplexity": {"tokens": {"perplexity/sonar": ("1", "1")}},
-        "openai": {"tokens": {"gpt-5-mini": ("0.25", "2.00")}},
-        "instantly": {"credit": "0"},
-    },
-)
-
-# Calls per seconds (and tokens per minute) that the gate admits, from the vendors' published limits: Apollo's paid
-# search, MillionVerifier's 400/s with room to spare, Perplexity's and OpenAI's tier 1, Instantly's workspace.
-RATE_LIMIT_DEFAULTS = {
-    "apollo": "200/60,6000/3600",
-    "millionverifier": "300/1",
-    "perplexity": "3/1,150/60,tokens=100000/60",
-    "openai": "500/60,tokens=200000/60",
-    "instantly": "100/1,6000/60",
-}
+PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 
 # --- web --------------------------------------------------------------------------------------------------------------
@@ -220,13 +192,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
-# The first backend refuses a user and address with too many wrong passwords, before any password is looked at.
+# The first backend refuses a user and IP address with too many wrong passwords, before any password is looked at.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = count("LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1, 525_600))
 # Both together: a stranger cannot lock an operator out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "api.frame.address.address_of"
+AXES_CLIENT_IP_CALLABLE = "api.frame.client_ip.client_ip"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -258,30 +230,6 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": ["'none'"],
     }
 }
-
-# --- console ----------------------------------------------------------------------------------------------------------
-
-UNFOLD = {
-    "SITE_TITLE": "Holdfast",
-    "SITE_HEADER": "Holdfast",
-    "SITE_SUBHEADER": "Outreach, safely",
-    "SITE_SYMBOL": "anchor",
-    "SITE_URL": None,
-    "SHOW_VIEW_ON_SITE": False,
-    "SHOW_HISTORY": False,  # Django's own; ours are the events, on the rows' pages
-    "ENVIRONMENT": "console.live.environment",
-    "DASHBOARD_CALLBACK": "console.live.dashboard",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "console.navigation.icon"}],
-    "STYLES": ["console.navigation.style"],
-    "SCRIPTS": ["console.navigation.script"],
-    "SIDEBAR": {"show_search": True, "navigation": "console.navigation.sidebar"},
-    "COLORS": {
-        "primary": {
-            "50": "#eff6ff", "100": "#dbeafe", "200": "#bfdbfe", "300": "#93c5fd", "400": "#60a5fa", "500": "#3b82f6",
-            "600": "#1d4ed8", "700": "#1e40af", "800": "#1e3a8a", "900": "#1e3a8a", "950": "#172554",
-        },
-    },
-}  # fmt: skip
 
 # --- uploads ----------------------------------------------------------------------------------------------------------
 
@@ -317,56 +265,8 @@ THROTTLES = {
 AUDIENCES = ("nobody", "login", "everybody")
 EXPOSE_METRICS = choice("EXPOSE_METRICS", "login", *AUDIENCES)
 EXPOSE_DOCS = choice("EXPOSE_DOCS", "login", *AUDIENCES)
-EXPOSE_HEALTH = choice(
-    "EXPOSE_HEALTH", "everybody", *AUDIENCES
-)  # what is wrong; that something is wrong, everybody may know
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "api.frame.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["api.frame.permissions.Required"],
-    "DEFAULT_RENDERER_CLASSES": ["api.frame.envelope.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["api.frame.parsing.StrictJSONParser"],
-    "DEFAULT_THROTTLE_CLASSES": ["api.frame.throttling.PerUser", "api.frame.throttling.Changes"],
-    "DEFAULT_PAGINATION_CLASS": "api.frame.pages.Pages",
-    "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.SearchFilter",
-        "api.frame.pages.Ordering",
-    ],
-    "DEFAULT_SCHEMA_CLASS": "api.frame.schema.Schema",
-    "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.frame.envelope.AlwaysJSON",
-    "EXCEPTION_HANDLER": "api.frame.errors.handle",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    "URL_FORMAT_OVERRIDE": None,
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Holdfast",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["api.frame.permissions.Required"],
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "tryItOutEnabled": False},
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "SORT_OPERATIONS": False,
-    "ENUM_NAME_OVERRIDES": {
-        "Service": "campaigns.models.SERVICE_CHOICES",
-        "Kind": "campaigns.models.KIND_CHOICES",
-        "CampaignState": "campaigns.models.Campaign.Status",
-        "JobState": "campaigns.models.Job.Status",
-        "LeadState": "campaigns.models.Lead.State",
-        "Mode": ["sandbox", "live"],
-    },
-}
+# Everybody may know that something is wrong; this is about what is wrong.
+EXPOSE_HEALTH = choice("EXPOSE_HEALTH", "everybody", *AUDIENCES)
 
 # --- logs -------------------------------------------------------------------------------------------------------------
 

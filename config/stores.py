@@ -1,4 +1,4 @@
-"""The two stores as DATABASE_URL and REDIS_URL name them. No message quotes a URL: it may hold a password."""
+"""DATABASE_URL and REDIS_URL name the two stores, and are read here. No message quotes one: it may hold a password."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -22,19 +22,19 @@ SESSION = "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s"
 
 
 def database(name: str) -> dict[str, Any]:
-    """Django's entry for a PostgreSQL, with the URL's options (`?sslmode=verify-full`) among ours."""
+    """Return Django's entry for a PostgreSQL, with the URL's options (`?sslmode=verify-full`) among ours."""
     url = text(name)
     if not url:
         raise ImproperlyConfigured(f"{name} is not set. Run `make up`, or point it at your PostgreSQL.")
     if url.partition("://")[0] not in ("postgres", "postgresql"):
         raise ImproperlyConfigured(f"{name} must be a postgres:// URL: Holdfast relies on PostgreSQL's locks.")
     try:
-        found: dict[str, Any] = env.db_url_config(url)
-        options = found.get("OPTIONS", {})
+        entry: dict[str, Any] = env.db_url_config(url)
+        options = entry.get("OPTIONS", {})
         make_conninfo(**options)
     except (ValueError, psycopg.ProgrammingError) as error:
         raise ImproperlyConfigured(f"{name} must look like postgres://USER:PASSWORD@HOST:5432/DATABASE.") from error
-    if not found["NAME"]:
+    if not entry["NAME"]:
         raise ImproperlyConfigured(f"{name} names no database: postgres://USER:PASSWORD@HOST:5432/DATABASE.")
     # Of two settings of the same name the server takes the last.
     session = f"{SESSION} {options.get('options', '')}".strip()
@@ -43,13 +43,13 @@ def database(name: str) -> dict[str, Any]:
     return {
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        **found,
+        **entry,
         "OPTIONS": {**CONNECTION, **options, "options": session},
     }
 
 
 def redis_server(name: str) -> str:
-    """The URL of a Redis without a database number, its options (`?ssl_ca_certs=...`) kept."""
+    """Return the URL of a Redis without a database number, its options (`?ssl_ca_certs=...`) kept."""
     url = text(name)
     if not url:
         raise ImproperlyConfigured(f"{name} is not set. Run `make up`, or point it at your Redis or Valkey.")
@@ -68,7 +68,7 @@ def redis_server(name: str) -> str:
 
 
 def redis_database(server: str, number: int, **options: int) -> str:
-    """One numbered database of that server, with `options` unless the URL sets them."""
+    """Return the URL of one numbered database of that server, with `options` unless the URL sets them."""
     parts = urlsplit(server)
     query = urlencode({**options, **dict(parse_qsl(parts.query))})
     return parts._replace(path=f"/{number}", query=query).geturl()

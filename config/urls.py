@@ -1,4 +1,4 @@
-"""Every address of the site."""
+"""Every path of the site is here, or included from here."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,1 +1,1 @@
-"""The operator's console: the admin's dashboard, the recovery page, and what the admin's lists have in common."""
+"""The operator's console is made here: the dashboard, the recovery page, and the admin's lists with their verbs."""

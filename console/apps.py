@@ -1,4 +1,4 @@
-"""The console as an app: its admin classes, template tags and static files are found here."""
+"""The console is an app, so that Django finds its admin classes, template tags and static files."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Importing leads in the browser: a preview of the columns, then the import with its progress as lines of JSON."""
+"""Leads are imported in the browser: after a preview of the columns, with the progress as lines of JSON."""
 
 import io
 import json
@@ -30,7 +30,7 @@ PIECE = 64 * 1024
 
 
 def urls() -> list[URLPattern]:
-    """Below a campaign's address."""
+    """Return the paths of an import, below that of the campaigns."""
     view = admin.site.admin_view
     return [
         path("<int:pk>/import/", view(page), name="campaigns_campaign_import"),
@@ -40,14 +40,14 @@ def urls() -> list[URLPattern]:
 
 
 def allowed(request: HttpRequest, pk: int) -> Campaign:
-    """The campaign, for whoever may operate campaigns."""
+    """Return the campaign; raises PermissionDenied for users who may not operate campaigns."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
     return get_object_or_404(Campaign, pk=pk)
 
 
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The form; `import.js` asks for the preview and shows the progress."""
+    """Show the form; `import.js` asks for the preview and shows the progress."""
     campaign = allowed(request, pk)
     context = {
         **admin.site.each_context(request),
@@ -62,25 +62,25 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def reading(request: HttpRequest) -> Reading:
-    """What the form says about the file."""
+    """Return what the form says about the file."""
     return Reading(encoding=request.POST.get("encoding") or None, delimiter=request.POST.get("delimiter") or None)
 
 
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
-    """How the columns of a file would be read, from its first 256 KB, as a fragment of the form."""
+    """Show, as a fragment of the form, how the columns of a file would be read, by its first 256 KB."""
     allowed(request, pk)
     upload = request.FILES.get("file")
     if upload is None:
         return HttpResponse(status=400)
     try:
-        seen = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
+        preview_of_file = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
     except ImportRefused as error:
         return render(request, "console/parts/import_refused.html", {"why": str(error)})
     columns = [
-        (name, seen.mapping[name], [row[place] if place < len(row) else "" for row in seen.rows])
-        for place, name in enumerate(seen.header)
+        (name, preview_of_file.mapping[name], [row[place] if place < len(row) else "" for row in preview_of_file.rows])
+        for place, name in enumerate(preview_of_file.header)
     ]
-    return render(request, "console/parts/import_preview.html", {"preview": seen, "columns": columns})
+    return render(request, "console/parts/import_preview.html", {"preview": preview_of_file, "columns": columns})
 
 
 def run(request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -104,7 +104,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 class Import:
-    """An import in a thread of its own, so that its progress can be sent while it goes on."""
+    """An Import runs in a thread of its own, so that its progress can be sent while it goes on."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class Import:
 
 
 class Pieces(io.TextIOBase):
-    """Text that is handed on in pieces of 64 KB."""
+    """This file hands on the text written to it in pieces of 64 KB."""
 
     def __init__(self, hand_on: Callable[[str], None]) -> None:
         self.hand_on, self.kept, self.length = hand_on, list[str](), 0

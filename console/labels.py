@@ -1,4 +1,4 @@
-"""One word per thing, for people: the same on the dashboard, the recovery page and in every list."""
+"""Each thing has one word for its readers: the same on the dashboard, the recovery page and in every list."""
 
 SERVICE_NAMES = {
     "apollo": "Apollo",
@@ -53,15 +53,15 @@ FATAL = {
 
 
 def service_name(service: str) -> str:
-    """The vendor's own spelling."""
+    """Return the service's name as its vendor spells it."""
     return SERVICE_NAMES.get(service, service)
 
 
 def grouped(number: float) -> str:
-    """A whole number with its thousands apart."""
+    """Write a whole number with its thousands apart."""
     return f"{number:,.0f}"
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """`1 campaign`, `2,000 campaigns`."""
+    """Write a number with its noun: `1 campaign`, `2,000 campaigns`."""
     return f"{grouped(number)} {one if number == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-"""The one address that every page asks each second: the sentence on top, and the live parts of the page around it."""
+"""Every page asks one path each second for the sentence on top and for its own live parts."""
 
 import hashlib
 import re
@@ -19,25 +19,25 @@ PAGES = {"dashboard": "console/live/dashboard.html", "recovery": "console/live/r
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold's DASHBOARD_CALLBACK: the admin's index is the dashboard."""
+    """Make the dashboard of the admin's index; Unfold's DASHBOARD_CALLBACK."""
     live_parts = context_of("dashboard") if may_look(request) else {}
     return {**context, "title": "Dashboard", "is_fullwidth": 1, **live_parts}
 
 
 def may_look(request: HttpRequest) -> bool:
-    """Whoever has a role. Whoever had one and lost it is still staff, and sees nothing."""
+    """Say whether the user has a role. Whoever had one and lost it is still staff, and sees nothing."""
     return request.user.has_perm(LOOK)
 
 
 def environment(request: HttpRequest) -> list[str]:
-    """Unfold's ENVIRONMENT: the mode as a badge in the header of every page."""
+    """Return the mode as a badge for the header of every page; Unfold's ENVIRONMENT."""
     from django.conf import settings
 
     return ["LIVE", "danger"] if settings.MODE == "live" else ["SANDBOX", "info"]
 
 
 def context_of(page: str) -> dict[str, Any]:
-    """What the live parts of a page are drawn from."""
+    """Return the context that the live parts of a page are drawn from."""
     context: dict[str, Any] = {"snapshot": shared_snapshot.current(), "live_page": page}
     if page == "recovery":
         context["plan"] = plan.current()
@@ -47,7 +47,7 @@ def context_of(page: str) -> dict[str, Any]:
 
 @require_GET
 def live(request: HttpRequest) -> HttpResponse:
-    """The banner, and out of band the live parts of `?page=`; 204 when nothing has changed since `?seen=`.
+    """Send the banner, and out of band the live parts of `?page=`; 204 when nothing has changed since `?seen=`.
 
     Never a form. 401 without a login, so that a page that is left open says so instead of showing a login form inside.
     """
@@ -63,11 +63,11 @@ def live(request: HttpRequest) -> HttpResponse:
     digest = hashlib.sha256(TIMES.sub("", banner.replace(f"{snapshot.at:%H:%M:%S}", "")).encode())
     for part in parts:
         digest.update(TIMES.sub("", part).encode())
-    seen = digest.hexdigest()[:16]
-    if seen == request.GET.get("seen"):
+    version = digest.hexdigest()[:16]
+    if version == request.GET.get("seen"):
         answer = HttpResponse(status=204)
     else:
-        banner = render_to_string("console/live/banner.html", {**context, "seen": seen}, request)
+        banner = render_to_string("console/live/banner.html", {**context, "seen": version}, request)
         answer = HttpResponse("".join([banner, *parts]))
     answer["X-As-Of"] = snapshot.at.isoformat()
     answer["Cache-Control"] = "no-store"

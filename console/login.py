@@ -1,4 +1,4 @@
-"""The login page, with the API's limit on logins from one address: whoever tries many names tries few on each."""
+"""The login page has the API's limit on logins from one IP address, against trying few passwords on many names."""
 
 import math
 
@@ -11,10 +11,10 @@ from circuitbreakers.switch import RedisUnavailable
 
 
 def login(request: HttpRequest) -> HttpResponseBase:
-    """Django's login page; 429 for too many attempts, of which the API's token door counts its share.
+    """Show Django's login page, or answer 429 after too many attempts from one IP address, those for tokens included.
 
-    While Redis does not answer nothing is counted: people have to get in just then, and the lock on a user's name
-    after wrong passwords is in PostgreSQL.
+    While Redis does not answer nothing is counted: users have to get in just then, and the lock on a user's name after
+    wrong passwords is in PostgreSQL.
     """
     if request.method == "POST":
         limit = Logins()

@@ -1,4 +1,4 @@
-"""The sidebar: what there is, for whom."""
+"""The sidebar lists the pages that a role may see; Unfold also asks here for the style, the script and the icon."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,53 +21,45 @@ def icon(request: HttpRequest) -> str:
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Unfold's SIDEBAR.navigation. An item that the role may not see is absent."""
+    """Return the sections for Unfold's SIDEBAR.navigation. An item that the role may not see is absent."""
+    dashboard = {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")}
+    recovery = {"title": "Recovery", "icon": "emergency_home", "link": reverse("console:recovery")}
+    spend = {
+        "title": "Spend",
+        "icon": "payments",
+        "link": reverse("console:spend"),
+        "permission": _may("campaigns.view_vendorcall"),
+    }
     return [
-        {
-            "title": "Now",
-            "items": [
-                {"title": "Dashboard", "icon": "monitoring", "link": reverse("admin:index")},
-                {"title": "Recovery", "icon": "emergency_home", "link": reverse("console:recovery")},
-            ],
-        },
-        {
-            "title": "Work",
-            "separator": True,
-            "items": [
-                _model("campaigns", "campaign", "Campaigns", "campaign"),
-                _model("campaigns", "lead", "Leads", "contacts"),
-                _model("campaigns", "job", "Jobs", "checklist"),
-                _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),
-                {
-                    "title": "Spend",
-                    "icon": "payments",
-                    "link": reverse("console:spend"),
-                    "permission": _may("campaigns.view_vendorcall"),
-                },
-                _model("campaigns", "suppression", "Suppression list", "block"),
-            ],
-        },
-        {
-            "title": "Safety",
-            "separator": True,
-            "items": [
-                _model("circuitbreakers", "breaker", "Breakers", "electrical_services"),
-                _model("circuitbreakers", "incident", "Incidents", "e911_emergency"),
-                _model("circuitbreakers", "queuepause", "Queue pauses", "pause_circle"),
-                _model("circuitbreakers", "event", "Events", "history"),
-                _model("campaigns", "process", "Processes", "memory"),
-            ],
-        },
-        {
-            "title": "Access",
-            "separator": True,
-            "items": [
-                _model("auth", "user", "Users", "person"),
-                _model("auth", "group", "Roles", "groups"),
-                _model("config", "apitoken", "API tokens", "key"),
-            ],
-        },
+        {"title": "Now", "items": [dashboard, recovery]},
+        _section(
+            "Work",
+            _model("campaigns", "campaign", "Campaigns", "campaign"),
+            _model("campaigns", "lead", "Leads", "contacts"),
+            _model("campaigns", "job", "Jobs", "checklist"),
+            _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),
+            spend,
+            _model("campaigns", "suppression", "Suppression list", "block"),
+        ),
+        _section(
+            "Safety",
+            _model("circuitbreakers", "breaker", "Breakers", "electrical_services"),
+            _model("circuitbreakers", "incident", "Incidents", "e911_emergency"),
+            _model("circuitbreakers", "queuepause", "Queue pauses", "pause_circle"),
+            _model("circuitbreakers", "event", "Events", "history"),
+            _model("campaigns", "process", "Processes", "memory"),
+        ),
+        _section(
+            "Access",
+            _model("auth", "user", "Users", "person"),
+            _model("auth", "group", "Roles", "groups"),
+            _model("config", "apitoken", "API tokens", "key"),
+        ),
     ]
+
+
+def _section(title: str, *items: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "separator": True, "items": list(items)}
 
 
 def _model(app: str, model: str, title: str, icon: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What somebody asks for in the console: who, why, and the refusals that are answers. One for every page of it."""
+"""An order says who asks for something in the console, and why. Every page of it knows the same refusals."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ REFUSALS = (
 
 @dataclass(frozen=True)
 class Order:
-    """What somebody has confirmed: `force` goes on although the probe fails."""
+    """An Order is what a user has confirmed: `force` goes on although the probe fails."""
 
     actor: Actor
     reason: str
@@ -46,12 +46,12 @@ class Order:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Whoever is signed in, through the console."""
+    """Return the user who is signed in, as an actor through the console."""
     return Actor(request.user.get_username(), "admin")
 
 
 def order_of(request: HttpRequest, *, reason_required: bool) -> Order:
-    """The order in a posted form. OrderRefused as the API does: never with half a reason on record."""
+    """Return the order in a posted form. Raises OrderRefused, as the API does: no half reason goes on record."""
     reason = request.POST.get("reason", "").strip()
     if reason_required and not reason:
         raise OrderRefused("A reason is needed: it becomes part of the record.")
@@ -61,5 +61,5 @@ def order_of(request: HttpRequest, *, reason_required: bool) -> Order:
 
 
 def why(refusal: Exception) -> str:
-    """One of REFUSALS in a sentence."""
+    """Return one of REFUSALS as a sentence."""
     return "; ".join(refusal.messages) if isinstance(refusal, ValidationError) else str(refusal)

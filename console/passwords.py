@@ -1,21 +1,20 @@
-"""A changed password: on record, and the API tokens that the old one got are worth nothing any more."""
-
-from typing import Any
+"""Changing a password is put on record and revokes the API tokens that the old one got."""
 
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from api.models import ApiToken
 from circuitbreakers import events
+from console.orders import actor_of
 
 
 def changed(user: User, actor: events.Actor) -> None:
-    """Record it and revoke the user's tokens, in the caller's transaction. Sessions end by themselves."""
+    """Record a changed password and revoke the user's tokens, in the caller's transaction. Sessions end anyway."""
     tokens = ApiToken.objects.filter(user=user)
     name = user.get_username()
     for row in tokens:
@@ -25,21 +24,22 @@ def changed(user: User, actor: events.Actor) -> None:
     events.record("user", name[:60], "password_changed", actor=actor, after={"tokens_revoked": count})
 
 
-class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """Unfold's form for one's own password."""
+class OwnPasswordView(PasswordChangeView):
+    """Changes one's own password as Django does, and also records that and revokes the user's tokens."""
 
-    def save(self, commit: bool = True) -> Any:
+    form_class = AdminOwnPasswordChangeForm
+
+    def form_valid(self, form: AdminOwnPasswordChangeForm) -> HttpResponse:
         with transaction.atomic():
-            user = super().save(commit)
-            changed(user, events.Actor(user.get_username(), "admin"))
-        return user
+            answer = super().form_valid(form)
+            changed(form.user, actor_of(self.request))
+        return answer
 
 
 def change_own(request: HttpRequest) -> HttpResponseBase:
-    """The admin's page for changing one's own password, with our form."""
+    """Show the admin's page for changing one's own password, and change it."""
     request.current_app = admin.site.name
-    view = PasswordChangeView.as_view(
-        form_class=OwnPasswordForm,
+    view = OwnPasswordView.as_view(
         success_url=reverse("admin:password_change_done"),
         extra_context=admin.site.each_context(request),
     )

@@ -1,4 +1,4 @@
-"""The plan of a resume for the recovery page: recovery's own, with the calls and the cost that it will cause."""
+"""The recovery page shows the plan of a queue resume with the calls and the cost that the resume would cause."""
 
 import time
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _mine: "tuple[float, PricedPlan] | None" = None
 
 @dataclass
 class Row:
-    """One service in a plan."""
+    """A Row is one service in a plan."""
 
     service: str
     jobs: int
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass
 class LastResume:
-    """What the last queue resume brought back."""
+    """The last queue resume brought back so many campaigns and jobs."""
 
     at: datetime
     by: str
@@ -39,9 +39,9 @@ class LastResume:
 
 @dataclass
 class PricedPlan:
-    """What a resume needs and would do. Calls and cost are at most: a lead that is dropped early needs fewer."""
+    """A PricedPlan says what a resume needs, would do and would cost at most: a lead may be dropped early."""
 
-    seen: recovery.ResumePlan
+    resume: recovery.ResumePlan
     rows: list[Row] = field(default_factory=list)
     still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
     last: LastResume | None = None
@@ -60,18 +60,18 @@ class PricedPlan:
 
     @property
     def unnamed(self) -> int:
-        """Campaigns that stay paused, besides those in `still_paused`."""
-        return self.seen.campaigns_still_paused - len(self.still_paused)
+        """Count the campaigns that stay paused besides those in `still_paused`."""
+        return self.resume.campaigns_still_paused - len(self.still_paused)
 
     @property
     def unpriced(self) -> list[str]:
-        """Services that will be called and whose price nobody knows yet."""
+        """Name the services that will be called and whose price nobody knows yet."""
         return [service_name(row.service) for row in self.rows if row.calls and row.cost is None]
 
 
 def make() -> PricedPlan:
-    """A fresh one, for a confirmation."""
-    seen = recovery.plan()
+    """Make a fresh plan, for a confirmation."""
+    resume_plan = recovery.plan()
     eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
     calls = statistics.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
     prices = statistics.mean_costs()
@@ -79,9 +79,9 @@ def make() -> PricedPlan:
     for name in SERVICES:
         price = prices[name]
         cost = None if price is None else calls[name] * price
-        rows.append(Row(name, seen.jobs.get(name, 0), calls[name], cost))
+        rows.append(Row(name, resume_plan.jobs.get(name, 0), calls[name], cost))
     still = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(operator_paused_at=None)
-    return PricedPlan(seen, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _last_resume())
+    return PricedPlan(resume_plan, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _last_resume())
 
 
 def _last_resume() -> LastResume | None:
@@ -93,15 +93,15 @@ def _last_resume() -> LastResume | None:
 
 
 def current() -> PricedPlan:
-    """The one that all viewers of this process share, about a second old, and younger than the last change."""
+    """Return the plan that all viewers of this process share: about a second old, and younger than the last change."""
     global _mine  # noqa: PLW0603 (this process's own copy)
-    known = _mine
-    if known and time.time() - known[0] < FRESH and known[0] > shared_snapshot.changed():
-        return known[1]
+    kept = _mine
+    if kept and time.time() - kept[0] < FRESH and kept[0] > shared_snapshot.changed():
+        return kept[1]
     at = time.time()
-    made = make()
-    _mine = (at, made)
-    return made
+    priced = make()
+    _mine = (at, priced)
+    return priced
 
 
 def forget() -> None:

@@ -1,4 +1,4 @@
-"""The recovery page: parses an order, has it done, and reports in place."""
+"""The recovery page parses an order, has it done, and reports in place."""
 
 from typing import Any
 
@@ -21,23 +21,23 @@ from console.service_verbs import VERBS
 
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    """The steps in order, each with its state."""
+    """Show the steps in order, each with its state."""
     if not live.may_look(request):
         raise PermissionDenied
     return TemplateResponse(request, "console/pages/recovery.html", context(request))
 
 
 def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
-    """What the page is drawn from."""
+    """Return the context that the page is drawn from."""
     user = request.user
     evidence = list(Incident.objects.filter(reset_at=None).order_by("-id"))
-    seen = live.context_of("recovery")
+    live_parts = live.context_of("recovery")
     return {
         **admin.site.each_context(request),
-        **seen,
+        **live_parts,
         "title": "Recovery",
         # What is to be reset first. Decided once: nothing may move under the pointer while the page is open.
-        "services": sorted(SERVICES, key=lambda name: seen["snapshot"].state_of(name) == "closed"),
+        "services": sorted(SERVICES, key=lambda name: live_parts["snapshot"].state_of(name) == "closed"),
         "evidence": evidence,
         "may_operate_breaker": user.has_perm(OPERATE_BREAKER),
         "may_operate_queue": user.has_perm(OPERATE_QUEUE),
@@ -47,7 +47,7 @@ def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
 
 @require_POST
 def act(request: HttpRequest, verb: str, service: str) -> HttpResponse:
-    """One verb on one service; back to the page, which says beside the button how it went."""
+    """Do one verb to one service and go back to the page, which says beside the button how it went."""
     wanted = VERBS.get(verb)
     if wanted is None or not (service in SERVICES or (service == "all" and wanted.takes_all)):
         raise Http404
@@ -67,7 +67,7 @@ def act(request: HttpRequest, verb: str, service: str) -> HttpResponse:
 
 @require_POST
 def resume(request: HttpRequest) -> HttpResponse:
-    """First asks, repeating the numbers; with `confirmed` resumes. A refusal says in place what is missing."""
+    """Ask first, repeating the numbers; resume once that is `confirmed`. A refusal says in place what is missing."""
     if not request.user.has_perm(OPERATE_QUEUE):
         raise PermissionDenied
     try:
@@ -76,11 +76,16 @@ def resume(request: HttpRequest) -> HttpResponse:
         messages.error(request, f"Refused: {why(refusal)}", extra_tags="resume")
         return redirect(f"{reverse('console:recovery')}#resume")
     if not request.POST.get("confirmed"):
-        made = plan.make()
-        if not made.seen.ready:
-            return _refused(request, f"Cannot resume queue: {made.seen.missing}")
-        details = {**admin.site.each_context(request), "title": "Resume the queue", "plan": made,
-                   "reason": order.reason, "snapshot": shared_snapshot.current()}  # fmt: skip
+        priced = plan.make()
+        if not priced.resume.ready:
+            return _refused(request, f"Cannot resume queue: {priced.resume.missing}")
+        details = {
+            **admin.site.each_context(request),
+            "title": "Resume the queue",
+            "plan": priced,
+            "reason": order.reason,
+            "snapshot": shared_snapshot.current(),
+        }
         return TemplateResponse(request, "console/pages/confirm_resume.html", details)
     try:
         result = recovery.resume(actor=order.actor, reason=order.reason)
@@ -100,7 +105,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, text: str) -> HttpResponse:
-    """The page itself, with the refusal where the button is."""
+    """Show the page itself, with the refusal where the button is."""
     plan.forget()
     shared_snapshot.forget()
     messages.error(request, f"Refused: {text}", extra_tags="resume")

@@ -1,4 +1,4 @@
-"""The one sentence on top of every page: how things are, why, and what to do next. Pure."""
+"""One sentence on top of every page says how things are, why, and what to do next. It is composed here, purely."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from console.labels import FAILURES, FATAL, plural, service_name
 
 @dataclass(frozen=True)
 class Sentence:
-    """`tone`: good, idle, warn or bad. `next` is what an operator does; `title` is put before the tab's title."""
+    """A Sentence has a `tone`: good, idle, warn or bad.
+
+    `next` is what an operator does; `title` is put before the tab's title.
+    """
 
     tone: str
     text: str
@@ -23,12 +26,12 @@ class Sentence:
 
 
 def clock(at: datetime, now: datetime) -> str:
-    """`03:12 UTC`, with its date when that is another day."""
+    """Write an instant as `03:12 UTC`, with its date when that is another day."""
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def cause(incident: Incident) -> str:
-    """Why a breaker opened, as the end of `because`."""
+    """Say why a breaker opened, as the end of `because`."""
     name = service_name(incident.service)
     if incident.failure_type in FATAL:
         return f"{name} {FATAL[incident.failure_type]}"
@@ -43,7 +46,7 @@ def cause(incident: Incident) -> str:
 
 
 def next_step(states: Mapping[str, str], spreading: bool) -> str:
-    """What to do about a system pause, given each breaker's state."""
+    """Say what to do about a system pause, given each breaker's state."""
     if held := [service_name(name) for name, state in states.items() if state == "held"]:
         return f"release {held[0]} when its cause is mended, then reset it"
     if shut := [service_name(name) for name, state in states.items() if state != "closed"]:
@@ -66,7 +69,7 @@ def compose(
     missing: list[str],
     slowed: Mapping[str, datetime],
 ) -> Sentence:
-    """The gravest thing first; each case says what waits and what to do."""
+    """Compose the sentence: the gravest thing comes first, and each case says what waits and what to do."""
     waiting = f"{plural(campaigns.get('PAUSED', 0), 'campaign')} and {plural(jobs_waiting, 'job')} wait."
     if not redis:
         text = "Stopped: Redis does not answer, so no call is admitted. Nothing is lost; work goes on when it is back."

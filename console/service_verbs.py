@@ -1,4 +1,4 @@
-"""The verbs on a service: one table for the recovery page and the admin, one sentence for each act."""
+"""The verbs on a service stand in one table for the recovery page and the admin, with one sentence for each act."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from console.orders import OPERATE_BREAKER, OPERATE_QUEUE, Order
 
 @dataclass(frozen=True)
 class Said:
-    """What came of a verb, in a sentence. `ok`: as was wished; `changed`: it was not so before."""
+    """Said is what came of a verb, in a sentence. `ok`: it went as wished; `changed`: it was not so before."""
 
     text: str
     ok: bool = True
@@ -68,7 +68,7 @@ def _queue(service: str) -> str:
 
 @dataclass(frozen=True)
 class ServiceVerb:
-    """A button: what it asks of somebody, and what it does to a service. `takes_all`: to `all` of them too."""
+    """A ServiceVerb is a button with its question and what it does to a service; `takes_all`: to `all` of them too."""
 
     label: str
     permission: str

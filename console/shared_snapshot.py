@@ -1,4 +1,4 @@
-"""One snapshot for all viewers of a web process, for about a second.
+"""All viewers of a web process share one snapshot for about a second.
 
 It is made of rows and stays in the process's memory: what could make rows of a cache's bytes could make anything of
 bytes that somebody put there. What the processes share are plain numbers: who makes one now, and the last change.
@@ -21,22 +21,22 @@ _mine: tuple[float, ConsoleSnapshot] | None = None
 
 
 def current() -> ConsoleSnapshot:
-    """A snapshot at most two seconds old."""
-    known = _known()
-    if known and time.time() - known[0] < FRESH:
-        return known[1]
+    """Return a snapshot that is at most two seconds old."""
+    kept = _kept()
+    if kept and time.time() - kept[0] < FRESH:
+        return kept[1]
     # Whoever gets the key makes the next one; the others go on with the last while it is young enough.
-    if known and time.time() - known[0] < STALE and not cache.add(f"{KEY}:making", 1, timeout=2):
-        return known[1]
+    if kept and time.time() - kept[0] < STALE and not cache.add(f"{KEY}:making", 1, timeout=2):
+        return kept[1]
     with _lock:
-        again = _known()
-        if again and time.time() - again[0] < FRESH:
-            return again[1]
+        kept = _kept()
+        if kept and time.time() - kept[0] < FRESH:
+            return kept[1]
         return _make()
 
 
 def changed() -> float:
-    """When somebody last changed what the console shows, in whichever process; 0 for long ago, or if nobody knows."""
+    """Return when somebody last changed what the console shows, in any process; 0 for long ago, or if nobody knows."""
     try:
         at = float(cache.get(CHANGED) or 0)
     except (TypeError, ValueError, OverflowError):  # somebody else's bytes
@@ -44,21 +44,21 @@ def changed() -> float:
     return at if at <= time.time() + FRESH else 0.0
 
 
-def _known() -> tuple[float, ConsoleSnapshot] | None:
+def _kept() -> tuple[float, ConsoleSnapshot] | None:
     return _mine if _mine and _mine[0] > changed() else None
 
 
 def _make() -> ConsoleSnapshot:
     global _mine  # noqa: PLW0603 (this process's own copy)
     at = time.time()
-    made = snapshot.read()
-    _mine = (at, made)
+    fresh = snapshot.read()
+    _mine = (at, fresh)
     cache.delete(f"{KEY}:making")
-    return made
+    return fresh
 
 
 def forget() -> None:
-    """Make the next one at once: somebody has just changed what it shows."""
+    """Have the next snapshot made at once: somebody has just changed what it shows."""
     global _mine  # noqa: PLW0603
     _mine = None
     cache.set(CHANGED, time.time(), timeout=10)

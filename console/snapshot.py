@@ -1,4 +1,4 @@
-"""The one reading of switch and rows behind the dashboard: made once for all viewers, true as of one instant."""
+"""The dashboard is drawn from one reading of switch and rows: made once for all viewers, true as of one instant."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ PROBES_SINCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Probe:
-    """One health call, as it is on record: `text` says whether it succeeded and what it found."""
+    """A Probe is one health call, as it is on record: `text` says whether it succeeded and what came of it."""
 
     at: datetime
     ok: bool
@@ -36,7 +36,7 @@ class Probe:
 
 @dataclass
 class Card:
-    """One service: its breaker, its queue, its calls and its price."""
+    """A Card is one service: its breaker, its queue, its calls and its price."""
 
     service: str
     state: str
@@ -66,7 +66,7 @@ class Card:
 
 @dataclass
 class ConsoleSnapshot:
-    """Everything that the console's live parts show. `at` is the database's clock."""
+    """A ConsoleSnapshot is everything that the console's live parts show. `at` is by the database's clock."""
 
     at: datetime
     mode: str
@@ -106,22 +106,22 @@ def one_instant() -> Iterator[None]:
 
 
 def read() -> ConsoleSnapshot:
-    """A fresh reading. Without Redis it shows what PostgreSQL knows, and says so."""
+    """Read everything anew. Without Redis the snapshot shows what PostgreSQL knows, and says so."""
     try:
-        seen = switch.read_all()
+        switch_snapshot = switch.read_all()
     except switch.RedisUnavailable:
-        seen = None
+        switch_snapshot = None
     with one_instant():
-        return _read(seen)
+        return _read(switch_snapshot)
 
 
-def _read(seen: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
+def _read(switch_snapshot: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]
     pauses = list(QueuePause.objects.filter(ended_at=None).order_by("id"))
     unreset = list(Incident.objects.filter(reset_at=None).defer("evidence").select_related("pause").order_by("-id"))
-    cards = [_card(name, seen, unreset) for name in SERVICES]
+    cards = [_card(name, switch_snapshot, unreset) for name in SERVICES]
     by_name = {card.service: card for card in cards}
     for event in probes.recent(SERVICES, since=now - PROBES_SINCE, most=PROBES):
         ok = bool((event.after or {}).get("ok"))
@@ -150,7 +150,7 @@ def _read(seen: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
     latest = list(Incident.objects.defer("evidence")[:INCIDENTS])
     sentence = compose(
         now=now,
-        redis=seen is not None,
+        redis=switch_snapshot is not None,
         states={card.service: card.state for card in cards},
         pauses={row.key: row for row in pauses},
         incident=next((one for one in reversed(unreset + latest) if system and one.pause_id == system.pk), None),
@@ -163,7 +163,7 @@ def _read(seen: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
     return ConsoleSnapshot(
         at=now,
         mode=settings.MODE,
-        redis=seen is not None,
+        redis=switch_snapshot is not None,
         sentence=sentence,
         cards=cards,
         pauses=pauses,
@@ -178,19 +178,19 @@ def _read(seen: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
     )
 
 
-def _card(service: str, seen: switch.SwitchSnapshot | None, unreset: list[Incident]) -> Card:
-    """What the switch says; without it, what the latest incident not yet reset says."""
-    if seen is None:
+def _card(service: str, switch_snapshot: switch.SwitchSnapshot | None, unreset: list[Incident]) -> Card:
+    """Make a service's card of what the switch says; without it, of the latest incident not yet reset."""
+    if switch_snapshot is None:
         incident = next((one for one in unreset if one.service == service), None)
         if incident is None:
             return Card(service, "lost")
         return Card(service, "open", since=incident.opened_at, reason=incident.reason)
-    state, gate = seen.breakers[service], seen.gates[service]
+    state, gate = switch_snapshot.breakers[service], switch_snapshot.gates[service]
     shut = state.state != "closed"
     return Card(
         service,
-        "held" if state.held else state.at(seen.now),
-        queue=seen.queue.get(service, "PAUSED"),
+        "held" if state.held else state.at(switch_snapshot.now),
+        queue=switch_snapshot.queue.get(service, "PAUSED"),
         failures=state.failure_count,
         last_error=state.last_error,
         last_failure_at=state.last_failure_time,
@@ -198,6 +198,6 @@ def _card(service: str, seen: switch.SwitchSnapshot | None, unreset: list[Incide
         reason=state.reason if shut else "",
         hold_reason=state.hold_reason if state.held else "",
         probe_due=state.open_until if shut and not state.held else None,
-        slowed_until=seen.waits_until(service),
+        slowed_until=switch_snapshot.waits_until(service),
         in_flight=gate.in_flight,
     )

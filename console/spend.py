@@ -1,4 +1,4 @@
-"""The page of what was spent, day by day."""
+"""This page shows what was spent, day by day."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ NOTHING = spend.Spend()
 
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    """`?days=` one of SPANS, `?campaign=` the id of one; anything else is the last 30 days of all."""
+    """Show `?days=`, one of SPANS, of `?campaign=`, the id of one; anything else is the last 30 days of all."""
     if not request.user.has_perm("campaigns.view_vendorcall"):
         raise PermissionDenied
     asked = {str(span): span for span in SPANS}

@@ -1,4 +1,4 @@
-"""The numbers of the dashboard, each from an index: jobs by service, calls per minute, spend, campaigns and leads."""
+"""The dashboard's numbers are read here, each from an index: jobs, calls per minute, spend, campaigns and leads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ KINDS_OF_LEAD = tuple(kind for kind in SERVICE_OF if kind in FOLLOWS or kind in 
 
 @dataclass
 class Minute:
-    """One minute of one service; heights are per cent of the hour's busiest minute."""
+    """A Minute counts the calls of one service; heights are per cent of the hour's busiest minute."""
 
     calls: int = 0
     failed: int = 0
@@ -35,7 +35,7 @@ class Minute:
 
 @dataclass
 class CampaignRow:
-    """A campaign with its leads counted now. `parts`: (state or stage, tone, leads, per cent)."""
+    """A CampaignRow is a campaign with its leads counted now. `parts`: (state or stage, tone, leads, per cent)."""
 
     pk: int
     name: str
@@ -53,23 +53,23 @@ class CampaignRow:
 
     @property
     def parts_in_words(self) -> str:
-        """The parts for whoever does not see the bar: `1,200 pushed, 3 failed`."""
+        """Write the parts for whoever does not see the bar: `1,200 pushed, 3 failed`."""
         return ", ".join(f"{grouped(count)} {name.lower()}" for name, _, count, _ in self.parts)
 
 
 def jobs_by_service() -> dict[tuple[str, str], int]:
-    """Unfinished jobs by service and status."""
+    """Count the unfinished jobs by service and status."""
     return summed(JobCount.objects.filter(status__in=Job.UNFINISHED), "service", "status")
 
 
 def last_minute(now: datetime) -> Iterable[tuple[str, int, int]]:
-    """(service, calls, of these failed) in the sixty seconds before `now`."""
+    """Count the sixty seconds before `now`, as (service, calls, of these failed)."""
     calls = VendorCall.objects.filter(admitted_at__gt=now - timedelta(seconds=60)).order_by()
     return calls.values_list("service").annotate(n=Count("pk"), failed=Count("pk", filter=FAILED))
 
 
 def last_hour(now: datetime) -> dict[str, list[Minute]]:
-    """Per service sixty minutes, the present one last."""
+    """Return sixty minutes for each service, the present one last."""
     first = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
     hours = {service: [Minute() for _ in range(MINUTES)] for service in SERVICES}
     rows = (
@@ -94,7 +94,7 @@ def campaigns_by_status() -> dict[str, int]:
 
 
 def shown_campaigns(now: datetime) -> list[CampaignRow]:
-    """The campaigns that run, then those that are paused, then the latest others, with their leads."""
+    """Return the campaigns that run, then those that are paused, then the latest others, with their leads."""
     rank = Case(
         When(status="RUNNING", then=Value(0)),
         When(status="PAUSED", then=Value(1)),
@@ -117,7 +117,7 @@ def shown_campaigns(now: datetime) -> list[CampaignRow]:
 
 
 def count_leads(rows: dict[int, CampaignRow]) -> None:
-    """Leads by state, those in work by stage, and the calls that they still need at most."""
+    """Count into `rows` the leads by state, those in work by stage, and the calls that they still need at most."""
     counted: dict[int, dict[str, int]] = {pk: {} for pk in rows}
     leads = summed(LeadTally.objects.filter(campaign_id__in=list(rows)), "campaign_id", "state", "stage")
     for (pk, state, stage), number in leads.items():
@@ -135,7 +135,7 @@ def count_leads(rows: dict[int, CampaignRow]) -> None:
 
 
 def steps_from(stage: str) -> list[str]:
-    """The kinds of call that a lead at `stage` still needs, if every one succeeds; none for one that has ended."""
+    """Return the kinds of call that a lead at `stage` still needs if each succeeds; none for one that has ended."""
     if stage == "waiting":
         stage = FIRST_OF_LEAD
     steps = []
@@ -146,7 +146,7 @@ def steps_from(stage: str) -> list[str]:
 
 
 def set_finish(rows: list[CampaignRow], now: datetime) -> None:
-    """A time to finish at the pace of the last five minutes, where there is one. At most: drops make it sooner."""
+    """Set a time to finish at the pace of the last five minutes, if there is one. At most: drops make it sooner."""
     running = [row.pk for row in rows if row.status == "RUNNING"]
     recent = VendorCall.objects.filter(admitted_at__gt=now - PACE, campaign__in=running, outcome="success").order_by()
     calls = dict(recent.values_list("campaign_id").annotate(n=Count("pk")))
@@ -157,7 +157,7 @@ def set_finish(rows: list[CampaignRow], now: datetime) -> None:
 
 
 def duration(seconds: float) -> str:
-    """`under a minute`, `12 min`, `3 h 20 min`, `2 days`."""
+    """Write seconds as `1 min`, `12 min`, `3 h 20 min` or `2 days`."""
     minutes = round(seconds / 60)
     if minutes < 1:
         return "1 min"
@@ -169,7 +169,7 @@ def duration(seconds: float) -> str:
 
 
 def remaining_calls(campaigns: Iterable[int]) -> dict[str, int]:
-    """Calls by service that the leads of these campaigns need at most, and their jobs of finding people."""
+    """Count by service the calls that the leads of these campaigns and their searches need at most."""
     ids = list(campaigns)
     calls = dict.fromkeys(SERVICES, 0)
     leads = summed(LeadTally.objects.filter(campaign_id__in=ids, state=Lead.State.OPEN), "stage")
@@ -183,7 +183,7 @@ def remaining_calls(campaigns: Iterable[int]) -> dict[str, int]:
 
 
 def mean_costs(last: int = 500) -> dict[str, Decimal | None]:
-    """What one of the latest successful calls of each service cost, on average (USD); None when there was none."""
+    """Return what the latest successful calls of each service cost on average (USD); None when there was none."""
     costs: dict[str, Decimal | None] = {}
     for service in SERVICES:
         latest = VendorCall.objects.filter(service=service).order_by("-admitted_at").values_list("cost_usd", "outcome")

@@ -1,4 +1,4 @@
-"""How far a recovery is: the state of each of its four steps. Pure."""
+"""A recovery has four steps; their states, which say how far it is, are decided here, purely."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ from console.snapshot import ConsoleSnapshot
 
 @dataclass(frozen=True)
 class RecoveryStep:
-    """What a step's heading says: `tone` as in words.py; busy is what the operator does now."""
+    """A RecoveryStep is a step's heading: `tone` as in labels.py; busy is what the operator does now."""
 
     tone: str
     text: str
 
 
 def steps(snapshot: ConsoleSnapshot, plan: PricedPlan) -> list[RecoveryStep]:
-    """What broke, probe and reset, the plan, resume: in this order."""
+    """Return the steps in order: what broke, probe and reset, the plan, resume."""
     broken = len(snapshot.open_incidents)
     shut = [service_name(card.service) for card in snapshot.cards if card.state != "closed"]
-    missing = sum(not item.ok for item in plan.seen.prerequisites)
-    paused = bool(plan.seen.campaigns) or any(row.key == QueuePause.SYSTEM for row in snapshot.pauses)
+    missing = sum(not item.ok for item in plan.resume.prerequisites)
+    paused = bool(plan.resume.campaigns) or any(row.key == QueuePause.SYSTEM for row in snapshot.pauses)
     return [
         RecoveryStep("bad", f"{plural(broken, 'opening')} to look at")
         if broken

@@ -1,19 +1,17 @@
-"""The console's own pages, below the admin."""
+"""The console's own pages have their paths below the admin's."""
 
 from django.contrib import admin
 from django.urls import path
 
-from console import live, passwords, recovery
-from console import login as entrance
-from console import spend as spending
+from console import live, login, passwords, recovery, spend
 
 app_name = "console"
 urlpatterns = [
     # The first two are found before the admin's own.
-    path("login/", entrance.login),
+    path("login/", login.login),
     path("password_change/", admin.site.admin_view(passwords.change_own, cacheable=True)),
     path("live/", live.live, name="live"),
-    path("spend/", admin.site.admin_view(spending.page), name="spend"),
+    path("spend/", admin.site.admin_view(spend.page), name="spend"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
     path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),

@@ -1,4 +1,4 @@
-"""`python -m local.admin_login`: the login that `make up` shows, `admin` with the password $ADMIN_PASSWORD."""
+"""`python -m local.admin_login` makes the login that `make up` shows: `admin` with the password $ADMIN_PASSWORD."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`make drill`: the whole story by itself, on servers of its own, with a table of what was counted at the end.
+"""`make drill` plays the whole story by itself, on servers of its own, and ends with a table of what was counted.
 
 Two campaigns run; a worker is killed; a vendor breaks; everything pauses; nothing comes back by itself; an operator
 resets and resumes from the command line; everything finishes and the books balance. What concerns the vendors is
@@ -42,7 +42,7 @@ class Failed(Exception):
 
 
 class Drill:
-    """The story, chapter by chapter, on a started stack."""
+    """A Drill tells the story, chapter by chapter, on a started stack."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -63,7 +63,7 @@ class Drill:
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask or tell the sandbox."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 (our own http:// address)
+        request = urllib.request.Request(  # noqa: S310 (our own http:// URL)
             f"{self.stack.sandbox_url}/_control/{path}",
             data=data,
             method="GET" if body is None else "PUT",
@@ -73,7 +73,7 @@ class Drill:
             return json.load(answer)
 
     def command(self, *arguments: str, refused: bool = False) -> Any:
-        """A `manage.py` command with --json; `refused`: it must be refused, with exit status 1."""
+        """Run a `manage.py` command with --json; `refused`: it must be refused, with exit status 1."""
         changes = arguments[0] in ("breaker", "queue", "campaign") and arguments[1] not in ("status", "plan", "probe")
         done = self.stack.manage(*arguments, "--json", *(("--actor", "drill") if changes else ()))
         if done.returncode != int(refused):
@@ -81,7 +81,7 @@ class Drill:
         return done.stderr.strip().splitlines()[-1] if refused else json.loads(done.stdout)
 
     def until(self, what: str, reached: Callable[[], bool], within: float = PATIENCE) -> float:
-        """Wait until `reached`; how long it took. Raises Failed when it did not come."""
+        """Wait until `reached`, and return the seconds that it took. Raises Failed when it did not come."""
         began = time.monotonic()
         while not reached():
             if time.monotonic() - began > within:
@@ -145,7 +145,7 @@ class Drill:
             raise Failed("A paid call was made although everything is paused")
 
     def calls(self) -> int:
-        """Paid calls that the sandbox has received."""
+        """Count the paid calls that the sandbox has received."""
         return sum(1 for call in self.control("calls?since=0") if not call["probe"])
 
     def operator_recovers(self) -> None:
@@ -157,15 +157,15 @@ class Drill:
         say(f"  {result['message']}")
 
     def everything_finishes(self) -> None:
-        self.until("both campaigns are completed", lambda: self.value(
-            "SELECT count(*) FROM campaigns WHERE status = 'COMPLETED'") == 2)  # fmt: skip
+        completed = "SELECT count(*) FROM campaigns WHERE status = 'COMPLETED'"
+        self.until("both campaigns are completed", lambda: self.value(completed) == 2)
         self.command("reconcile")
         say("  both campaigns are completed and the books balance")
 
     # --- the table ----------------------------------------------------------------------------------------------------
 
     def report(self) -> bool:
-        """Print what was counted; whether every zero is one."""
+        """Print what was counted, and return whether every zero is one."""
         opened_at, ended_at = self.rows(
             "SELECT extract(epoch FROM i.opened_at), extract(epoch FROM p.ended_at) "
             "FROM incidents i JOIN queue_pauses p ON p.id = i.pause_id"
@@ -208,7 +208,7 @@ class Drill:
             "seconds from the fatal failure to queue paused": f"{opened - fatal:.3f}",
             "seconds from the fatal failure to campaigns paused": f"{paused - fatal:.3f}",
             "seconds from the fatal failure to jobs paused": f"{self.jobs_paused_at - fatal:.3f}",
-        }  # fmt: skip
+        }
         say("")
         for name, value in lines.items():
             say(f"  {name:<52} {value}")
@@ -216,23 +216,26 @@ class Drill:
         return not any(zeros.values())
 
     def charged_twice(self, bill: dict[str, Any]) -> list[str]:
-        """Keys that the sandbox charged more than once and more often than the ledger knows: an answer that came is a
-        charge, one that was lost is flagged. A mail that is written again is paid for again, and known."""
+        """Return the keys that the sandbox charged more than once and more often than the ledger knows.
+
+        An answer that came is a charge, one that was lost is flagged. A mail that is written again is paid for again,
+        and known.
+        """
         rows = self.rows("""
             SELECT v.service, l.email, j.payload -> 'people' FROM vendor_calls v JOIN jobs j ON j.id = v.job_id
             LEFT JOIN leads l ON l.id = j.lead_id WHERE v.may_be_charged OR v.cost_usd + v.credits > 0
         """)
-        known = Counter((service, key) for service, email, people in rows for key in people or [email])
+        booked = Counter((service, key) for service, email, people in rows for key in people or [email])
         return [
             f"{service}: {key}"
             for service, entry in bill.items()
             for key, times in entry["keys_charged_more_than_once"].items()
-            if known[service, key] < times
+            if booked[service, key] < times
         ]
 
 
 def main() -> int:
-    """0 when the story ended as it must, else 1."""
+    """Return 0 when the story ended as it must, else 1."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="holdfast-drill-") as folder:
         stack = Stack(Path(folder), env=ENVIRONMENT, durable=False, say=lambda line: say(f"  {line}"))

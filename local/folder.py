@@ -1,4 +1,4 @@
-"""What a run keeps in its folder: the lock and private files. `python -m local.folder` says whether `.local` is idle.
+"""A run keeps a lock and private files in its folder. `python -m local.folder` says whether `.local` is idle.
 
 Standard library only: `make clean` asks before there is a virtual environment, or while it is being removed.
 """
@@ -18,14 +18,14 @@ class Locked(Exception):
 
 
 class FolderLock:
-    """One run per folder. Children inherit `descriptor`, so those that outlive a crash of their parent still count."""
+    """A FolderLock allows one run per folder. Children inherit `descriptor`, so one that outlives its parent counts."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "lock"
         self.descriptor = -1
 
     def take(self, patience: float = 10, give_up: Callable[[], bool] = lambda: False) -> None:
-        """Raises Locked: at once when its owner lives, after `patience` seconds when only the owner's children do."""
+        """Take the lock, or raise Locked: at once if its owner lives, after `patience` seconds if only children do."""
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + patience
         while not try_lock(descriptor):
@@ -45,7 +45,7 @@ class FolderLock:
         self.descriptor = descriptor
 
     def owner(self) -> int:
-        """The living process that wrote its number into the lock (0: none)."""
+        """Return the living process that wrote its number into the lock (0: none)."""
         try:
             pid = int(self.path.read_text())
             os.kill(pid, 0)
@@ -70,7 +70,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """All of it or nothing, mode 0600."""
+    """Write all of it or nothing, mode 0600."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -79,21 +79,21 @@ def write_private(path: Path, text: str) -> None:
 
 
 def kept_secret(path: Path, length: int = 32) -> str:
-    """The random value in that file, made the first time."""
+    """Return the random value in that file, made the first time."""
     if not path.exists():
         write_private(path, secrets.token_urlsafe(length))
     return path.read_text().strip()
 
 
 def nice(path: Path) -> str:
-    """Relative to where the person is, if that is inside."""
+    """Write a path relative to the current folder, if it is inside."""
     with contextlib.suppress(ValueError):
         return str(path.relative_to(Path.cwd()))
     return str(path)
 
 
 def main() -> int:
-    """1 with a message when something runs in `.local` or in a folder inside it, else 0."""
+    """Return 1, with a message, when something runs in `.local` or in a folder inside it, else 0."""
     local = Path(__file__).resolve().parent.parent / ".local"
     for path in [local / "lock", *local.glob("*/lock")]:
         if path.exists():

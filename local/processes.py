@@ -1,6 +1,6 @@
-"""Child processes: started in sessions of their own, watched, and stopped without leaving anything behind.
+"""Child processes are started in sessions of their own, watched, and stopped without leaving anything behind.
 
-Nothing here knows Django or Holdfast; `local/embedded.py` and `local/stack.py` say what runs.
+Nothing here knows Django or Holdfast; `local/embedded.py` and `local/apps.py` say what runs.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ class StartError(Exception):
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now."""
+    """Say whether a server could listen there now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,7 +38,7 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port(preferred: int = 0) -> int:
-    """`preferred` if it is free on 127.0.0.1, otherwise any free port below the ephemeral range."""
+    """Return `preferred` if it is free on 127.0.0.1, otherwise any free port below the ephemeral range."""
     if preferred and port_is_free(preferred):
         return preferred
     for _ in range(200):
@@ -49,14 +49,14 @@ def free_port(preferred: int = 0) -> int:
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether something accepts connections there."""
+    """Say whether something accepts connections there."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
 
 
 def tail(path: Path, lines: int = 15) -> str:
-    """The last lines of a log, indented; says so when there are none."""
+    """Return the last lines of a log, indented, or one that says that there are none."""
     with contextlib.suppress(OSError), path.open("rb") as log:
         log.seek(max(0, path.stat().st_size - 20_000))
         text = log.read().decode(errors="replace").rstrip().splitlines()[-lines:]
@@ -66,7 +66,7 @@ def tail(path: Path, lines: int = 15) -> str:
 
 
 def group_is_gone(group: int) -> bool:
-    """Whether no process is left in this process group; zombies that wait for somebody else's `wait` do not count."""
+    """Say whether no process is left in this group; zombies that wait for somebody else's `wait` do not count."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -85,7 +85,7 @@ def group_is_gone(group: int) -> bool:
 
 
 def dies_with_us(stop_signal: signal.Signals) -> list[str]:
-    """A prefix that has the kernel send `stop_signal` when the thread that started the child is gone.
+    """Return a prefix that has the kernel send `stop_signal` when the thread that started the child is gone.
 
     It covers a parent killed with SIGKILL. Where `setpriv` does not know it (not Linux), the child outlives that.
     """
@@ -129,7 +129,7 @@ def run(
 
 @dataclass
 class Child:
-    """One process with its descendants. Start it from a thread that lives as long as it does (see `dies_with_us`)."""
+    """A Child is one process with its descendants. The thread that starts it must outlive it (see `dies_with_us`)."""
 
     name: str
     command: Sequence[str]
@@ -153,7 +153,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Of the process that was started last (0: none); it leads the group of its descendants."""
+        """The id of the process that was started last (0: none), which leads the group of its descendants."""
         return self.process.pid if self.process else 0
 
     @property
@@ -162,7 +162,7 @@ class Child:
 
     @property
     def fell(self) -> bool:
-        """Whether it ended although nobody stopped it."""
+        """Say whether it ended although nobody stopped it."""
         return self.wanted and not self.alive
 
     def start(self, give_up: Callable[[], bool] = lambda: False, *, wait: bool = True) -> None:
@@ -200,7 +200,7 @@ class Child:
             )
 
     def wait_until_ready(self, give_up: Callable[[], bool] = lambda: False) -> None:
-        """Raises StartError when the process ends first, takes too long, or `give_up` says that nobody waits."""
+        """Wait, or raise StartError if the process ends first, takes too long, or `give_up` says that nobody waits."""
         deadline = time.monotonic() + self.ready_within
         while True:
             if give_up():
@@ -215,7 +215,7 @@ class Child:
             time.sleep(TICK)
 
     def how_it_ended(self) -> str:
-        """For people: `was killed by SIGKILL`, `ended with status 3`, `is running` or `was not started`."""
+        """Say how it ended: `was killed by SIGKILL`, `ended with status 3`, `is running` or `was not started`."""
         code = self.process.poll() if self.process else None
         if code is None:
             return "is running" if self.process else "was not started"
@@ -239,7 +239,7 @@ class Child:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to the whole group, as a crash would do it; returns when nothing of it is left."""
+        """Send SIGKILL to the whole group, as a crash would do it; returns when nothing of it is left."""
         self.signal(signal.SIGKILL)
         if self.process:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -264,7 +264,7 @@ class Child:
 
 
 def wait_for(condition: Callable[[], bool], patience: float, hurry: Callable[[], bool] = lambda: False) -> bool:
-    """Whether the condition came true within `patience` seconds; gives up at once when in a `hurry`."""
+    """Wait for a condition and say whether it came true within `patience` seconds; a `hurry` ends that at once."""
     deadline = time.monotonic() + patience
     while not condition():
         if hurry() or time.monotonic() > deadline:

@@ -1,19 +1,14 @@
-"""All of Holdfast on one machine: servers, sandbox, web, workers, supervisor. `make up` and `make drill` run it."""
+"""A stack is all of Holdfast on one machine: servers, sandbox, web, workers, supervisor. `make up` runs one."""
 
-import contextlib
 import os
 import signal
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import FrameType, TracebackType
 
-import psycopg
-
+from local.apps import Apps
 from local.embedded import Servers
 from local.folder import FolderLock, Locked, kept_secret, nice, write_private
 from local.processes import Child, StartError, free_port, port_is_free, run, tail
@@ -33,7 +28,7 @@ class Interrupted(Exception):
 
 
 class Stack:
-    """Everything in one folder: data, logs, lock, and (when it is to be published) `env`.
+    """A Stack has everything in one folder: data, logs, lock, and (when it is to be published) `env`.
 
     `start` and `stop`, or a context manager; in between a thread starts again what falls. With `database_url` or
     `redis_url` that server is used instead of an embedded one. `say` is given one line per step.
@@ -54,7 +49,7 @@ class Stack:
         durable: bool = True,
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        """`ports` by name (postgres, valkey, sandbox, web): those given must be free, the others are chosen."""
+        """Take `ports` by name (postgres, valkey, sandbox, web): those given must be free, the others are chosen."""
         self.folder = folder.absolute()
         self.root = root
         self.host = host
@@ -76,7 +71,7 @@ class Stack:
 
     @property
     def web_url(self) -> str:
-        # 0.0.0.0 is no address to open: everything includes loopback.
+        # 0.0.0.0 is no host to open: everything includes loopback.
         host = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host  # noqa: S104
         return f"http://{host}:{self.ports['web']}"
 
@@ -85,7 +80,7 @@ class Stack:
         return f"http://127.0.0.1:{self.ports['sandbox']}"
 
     def child(self, name: str) -> Child:
-        """One of `postgres`, `valkey`, `sandbox`, `web`, `workers`, `supervisor`: `kill()`, `stop()`, `restart()`."""
+        """Return the child `postgres`, `valkey`, `sandbox`, `web`, `workers` or `supervisor`, e.g. to `kill()` it."""
         return self.children[name]
 
     def __enter__(self) -> "Stack":
@@ -146,7 +141,7 @@ class Stack:
         self.lock.release()
 
     def handle_signals(self) -> None:
-        """Ctrl-C, SIGTERM and SIGHUP end the story with KeyboardInterrupt; during start and stop they are counted.
+        """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt; during start and stop they are counted.
 
         Counted, because an exception at any line could lose a child that was just being started.
         """
@@ -224,7 +219,7 @@ class Stack:
         self.redis_url = self.redis_url or servers.redis_url
 
     def environment(self) -> dict[str, str]:
-        """What every child runs with, whatever the developer's own environment or `.env` says."""
+        """Return what every child runs with, whatever the developer's own environment or `.env` says."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
         hosts = "*" if self.host in ("0.0.0.0", "::") else f"{self.host},127.0.0.1,localhost"  # noqa: S104
         return {
@@ -267,65 +262,18 @@ class Stack:
         return done
 
     def apps(self) -> list[Child]:
-        """Holdfast's own processes, in the order of their start."""
-        python, web = sys.executable, f"{self.host}:{self.ports['web']}"
-        return [
-            self.app(
-                "sandbox",
-                [python, "manage.py", "sandbox", "--host", "127.0.0.1", "--port", str(self.ports["sandbox"])],
-                ready=lambda: responds(self.sandbox_url),
-            ),
-            self.app(
-                "web",
-                [
-                    *(python, "-m", "gunicorn", "config.wsgi", "--bind", web, "--no-control-socket"),
-                    *("--worker-class", "gthread", "--threads", "16", "--graceful-timeout", "5"),
-                ],
-                ready=lambda: responds(self.web_url),
-            ),
-            self.app(
-                "workers",
-                [
-                    *(python, "manage.py", "rundramatiq", "--processes", str(self.processes)),
-                    # Its own default is ten minutes. A call that takes longer is taken up after its lease.
-                    *("--threads", str(self.threads), "--worker-shutdown-timeout", "8000"),
-                ],
-                ready=self.signs("worker", self.processes),
-                patience=12,
-            ),
-            self.app("supervisor", [python, "manage.py", "supervise"], ready=self.signs("supervisor", 1)),
-        ]
-
-    def app(self, name: str, command: list[str], *, ready: Callable[[], bool], patience: float = 10) -> Child:
-        return Child(
-            name=name,
-            command=command,
-            log=self.folder / "log" / f"{name}.log",
+        """Return Holdfast's own processes, in the order of their start."""
+        return Apps(
             env=self.env,
-            cwd=self.root,
-            ready=ready,
-            stop_with=((signal.SIGTERM, patience),),
+            root=self.root,
+            logs=self.folder / "log",
             inherit=(self.lock.descriptor,),
-        )
-
-    def signs(self, role: str, count: int) -> Callable[[], bool]:
-        """Ready when that many processes of the role have signed `processes`, which is where recovery looks too.
-
-        Signs from before the first question are an earlier run's.
-        """
-        since: list[datetime] = []
-
-        def signed() -> bool:
-            with contextlib.suppress(psycopg.Error), psycopg.connect(self.database_url) as connection:
-                if not since:
-                    row = connection.execute("SELECT now()").fetchone()
-                    since.append(row[0] if row else datetime.now(UTC))
-                query = "SELECT count(*) FROM processes WHERE role = %s AND seen_at > %s"
-                row = connection.execute(query, (role, since[0])).fetchone()
-                return bool(row and row[0] >= count)
-            return False
-
-        return signed
+            host=self.host,
+            web_port=self.ports["web"],
+            sandbox_port=self.ports["sandbox"],
+            processes=self.processes,
+            threads=self.threads,
+        ).in_order()
 
     def publish(self) -> None:
         """Write `env` for `manage.py` in other terminals: all of it or nothing, for nobody else's eyes."""
@@ -335,17 +283,6 @@ class Stack:
 
 def never() -> bool:
     return False
-
-
-def responds(url: str) -> bool:
-    """Whether an HTTP server answers there, with whatever status."""
-    try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  (our own http:// address)
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
 
 
 def without_password(url: str) -> str:

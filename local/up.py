@@ -1,4 +1,4 @@
-"""`make up`: everything here, until Ctrl-C. HOST and PORT choose where the web listens."""
+"""`make up` runs everything here until Ctrl-C. HOST and PORT choose where the web listens."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def port_from_environment(name: str, default: int = 0) -> int:
 
 
 def make_stack(folder: Path, root: Path) -> Stack:
-    """The stack that the environment asks for."""
+    """Return the stack that the environment asks for."""
     ports = {"web": port_from_environment("PORT", 8000)}
     for name, preferred in PREFERRED.items():
         ports[name] = port_from_environment(f"{name.upper()}_PORT") or free_port(preferred)
@@ -48,14 +48,14 @@ def make_stack(folder: Path, root: Path) -> Stack:
 
 
 def ensure_login(stack: Stack) -> str:
-    """The password of `admin`, made the first time; `.local/login` keeps it."""
+    """Make the login `admin` and return its password, which `.local/login` keeps."""
     password = kept_secret(stack.folder / "login", 12)
     stack.python("-m", "local.admin_login", check=True, ADMIN_PASSWORD=password)
     return password
 
 
 def overridden() -> list[str]:
-    """What `.env` says otherwise: `manage.py` in another terminal would follow it instead of this stack."""
+    """Name what `.env` says otherwise: `manage.py` in another terminal would follow it instead of this stack."""
     with contextlib.suppress(OSError):
         lines = (ROOT / ".env").read_text().splitlines()
         names = {line.removeprefix("export ").partition("=")[0].strip() for line in lines}
@@ -80,7 +80,7 @@ def welcome(stack: Stack, password: str, seconds: float) -> None:
 
 
 def main(folder: Path = LOCAL, root: Path = ROOT) -> int:
-    """Exit status: 1 when it did not start, 0 when somebody stopped it."""
+    """Return the exit status: 1 when it did not start, 0 when somebody stopped it."""
     begun = time.monotonic()
     try:
         stack = make_stack(folder, root)

@@ -1,4 +1,4 @@
-"""A thread that starts again what falls: at once, then after 1, 2, 4 ... 30 seconds while it keeps falling."""
+"""A thread starts again what falls: at once, then after 1, 2, 4 ... 30 seconds while it keeps falling."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ STEADY = 60.0
 
 
 class Watcher:
-    """`start`, then `pause` before the children are stopped, then `end` when they are.
+    """A Watcher is started with `start`, paused before the children are stopped, and ended when they are.
 
     The thread must outlive what it started: the kernel ends a child together with the thread that started it.
     """

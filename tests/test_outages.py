@@ -62,7 +62,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """The lines that reach the log of a process in which nothing has happened yet."""
     monkeypatch.setattr(PostgreSQL, "trouble", False)
     monkeypatch.setattr(PostgreSQL, "changed", -1e9)
-    monkeypatch.setattr(outages.Broker, "told", -1e9)
+    monkeypatch.setattr(outages.Broker, "last_line_at", -1e9)
     monkeypatch.setattr(Availability, "trouble", "")
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)

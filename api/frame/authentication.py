@@ -1,4 +1,4 @@
-"""Who asks: a script by its token. Imported by the framework itself, so it imports none of our views."""
+"""A script says by its token who it is. The framework itself imports this, so it imports none of our views."""
 
 from django.contrib.auth.models import AbstractBaseUser
 from knox.auth import TokenAuthentication as KnoxAuthentication
@@ -7,7 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 
 class TokenAuthentication(KnoxAuthentication):
-    """`Authorization: Token hf_...`; a header that is no token at all is a wrong token, not a crash."""
+    """Reads `Authorization: Token hf_...`; a header that is no token at all is a wrong token, not a crash."""
 
     def authenticate_credentials(self, token: bytes) -> tuple[AbstractBaseUser, AbstractAuthToken]:
         if not token.isascii() or b"\0" in token:

@@ -1,4 +1,4 @@
-"""`{"status": "success", "data": ...}` around every answer; errors arrive here ready-made (errors.py)."""
+"""Every answer is put into `{"status": "success", "data": ...}`; errors arrive here ready-made (errors.py)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 
 class EnvelopeRenderer(JSONRenderer):
-    """JSON in the envelope of docs/contract.md#http."""
+    """Writes JSON in the envelope of docs/contract.md#http."""
 
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
@@ -21,7 +21,7 @@ class EnvelopeRenderer(JSONRenderer):
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """The first renderer and the parser that fits. There is one format; an odd Accept header is no reason for a 406."""
+    """Takes the only renderer, and the parser that fits: an odd Accept header is no reason for a 406."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         kind = (request.content_type or "").partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Every refusal in one shape, `{"status": "error", "detail": ..., "errors": {field: [...]}}`, with a fitting code."""
+"""Every refusal has one shape, `{"status": "error", "detail": ..., "errors": {field: [...]}}`, and a fitting code."""
 
 import logging
 from typing import Any
@@ -29,7 +29,7 @@ INVALID = "Some values are not valid; see errors."
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler. None for what nobody expected: Django logs it and answers 500."""
+    """Answer an exception, for DRF. Returns None for what nobody expected: Django logs it and answers 500."""
     view = context.get("view")
     for kind, code in getattr(view, "refusals", {}).items():
         if isinstance(error, kind):
@@ -62,7 +62,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def failure(code: int, detail: str, retry_after: int | None = None) -> Response:
-    """An error's answer; `retry_after` in seconds."""
+    """Return an error's answer; `retry_after` is in seconds."""
     headers = {"Retry-After": str(retry_after)} if retry_after else None
     response = Response({"status": "error", "detail": printable(detail)}, status=code, headers=headers)
     response.exception = True
@@ -70,7 +70,7 @@ def failure(code: int, detail: str, retry_after: int | None = None) -> Response:
 
 
 def database_failure(error: Exception) -> Response:
-    """PostgreSQL refused the value, or is away for now (a lock that is not to be had in time counts as that)."""
+    """Answer for PostgreSQL, which refused a value or is away for now (as is a lock that is not to be had in time)."""
     if isinstance(error, DataError):
         logger.warning("PostgreSQL refused a value: %s", error)
         detail = "A value cannot be stored: too large, or with a character such as NUL."
@@ -82,18 +82,18 @@ def database_failure(error: Exception) -> Response:
 
 
 def by_field(detail: Any, name: str = "non_field_errors") -> dict[str, list[str]]:
-    """Nested validation errors as field -> messages; a nested field is named with dots."""
+    """Flatten nested validation errors to field -> messages; a nested field is named with dots."""
     if isinstance(detail, dict):
-        found: dict[str, list[str]] = {}
+        errors: dict[str, list[str]] = {}
         for key, value in detail.items():
             inner = str(key) if name == "non_field_errors" else f"{name}.{key}"
             for field, messages in by_field(value, inner).items():
-                found.setdefault(printable(field), []).extend(messages)
-        return found
+                errors.setdefault(printable(field), []).extend(messages)
+        return errors
     if isinstance(detail, list | tuple):
-        found = {}
+        errors = {}
         for value in detail:
             for field, messages in by_field(value, name).items():
-                found.setdefault(field, []).extend(messages)
-        return found
+                errors.setdefault(field, []).extend(messages)
+        return errors
     return {name: [printable(str(detail))]}

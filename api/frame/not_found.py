@@ -1,4 +1,4 @@
-"""What the API answers where there is nothing, to what cannot be read, and when something broke: its own envelope."""
+"""The API keeps its envelope where there is nothing, for what cannot be read, and when something broke."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import bad_request, server_error
@@ -10,7 +10,7 @@ from api.frame.views import ApiView
 
 
 class NotFoundView(ApiView):
-    """404 for every other address and any method, whoever asks."""
+    """Answers 404 for every other path and any method, whoever asks."""
 
     schema = None
     permission_classes = ()
@@ -23,7 +23,7 @@ class NotFoundView(ApiView):
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """500. What happened is in the log, not in the answer."""
+    """Answer 500. What happened is in the log, not in the answer."""
     if request.path_info.startswith("/api/"):
         detail = "Something went wrong here; it has been logged."
         return JsonResponse({"status": "error", "detail": detail}, status=500)
@@ -31,7 +31,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400 for what no view has seen, such as a foreign Host header; which, the log says."""
+    """Answer 400 to what no view has seen, such as a foreign Host header; which, the log says."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"status": "error", "detail": "The request cannot be read."}, status=400)
     return bad_request(request, exception)

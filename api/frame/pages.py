@@ -13,12 +13,12 @@ from rest_framework.response import Response
 
 
 class Ordering(OrderingFilter):
-    """`?ordering=` one of the view's `ordering_fields`, `-` before it for descending."""
+    """`?ordering=` takes one of the view's `ordering_fields`, with `-` before it for descending."""
 
     def remove_invalid_fields(self, queryset: Any, fields: Any, view: Any, request: Request) -> list[str]:
-        known = self.choices(view)
-        if any(field not in known for field in fields):
-            raise ValidationError({self.ordering_param: [f"Choose one of: {', '.join(known)}."]})
+        allowed = self.choices(view)
+        if any(field not in allowed for field in fields):
+            raise ValidationError({self.ordering_param: [f"Choose one of: {', '.join(allowed)}."]})
         return list(fields)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ class Ordering(OrderingFilter):
 
 
 class Pages(CursorPagination):
-    """`results`, and the addresses of the pages around them, null at either end."""
+    """A page is `results` and the URLs of the pages around it, null at either end."""
 
     page_size = 50
     max_page_size = 500

@@ -1,4 +1,4 @@
-"""Bodies that can be read and stored: JSON of a sane size and depth, text without what PostgreSQL refuses."""
+"""Parsers let in what can be read and stored: JSON of a sane size and depth, text that PostgreSQL does not refuse."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -29,7 +29,7 @@ def require_size(context: Mapping[str, Any] | None, most: int) -> None:
 
 
 class StrictJSONParser(JSONParser):
-    """JSON; what is too deep for the parser is a bad request, not a crash."""
+    """Reads JSON; what is too deep for the parser is a bad request, not a crash."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -47,7 +47,7 @@ class StrictJSONParser(JSONParser):
 
 
 class LimitedMultiPartParser(MultiPartParser):
-    """A form with a file no larger than an import may be; the file goes to disk, not into memory."""
+    """Reads a form with a file no larger than an import may be; the file goes to disk, not into memory."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -57,7 +57,7 @@ class LimitedMultiPartParser(MultiPartParser):
 
 
 def require_storable(request: Request, kwargs: Mapping[str, Any]) -> None:
-    """Raise ValidationError when the address holds text that could not be stored or sent back."""
+    """Raise ValidationError when the path or its query holds text that could not be stored or sent back."""
     for name, values in request.query_params.lists():
         if UNSTORABLE.search(name) or any(UNSTORABLE.search(value) for value in values):
             raise ValidationError({printable(name): [UNSTORABLE_TEXT]})
@@ -67,5 +67,5 @@ def require_storable(request: Request, kwargs: Mapping[str, Any]) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with a mark in place of what no encoding takes."""
+    """Return the text with a mark in place of what no encoding takes."""
     return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,4 +1,4 @@
-"""Who may do what: each view says which permission each method needs. What it does not name is refused."""
+"""Each view says which permission each of its methods needs. What it does not name is refused."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ NOBODY = "nobody"
 
 
 def required(view: Any, method: str) -> str | None:
-    """The permission that `method` needs on this view; None when nobody has said."""
+    """Return the permission that `method` needs on this view; None when nobody has said."""
     needs: dict[str, str] = getattr(view, "required", {})
     return needs.get("GET" if method == "HEAD" else method)
 
 
 class Required(BasePermission):
-    """The permission in the view's `required`, by method. Deny by default."""
+    """Asks for the permission that the view's `required` names for the method, and denies by default."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         method = request.method or ""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: the envelope of docs/contract.md#http, the errors and the permission of each method."""
+"""The OpenAPI document gets the envelope of docs/contract.md#http, the errors and each method's permission here."""
 
 from copy import deepcopy
 from typing import Any
@@ -50,7 +50,7 @@ EXAMPLES = {
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """How a token is sent."""
+    """Describes how a token is sent."""
 
     target_class = "api.frame.authentication.TokenAuthentication"
     name = "token"
@@ -60,7 +60,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
 
 class Schema(AutoSchema):
-    """drf-spectacular's, with what every operation here has in common."""
+    """Describes an operation as drf-spectacular does, and adds what all of ours have in common."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -84,7 +84,7 @@ class Schema(AutoSchema):
         return operation
 
     def error_codes(self, need: str | None, operation: dict[str, Any]) -> list[str]:
-        """The errors that an operation may answer with."""
+        """Return the codes of the errors that an operation may answer with."""
         codes = {"400", "503", "429"}
         if need != EVERYBODY or operation["operationId"] == "create_token":
             codes.add("401")

@@ -1,4 +1,4 @@
-"""`?search=` within bounds: few words, and no statement that holds a thread of the web for minutes."""
+"""`?search=` has bounds: few words, and no statement that holds a thread of the web for minutes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class TooSlow(APIException):
 
 
 class Search(SearchFilter):
-    """Rows in which every word is found; each word is looked for in every field, and that in every row."""
+    """Keeps the rows in which every word is found; each word is looked for in every field, and that in every row."""
 
     search_description = f"At most {WORDS} words, all of which must be found."
 
@@ -34,7 +34,7 @@ class Search(SearchFilter):
 
 @contextmanager
 def limited_time() -> Iterator[None]:
-    """A transaction whose statements may take SECONDS each. Raises TooSlow for one that takes longer."""
+    """Run a transaction whose statements may take SECONDS each. Raises TooSlow for one that takes longer."""
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Limits per user and per address, counted in Redis: so many requests in a window, then 429 with Retry-After.
+"""Redis counts requests per user and per IP address: so many in a window, then 429 with Retry-After.
 
 While Redis does not answer, reading goes on uncounted and changes are refused with 503: they would need it anyway.
 """
@@ -14,23 +14,23 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from api.frame.address import address_of
+from api.frame.client_ip import client_ip
 from circuitbreakers.switch import RedisUnavailable
 
 
 def count(key: str, seconds: int) -> tuple[int, float]:
-    """Count one request in the current window: how many there were, and the seconds until it ends."""
+    """Count one request in the current window; returns how many there were in it, and the seconds until it ends."""
     now = time.time()
     window = int(now // seconds)
     pipe = get_redis_connection("default").pipeline()
     pipe.incr(f"throttle:{key}:{window}")
     pipe.expire(f"throttle:{key}:{window}", seconds * 2)
-    made, _ = pipe.execute()
-    return int(made), (window + 1) * seconds - now
+    requests, _ = pipe.execute()
+    return int(requests), (window + 1) * seconds - now
 
 
 class Throttle(BaseThrottle):
-    """One limit of settings.THROTTLES, per user or else per address."""
+    """A Throttle holds one limit of settings.THROTTLES, per user or else per IP address."""
 
     limit = "user"
     left = 0.0
@@ -40,30 +40,30 @@ class Throttle(BaseThrottle):
 
     def whose(self, request: Request) -> str:
         user = request.user
-        return f"user:{user.pk}" if user and user.is_authenticated else f"address:{address_of(request)}"
+        return f"user:{user.pk}" if user and user.is_authenticated else f"address:{client_ip(request)}"
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if not self.concerns(request):
             return True
         most, seconds = settings.THROTTLES[self.limit]
         try:
-            made, self.left = count(f"{self.limit}:{self.whose(request)}", seconds)
+            requests, self.left = count(f"{self.limit}:{self.whose(request)}", seconds)
         except (redis.RedisError, ConnectionInterrupted, OSError):
             if request.method in SAFE_METHODS:
                 return True
             raise RedisUnavailable from None
-        return made <= most
+        return requests <= most
 
     def wait(self) -> float:
         return max(self.left, 1)
 
 
 class PerUser(Throttle):
-    """Everything that one user asks."""
+    """Limits everything that one user asks."""
 
 
 class Changes(Throttle):
-    """What one user changes."""
+    """Limits the changes that one user makes."""
 
     limit = "changes"
 
@@ -71,16 +71,16 @@ class Changes(Throttle):
         return request.method not in SAFE_METHODS
 
 
-class PerAddress(Throttle):
-    """Everything from one address, counted before it is known who asks: guessing tokens is asking too."""
+class PerClientIp(Throttle):
+    """Limits everything from one IP address, before it is known who asks: guessing tokens is asking too."""
 
     limit = "address"
 
     def whose(self, request: Request) -> str:
-        return address_of(request)
+        return client_ip(request)
 
 
-class Logins(PerAddress):
-    """Attempts to log in from one address."""
+class Logins(PerClientIp):
+    """Limits the attempts to log in from one IP address."""
 
     limit = "login"

@@ -1,4 +1,4 @@
-"""What every view of the API shares."""
+"""Every view of the API is one of these: an ApiView, or a Listing."""
 
 from typing import Any, ClassVar
 
@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from api.frame.pages import Ordering, Pages
 from api.frame.parsing import require_storable
 from api.frame.searching import Search, limited_time
-from api.frame.throttling import PerAddress
+from api.frame.throttling import PerClientIp
 from circuitbreakers.events import Actor
 
 
 class ApiView(GenericAPIView):
-    """A view that parses, calls one verb and reports.
+    """An ApiView parses, calls one verb and reports.
 
     `required`: method -> permission. `refusals`: the verb's exceptions -> status code. `doing`: what it was about, for
     the message when Redis does not answer.
@@ -30,27 +30,27 @@ class ApiView(GenericAPIView):
     queryset: Any = None
 
     def perform_authentication(self, request: Request) -> None:
-        """Also what comes before it: the address's limit, and an address that can be read."""
-        by_address = PerAddress()
-        if not by_address.allow_request(request, self):
-            raise Throttled(by_address.wait())
+        """The limit of the client's IP address and a path that cannot be read come before anybody is looked up."""
+        limit = PerClientIp()
+        if not limit.allow_request(request, self):
+            raise Throttled(limit.wait())
         require_storable(request, self.kwargs)
         super().perform_authentication(request)
 
     @property
     def actor(self) -> Actor:
-        """Who acts: the user, through this door."""
+        """The actor is the user, through the API."""
         return Actor(self.request.user.get_username(), "api")
 
     def body(self) -> dict[str, Any]:
-        """The validated body; raises ValidationError with the fields' errors."""
+        """Return the validated body; raises ValidationError with the fields' errors."""
         serializer = self.get_serializer(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
 
 class Listing(ListAPIView, ApiView):
-    """A list with filters, search, ordering and pages by cursor."""
+    """A Listing has filters, search, ordering and pages by cursor."""
 
     filter_backends = (DjangoFilterBackend, Search, Ordering)
     pagination_class = Pages

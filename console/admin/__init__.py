@@ -1,4 +1,4 @@
-"""The admin's lists and pages; importing them registers them."""
+"""The admin's lists and pages are registered when they are imported."""
 
 from console.admin import breakers, campaigns, leads_and_jobs, tokens, users
 

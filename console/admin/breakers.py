@@ -1,4 +1,4 @@
-"""Breakers with their policies, incidents, pauses and events in the admin."""
+"""The admin shows breakers with their policies, incidents, pauses and events through these classes."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,7 +29,7 @@ from console.service_verbs import VERBS
 
 
 def on_service(name: str, legal: Callable[[Breaker], bool] = lambda row: True) -> AdminVerb:
-    """A verb on a service, as a button of its breaker's row."""
+    """Return a verb on a service as a button of its breaker's row."""
     verb = VERBS[name]
     return AdminVerb(
         verb.label,
@@ -49,7 +49,7 @@ class PolicyForm(forms.ModelForm):
         fields = list(policy.Policy.__dataclass_fields__)
 
     def clean(self) -> dict[str, Any]:
-        """The ceiling of the wait lies above the wait."""
+        """Refuse a ceiling of the wait that lies below the wait."""
         data = super().clean() or {}
         wait, ceiling = data.get("reset_timeout"), data.get("reset_timeout_ceiling")
         if wait and ceiling and ceiling < wait:
@@ -114,10 +114,8 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         changed = [name for name in after if after[name] != before[name]]
         if changed:
             actor = actor_of(request)
-            events.record(
-                "policy", obj.pk, "changed", actor=actor,
-                before={name: before[name] for name in changed}, after={name: after[name] for name in changed},
-            )  # fmt: skip
+            old, new = ({name: policy[name] for name in changed} for policy in (before, after))
+            events.record("policy", obj.pk, "changed", actor=actor, before=old, after=new)
         transaction.on_commit(policies.forget)
 
 
@@ -133,23 +131,29 @@ def add_note(row: Incident, order: Order) -> None:
 @admin.register(Incident)
 class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     list_display = (
-        "number", "name", "opened", "reason", "failure_type", "campaigns_paused", "jobs_paused", "reset",
-        "acknowledged_by",
-    )  # fmt: skip
+        *("number", "name", "opened", "reason", "failure_type"),
+        *("campaigns_paused", "jobs_paused", "reset", "acknowledged_by"),
+    )
     list_display_links = ("number", "name")
     list_filter = ("service", ("reset_at", admin.EmptyFieldListFilter))
     fields = fields_of(Incident, without=("id", "epoch", "evidence"))
     readonly_fields = fields
     verbs = {
         "acknowledge": AdminVerb(
-            "Acknowledge", OPERATE_QUEUE, acknowledge, "Others see that you look after it.",
+            "Acknowledge",
+            OPERATE_QUEUE,
+            acknowledge,
+            "Others see that you look after it.",
             legal=lambda row: not row.acknowledged_at,
         ),
         "add_note": AdminVerb(
-            "Add a note", OPERATE_QUEUE, add_note, "The reason is the note; it becomes part of the timeline.",
+            "Add a note",
+            OPERATE_QUEUE,
+            add_note,
+            "The reason is the note; it becomes part of the timeline.",
             reason_required=True,
         ),
-    }  # fmt: skip
+    }
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("pause")
@@ -178,7 +182,7 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
         }
 
     def export(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The incident as a Markdown file."""
+        """Send the incident as a Markdown file."""
         row = self.get_queryset(request).filter(pk=pk).first()
         if row is None or not self.has_view_permission(request, row):
             raise Http404
@@ -204,10 +208,13 @@ class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
     readonly_fields = fields
     verbs = {
         "lift": AdminVerb(
-            VERBS["lift"].label, OPERATE_QUEUE, lift, VERBS["lift"].question,
+            VERBS["lift"].label,
+            OPERATE_QUEUE,
+            lift,
+            VERBS["lift"].question,
             legal=lambda row: row.ended_at is None and row.key != QueuePause.SYSTEM,
         )
-    }  # fmt: skip
+    }
 
     @admin.display(description="state")
     def standing(self, row: QueuePause) -> SafeString:
@@ -223,7 +230,7 @@ class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 
 class OfSubject(admin.SimpleListFilter):
-    """By what changed. Named here: asking the rows for their values would read all of them."""
+    """Filters events by what changed. The values are named here: asking the rows for them would read all of them."""
 
     title = "subject"
     parameter_name = "subject_type__exact"
@@ -252,7 +259,7 @@ class EventAdmin(ReadOnlyAdmin):
         return [path("export/", export, name="circuitbreakers_event_export"), *super().get_urls()]
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
-        """The events of the list, its filters and search applied, as CSV, streamed."""
+        """Stream the events of the list as CSV, its filters and search applied."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:

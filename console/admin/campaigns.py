@@ -1,4 +1,4 @@
-"""Campaigns in the admin: made, edited, started, paused, resumed, cancelled, duplicated, exported."""
+"""Campaigns are made, edited, started, paused, resumed, cancelled, duplicated and exported in the admin."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "researc
 
 
 def calls(verb: Callable[..., object]) -> Callable[[Campaign, Order], None]:
-    """A lifecycle verb as an admin's."""
+    """Return a verb of campaigns/lifecycle.py in the form that an AdminVerb runs."""
 
     def run(row: Campaign, order: Order) -> None:
         verb(row.pk, actor=order.actor, reason=order.reason)
@@ -49,28 +49,45 @@ def duplicate(row: Campaign, order: Order) -> str:
 
 VERBS = {
     "start": AdminVerb(
-        "Start", OPERATE, calls(lifecycle.start), "Its leads go through all services; that costs money.",
+        "Start",
+        OPERATE,
+        calls(lifecycle.start),
+        "Its leads go through all services; that costs money.",
         legal=lambda row: row.status == Status.CREATED,
     ),
     "pause": AdminVerb(
-        "Pause", OPERATE, calls(lifecycle.pause), "A pause of your own survives a queue resume.",
+        "Pause",
+        OPERATE,
+        calls(lifecycle.pause),
+        "A pause of your own survives a queue resume.",
         legal=lambda row: row.status in (Status.RUNNING, Status.PAUSED) and not row.operator_paused_at,
         reason_required=True,
     ),
     "resume": AdminVerb(
-        "Resume", OPERATE, calls(lifecycle.resume), "Lifts an operator's pause. The system's, the queue resume.",
+        "Resume",
+        OPERATE,
+        calls(lifecycle.resume),
+        "Lifts an operator's pause. The system's, the queue resume.",
         legal=lambda row: row.status == Status.PAUSED and not row.system_paused_at,
     ),
     "retry_failed": AdminVerb(
-        "Retry what failed", OPERATE, retry_failed, "Paying only for what was not paid.",
+        "Retry what failed",
+        OPERATE,
+        retry_failed,
+        "Paying only for what was not paid.",
         legal=lambda row: row.status not in (Status.CREATED, Status.CANCELLED),
     ),
     "cancel": AdminVerb(
-        "Cancel", OPERATE, calls(lifecycle.cancel), "It ends for good; a call in flight finishes and is booked.",
-        legal=lambda row: not row.finished, reason_required=True, danger=True,
+        "Cancel",
+        OPERATE,
+        calls(lifecycle.cancel),
+        "It ends for good; a call in flight finishes and is booked.",
+        legal=lambda row: not row.finished,
+        reason_required=True,
+        danger=True,
     ),
     "duplicate": AdminVerb("Duplicate", "campaigns.add_campaign", duplicate, "Its settings, not its leads."),
-}  # fmt: skip
+}
 
 
 class CampaignForm(forms.ModelForm):
@@ -87,10 +104,10 @@ class CampaignForm(forms.ModelForm):
         self.ignored: list[str] = []
         if data.get("search_url") and "search_url" in self.changed_data:
             try:
-                found = apollo_url.from_url(data["search_url"])
+                search = apollo_url.from_url(data["search_url"])
             except ValueError as error:
                 raise ValidationError({"search_url": str(error)}) from None
-            self.instance.search, self.ignored = found.params, found.messages
+            self.instance.search, self.ignored = search.params, search.messages
         elif "search_url" in self.changed_data:
             self.instance.search = None
         return data
@@ -107,13 +124,13 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
     fields = EDITABLE
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Where its leads come from is fixed once it has begun."""
+        """The source of a campaign's leads is fixed once it has begun."""
         if obj is None or obj.status == Status.CREATED:
             return []
         return ["search_url", "max_leads", "instantly_campaign_id"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only one that has never run: calls that were paid stay on the books."""
+        """Only a campaign that has never run can be deleted: calls that were paid stay on the books."""
         fresh = obj is None or obj.status == Status.CREATED
         return bool(fresh and super().has_delete_permission(request, obj))
 
@@ -177,8 +194,10 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
                 after = {name: getattr(obj, name) for name in before}
                 events.record("campaign", obj.pk, "edited", actor=actor, before=before, after=after)
         else:
-            made = lifecycle.create(actor=actor, search=obj.search, **{name: getattr(obj, name) for name in EDITABLE})
-            obj.pk, obj.created_by = made.pk, made.created_by
+            campaign = lifecycle.create(
+                actor=actor, search=obj.search, **{name: getattr(obj, name) for name in EDITABLE}
+            )
+            obj.pk, obj.created_by = campaign.pk, campaign.created_by
             obj._state.adding = False
         for text in form.ignored:
             self.message_user(request, text, level="WARNING")
@@ -189,13 +208,13 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         super().delete_model(request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Counts instead of a tree of every lead."""
+        """Return counts instead of a tree of every lead."""
         numbers = tallies.progress(row.pk for row in objs)
         lines = [f"Campaign {row.pk}: {row.name}, with {sum(numbers[row.pk].leads.values()):,} leads" for row in objs]
         return lines, {"campaigns": len(lines)}, set(), []
 
     def export(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """All leads as CSV, streamed."""
+        """Stream all leads as CSV."""
         campaign = Campaign.objects.filter(pk=pk).first()
         if campaign is None or not self.has_view_permission(request, campaign):
             raise Http404

@@ -1,4 +1,4 @@
-"""Leads, jobs, calls, processes and the suppression list in the admin; campaigns are in campaigns.py."""
+"""The admin shows leads, jobs, calls, processes and the suppression list; campaigns are in campaigns.py."""
 
 from typing import Any
 
@@ -26,18 +26,27 @@ from console.templatetags.console import usd
 OPERATE = "campaigns.operate_job"
 
 
+class OfCampaignAdmin(ReadOnlyAdmin):
+    """This list's rows belong to campaigns, and name them."""
+
+    list_select_related: Any = ("campaign",)
+
+    @admin.display(description="campaign")
+    def of_campaign(self, row: Any) -> SafeString | str:
+        return link("campaigns_campaign", row.campaign_id, row.campaign)
+
+
 @admin.register(Lead)
-class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
+class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
     list_display = ("name", "email", "company", "of_campaign", "live_state", "stage", "end_reason")
     list_filter = ("state",)
     search_fields = ("email",)
     search_help_text = "An address, the beginning of a company's name, or a lead's number."
-    list_select_related = ("campaign",)
     fields = fields_of(Lead, without=("id",))
     readonly_fields = fields
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
-        """Each by its index: an address, a number, or the beginning of a company."""
+        """Look for an address, a number or the beginning of a company, each by its index."""
         term = search_term.strip().lower()
         if not term:
             return queryset, False
@@ -51,23 +60,19 @@ class LeadAdmin(VerbsAdmin, ReadOnlyAdmin):
     def name(self, row: Lead) -> str:
         return str(row)
 
-    @admin.display(description="campaign")
-    def of_campaign(self, row: Lead) -> SafeString | str:
-        return link("campaigns_campaign", row.campaign_id, row.campaign)
-
     @admin.display(description="state")
     def live_state(self, row: Lead) -> SafeString:
         return state(row.state)
 
     def extra_of(self, request: HttpRequest, row: Lead) -> dict[str, Any]:
         snapshot = shared_snapshot.current()
-        told = story.tell(
+        story_of_lead = story.tell(
             row,
             now=snapshot.at,
             queue={card.service: card.queue for card in snapshot.cards},
             blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
         )
-        return {"extra_template": "console/parts/lead_extra.html", "story": told}
+        return {"extra_template": "console/parts/lead_extra.html", "story": story_of_lead}
 
 
 def retry(row: Job, order: Order) -> None:
@@ -93,7 +98,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Job)
-class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
+class JobAdmin(VerbsAdmin, OfCampaignAdmin):
     list_display = ("number", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "why", "due")
     list_display_links = ("number", "kind")
     list_filter = (StatusFilter, "service")
@@ -104,14 +109,22 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
     readonly_fields = fields
     verbs = {
         "retry": AdminVerb(
-            "Retry", OPERATE, retry, "A failed job is put back with fresh attempts, its lead too.",
+            "Retry",
+            OPERATE,
+            retry,
+            "A failed job is put back with fresh attempts, its lead too.",
             legal=lambda row: row.status == Job.Status.FAILED,
         ),
         "cancel": AdminVerb(
-            "Cancel", OPERATE, cancel, "It is not done any more, and its lead is dropped. This cannot be undone.",
-            legal=lambda row: row.status in (Job.Status.PENDING, Job.Status.PAUSED), reason_required=True, danger=True,
+            "Cancel",
+            OPERATE,
+            cancel,
+            "It is not done any more, and its lead is dropped. This cannot be undone.",
+            legal=lambda row: row.status in (Job.Status.PENDING, Job.Status.PAUSED),
+            reason_required=True,
+            danger=True,
         ),
-    }  # fmt: skip
+    }
 
     @admin.display(description="service", ordering="service")
     def of_service(self, row: Job) -> str:
@@ -120,10 +133,6 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
     @admin.display(description="state")
     def live_state(self, row: Job) -> SafeString:
         return state(row.status)
-
-    @admin.display(description="campaign")
-    def of_campaign(self, row: Job) -> SafeString | str:
-        return link("campaigns_campaign", row.campaign_id, row.campaign)
 
     @admin.display(description="lead")
     def of_lead(self, row: Job) -> SafeString | str:
@@ -139,21 +148,18 @@ class JobAdmin(VerbsAdmin, ReadOnlyAdmin):
 
 
 @admin.register(VendorCall)
-class VendorCallAdmin(ReadOnlyAdmin):
-    list_display = ("number", "of_service", "kind", "of_campaign", "of_job", "at", "duration_ms", "http_status",
-                    "live_outcome", "cost", "why")  # fmt: skip
+class VendorCallAdmin(OfCampaignAdmin):
+    list_display = (
+        *("number", "of_service", "kind", "of_campaign", "of_job"),
+        *("at", "duration_ms", "http_status", "live_outcome", "cost", "why"),
+    )
     list_filter = ("service", "outcome")
-    list_select_related = ("campaign",)
     fields = fields_of(VendorCall, without=("id",))
     readonly_fields = fields
 
     @admin.display(description="service")
     def of_service(self, row: VendorCall) -> str:
         return service_name(row.service)
-
-    @admin.display(description="campaign")
-    def of_campaign(self, row: VendorCall) -> SafeString | str:
-        return link("campaigns_campaign", row.campaign_id, row.campaign)
 
     @admin.display(description="job")
     def of_job(self, row: VendorCall) -> SafeString | str:
@@ -182,7 +188,7 @@ class SuppressionForm(ModelForm):
         fields = ("value", "reason")
 
     def clean_value(self) -> str:
-        """Normalised as the import does it."""
+        """Normalise the value as the import does."""
         try:
             return parse_value(self.cleaned_data["value"])
         except ValueRefused as error:

@@ -1,4 +1,4 @@
-"""What the admin's lists have in common: no full counts, nothing to add or change by hand, links to what belongs."""
+"""The admin's lists have in common: no full counts, nothing to add or change by hand, links to what belongs."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -33,12 +33,12 @@ class CappedPaginator(Paginator):
 
     @property
     def capped(self) -> bool:
-        """Whether there are more than it says."""
+        """Say whether there are more rows than `count` says."""
         return self.count == self.MOST
 
 
 class ListAdmin(ModelAdmin):
-    """A list that stays fast with a million rows."""
+    """This list stays fast with a million rows."""
 
     paginator: type[Paginator] = CappedPaginator
     show_full_result_count = False
@@ -50,9 +50,9 @@ class ListAdmin(ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Without the total that was not counted, Unfold's title would offer to show "all"."""
-        found: Any = super().get_changelist_instance(request)
-        found.full_result_count = found.result_count
-        return found
+        changelist: Any = super().get_changelist_instance(request)
+        changelist.full_result_count = changelist.result_count
+        return changelist
 
     @admin.display(description="id", ordering="id")
     def number(self, row: Model) -> str:
@@ -67,7 +67,7 @@ class ListAdmin(ModelAdmin):
 
 
 class ReadOnlyAdmin(ListAdmin):
-    """Rows that only verbs change."""
+    """Only verbs change the rows of this list."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -80,7 +80,7 @@ class ReadOnlyAdmin(ListAdmin):
 
 
 def link(model: str, pk: object, text: object) -> SafeString | str:
-    """A link to one row's page; `model` as in `campaigns_lead`."""
+    """Return a link to one row's page; `model` is written as in `campaigns_lead`."""
     if pk is None:
         return "—"
     return format_html('<a class="font-medium" href="{}">{}</a>', reverse(f"admin:{model}_change", args=[pk]), text)
@@ -95,17 +95,17 @@ def time(at: Any) -> SafeString | str:
 
 
 def clip(text: str | None) -> SafeString | str:
-    """One line of a long text, the whole of it on hover."""
+    """Show one line of a long text, and the whole of it on hover."""
     return format_html('<span class="hf-one" title="{}">{}</span>', text, text) if text else "—"
 
 
 def exact(at: datetime | None) -> SafeString | str:
-    """An instant to the second, and how long ago that was."""
+    """Write an instant to the second, and how long ago that was."""
     return format_html("{} UTC ({})", f"{at:%Y-%m-%d %H:%M:%S}", when(at)) if at else "—"
 
 
 def fields_of(model: type[Model], without: Sequence[str] = ()) -> list[Any]:
-    """Every field of a model, in order, for a read-only page: states, services and times as everywhere else."""
+    """Return a model's fields for a read-only page, in order: states, services and times look as everywhere else."""
     return [_shown(field) for field in model._meta.concrete_fields if field.name not in without]
 
 

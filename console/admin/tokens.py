@@ -1,4 +1,4 @@
-"""API tokens in the admin: seen and revoked there, made through the API only (nobody else may see one)."""
+"""API tokens are seen and revoked in the admin, and made through the API only (nobody else may see one)."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def record_revocation(row: ApiToken, request: HttpRequest) -> None:
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ModelAdmin):
-    """Read and revoke."""
+    """Tokens can be read and revoked here, nothing else."""
 
     list_display = ("name", "user", "token_key", "created", "expiry")
     list_select_related = ("user",)

@@ -1,4 +1,4 @@
-"""Users, their passwords and their role in the console. Whoever signs in is staff; what they may do says the role."""
+"""Users get their password and their role here. Whoever signs in is staff; the role says what a user may do."""
 
 from typing import Any
 
@@ -85,13 +85,13 @@ class UserAdmin(auth_admin.UserAdmin, ListAdmin):
 
     @staticmethod
     def _record(request: HttpRequest, row: User, verb: str, before: Any, after: Any) -> None:
-        """Of the other fields only which changed, never what is in them: a password is one of them."""
+        """Record which of the other fields changed, never what is in them: a password is one of them."""
         actor = actor_of(request)
         events.record("user", row.get_username()[:60], verb, actor=actor, before=before, after=after)
 
 
 def rights(row: User, active: bool) -> dict[str, Any]:
-    """What decides what a user may do: the roles, read now, and whether the login works."""
+    """Return all that decides what a user may do: the roles, read now, and whether the login works."""
     return {"roles": sorted(row.groups.values_list("name", flat=True)), "is_active": active}
 
 

@@ -1,4 +1,4 @@
-"""Verbs in the admin: asked before they act, with a reason, checked again on the server, counted afterwards."""
+"""The admin's verbs ask before they act, want a reason, are checked again on the server, and count what they did."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,10 @@ NAMED = 20
 
 @dataclass(frozen=True)
 class AdminVerb:
-    """A button. `run` does it to one row and returns what to say, None for the standard; `legal` narrows the button to
-    the states where it makes sense (the verb itself refuses the others)."""
+    """An AdminVerb is a button: `run` acts on one row and returns what to say, None for the standard.
+
+    `legal` narrows the button to the states where it makes sense (the verb itself refuses the others).
+    """
 
     label: str
     permission: str
@@ -38,7 +40,7 @@ class AdminVerb:
 
 
 class VerbsAdmin:
-    """A mixin before ListAdmin: `verbs` by name become list actions, and buttons on a row's page."""
+    """This mixin before ListAdmin makes of `verbs`, by name, actions of the list and buttons on a row's page."""
 
     verbs: dict[str, AdminVerb] = {}
     change_form_before_template = "console/parts/verb_buttons.html"
@@ -56,10 +58,9 @@ class VerbsAdmin:
     def get_urls(self) -> list[URLPattern]:
         if not self.verbs:
             return super().get_urls()  # type: ignore[misc]
-        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
         view = self.admin_site.admin_view(self.verb_view)
         return [
-            path("<path:object_id>/verb/<str:name>/", view, name=f"{info}_verb"),
+            path("<path:object_id>/verb/<str:name>/", view, name=self.url_name("verb")),
             *super().get_urls(),  # type: ignore[misc]
         ]
 
@@ -80,12 +81,15 @@ class VerbsAdmin:
         return super().change_view(request, object_id, *args, extra_context=more, **kwargs)  # type: ignore[misc]
 
     def extra_of(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """What a row's page shows beside its fields."""
+        """Return the context of what a row's page shows beside its fields."""
         return {}
 
     def verb_url(self, object_id: object, name: str) -> str:
-        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
-        return reverse(f"admin:{info}_verb", args=[object_id, name])
+        return reverse(f"admin:{self.url_name('verb')}", args=[object_id, name])
+
+    def url_name(self, page: str) -> str:
+        """Return Django's name for a page of this model, such as `campaigns_job_change`."""
+        return f"{self.model._meta.app_label}_{self.model._meta.model_name}_{page}"
 
     def verb_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """GET asks, POST acts."""
@@ -97,8 +101,7 @@ class VerbsAdmin:
         row = self.get_object(request, object_id)  # type: ignore[attr-defined]
         if row is None:
             raise Http404
-        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
-        back = reverse(f"admin:{info}_change", args=[row.pk])
+        back = reverse(f"admin:{self.url_name('change')}", args=[row.pk])
         if request.method != "POST" or (order := _order(request, verb)) is None:
             return _ask(self, request, verb, [row], back=back, name="")
         report(request, verb, [row], order)
@@ -106,7 +109,7 @@ class VerbsAdmin:
 
 
 def _run_action(admin: Any, request: HttpRequest, queryset: QuerySet[Any], *, verb_name: str) -> HttpResponse | None:
-    """Django's action: first the question, then the rows one by one."""
+    """Ask first, then act on the rows one by one, as an action of Django's."""
     verb = admin.verbs[verb_name]
     if not request.user.has_perm(verb.permission):
         raise PermissionDenied
@@ -121,7 +124,7 @@ def _run_action(admin: Any, request: HttpRequest, queryset: QuerySet[Any], *, ve
 
 
 def _order(request: HttpRequest, verb: AdminVerb) -> Order | None:
-    """What was confirmed; None, and said why, if it must be asked for again."""
+    """Return what was confirmed; None, with a message why, if it must be asked for again."""
     try:
         return order_of(request, reason_required=verb.reason_required)
     except OrderRefused as refusal:

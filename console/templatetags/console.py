@@ -1,4 +1,4 @@
-"""How the console writes states, services, times and sixty minutes of calls: one way for each."""
+"""The console writes states, services, times and sixty minutes of calls with these, in one way each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,14 +19,14 @@ SIGNS = {"good": "●", "bad": "■", "warn": "▲", "busy": "◐", "idle": "○
 
 @register.simple_tag
 def state(name: str) -> SafeString:
-    """A state as its one word, with its colour and a sign."""
+    """Write a state as its one word, with its colour and a sign."""
     word, tone = labels.STATES.get(name, (str(name).replace("_", " ").capitalize(), "idle"))
     return chip(tone, word)
 
 
 @register.simple_tag
 def chip(tone: str, text: str) -> SafeString:
-    """A word in the colour of its tone, with that tone's sign: never colour alone."""
+    """Write a word in the colour of its tone, with that tone's sign: never colour alone."""
     return format_html(
         '<span class="hf-state hf-{}"><span aria-hidden="true">{}</span> {}</span>', tone, SIGNS[tone], text
     )
@@ -34,7 +34,7 @@ def chip(tone: str, text: str) -> SafeString:
 
 @register.simple_tag
 def longest_reason() -> int:
-    """How many characters the form of a reason takes."""
+    """Return how many characters the form of a reason takes."""
     return REASON
 
 
@@ -45,7 +45,7 @@ def service(name: str) -> str:
 
 @register.simple_tag
 def when(at: datetime | None, now: datetime | None = None, empty: str = "—") -> SafeString | str:
-    """A relative time with the exact one on hover; the script keeps it true."""
+    """Write a relative time with the exact one on hover; the script keeps it true."""
     if at is None:
         return empty
     exact = at.isoformat()
@@ -57,14 +57,14 @@ def when(at: datetime | None, now: datetime | None = None, empty: str = "—") -
 
 @register.simple_tag
 def clock(at: datetime, now: datetime) -> SafeString:
-    """`03:12:07 UTC`, with its date when that is another day."""
+    """Write an instant as `03:12:07 UTC`, with its date when that is another day."""
     day = "" if at.date() == now.date() else "%Y-%m-%d "
     return format_html('<time datetime="{}">{} UTC</time>', at.isoformat(), at.strftime(f"{day}%H:%M:%S"))
 
 
 @register.simple_tag
 def hour(minutes: Sequence[Minute], name: str) -> SafeString:
-    """Sixty bars, failed calls in front, with the numbers in words for whoever does not see them."""
+    """Draw sixty bars, failed calls in front, with the numbers in words for whoever does not see them."""
     calls, failed = sum(one.calls for one in minutes), sum(one.failed for one in minutes)
     text = f"{name}: {calls:,} calls in the last hour, {failed:,} failed"
     bars = format_html_join(
@@ -94,7 +94,7 @@ def hour(minutes: Sequence[Minute], name: str) -> SafeString:
 
 @register.filter
 def usd(amount: float | None) -> str:
-    """`$12.30`; small amounts keep what makes them more than nothing; None is unknown."""
+    """Write an amount as `$12.30`; small ones keep what makes them more than nothing; None is unknown."""
     if amount is None:
         return "unknown"
     value = float(amount)
@@ -103,19 +103,19 @@ def usd(amount: float | None) -> str:
 
 @register.filter
 def many(number: int, words_: str) -> str:
-    """`{{ n|many:"campaign" }}`: 1 campaign, 2,000 campaigns."""
+    """Write a number with its noun, as `{{ n|many:"campaign" }}`: 1 campaign, 2,000 campaigns."""
     return labels.plural(number, words_)
 
 
 @register.filter
 def spaced(name: str) -> str:
-    """`leads_imported` as people write it."""
+    """Write `leads_imported` as one would by hand: leads imported."""
     return name.replace("_", " ")
 
 
 @register.filter
 def facts(values: object) -> str:
-    """What an event says of before and after: `status: PAUSED, jobs: 12`."""
+    """Write what an event says of before and after: `status: PAUSED, jobs: 12`."""
     if isinstance(values, dict):
         return ", ".join(f"{str(name).replace('_', ' ')}: {facts(value)}" for name, value in values.items())
     if isinstance(values, list):

@@ -1,4 +1,4 @@
-"""The sentence on top of every page of the admin."""
+"""This tag draws the sentence on top of every page of the admin."""
 
 from typing import Any
 
@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.inclusion_tag("console/live/banner.html", takes_context=True)
 def console_banner(context: dict[str, Any]) -> dict[str, Any]:
-    """The page's own snapshot where it has one, so that both show the same instant."""
+    """Take the page's own snapshot where it has one, so that both show the same instant."""
     return {"snapshot": context.get("snapshot") or shared_snapshot.current(), "live_page": context.get("live_page", "")}

@@ -56,6 +56,6 @@ def test_a_path_or_a_browsers_name_makes_no_line_of_its_own() -> None:
 
 
 def test_the_local_stack_keeps_no_access_log() -> None:
-    source = (ROOT / "local" / "stack.py").read_text()
+    source = (ROOT / "local" / "apps.py").read_text()
     assert "access-log" not in source
     assert Config().accesslog is None

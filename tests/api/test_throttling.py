@@ -1,4 +1,4 @@
-"""Limits per user and per address, counted in Redis; what happens while Redis is away."""
+"""Limits per user and per IP address, counted in Redis; what happens while Redis is away."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from api.frame.address import address_of
+from api.frame.client_ip import client_ip
 from tests.api.conftest import client_of
 from tests.builders import make_user
 
@@ -47,13 +47,13 @@ def test_changes_have_a_limit_of_their_own(settings: Any, operator: APIClient) -
     assert operator.get(STATUS).status_code == 200
 
 
-def test_an_address_is_limited_before_it_is_known_who_asks(settings: Any, anonymous: APIClient) -> None:
+def test_an_ip_address_is_limited_before_it_is_known_who_asks(settings: Any, anonymous: APIClient) -> None:
     limit(settings, "address", 2)
     assert [anonymous.get(STATUS).status_code for _ in range(3)] == [401, 401, 429]
     assert anonymous.get(STATUS, REMOTE_ADDR="10.0.0.2").status_code == 401
 
 
-def test_logins_from_one_address_are_limited_whatever_names_they_try(settings: Any, anonymous: APIClient) -> None:
+def test_logins_from_one_ip_address_are_limited_whatever_names_they_try(settings: Any, anonymous: APIClient) -> None:
     limit(settings, "login", 3)
     codes = [anonymous.post("/api/v1/auth/token", {"username": f"u{n}", "password": "x"}).status_code for n in range(4)]
     assert codes == [401, 401, 401, 429]
@@ -95,7 +95,7 @@ def test_while_redis_is_down_people_sign_in_to_the_console(redis_down: None) -> 
     ],
 )
 def test_an_ipv6_client_is_its_network(sent: str, counted: str) -> None:
-    assert address_of(RequestFactory().get("/", REMOTE_ADDR=sent)) == counted
+    assert client_ip(RequestFactory().get("/", REMOTE_ADDR=sent)) == counted
 
 
 def test_who_moves_on_within_a_network_stays_locked_out() -> None:
@@ -120,8 +120,8 @@ def test_health_is_never_throttled(settings: Any) -> None:
     assert [client_of(None).get("/health/live").status_code for _ in range(3)] == [200] * 3
 
 
-def test_a_forwarded_address_counts_only_behind_our_own_proxy(settings: Any) -> None:
+def test_a_forwarded_ip_address_counts_only_behind_our_own_proxy(settings: Any) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="6.6.6.6, 9.9.9.9")
-    assert address_of(request) == "10.0.0.1"
+    assert client_ip(request) == "10.0.0.1"
     settings.BEHIND_PROXY = True
-    assert address_of(request) == "9.9.9.9"  # the client may invent all the others
+    assert client_ip(request) == "9.9.9.9"  # the client may invent all the others

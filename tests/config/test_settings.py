@@ -10,13 +10,13 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import address, choice, count, flag, number, vendor, words
+from config.environment import choice, count, flag, number, url, vendor, words
 from local.stack import ROOT
 
 MODULES = ("environment.py", "settings.py")
 EXAMPLE = (ROOT / ".env.example").read_text()
 READS = re.compile(
-    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|address|timezone|prices)\(\s*"([A-Z_]+)"'
+    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|url|timezone|prices)\(\s*"([A-Z_]+)"'
 )
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
@@ -135,23 +135,23 @@ def test_a_count_has_no_fraction(monkeypatch):
         "https://holdfäst.example",
     ],
 )
-def test_what_is_no_plain_address_is_refused_by_name(monkeypatch, given):
+def test_what_is_no_plain_url_is_refused_by_name(monkeypatch, given):
     monkeypatch.setenv("WEB_URL", given)
     with pytest.raises(ImproperlyConfigured, match=r"^WEB_URL must look like "):
-        address("WEB_URL", "http://127.0.0.1:8000")
+        url("WEB_URL", "http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize(
     "given", ["http://127.0.0.1:8000", "https://holdfast.example/a/", "http://[::1]:80", "http://web_1", " http://x "]
 )
-def test_an_address_loses_its_closing_slash_and_nothing_else(monkeypatch, given):
+def test_a_url_loses_its_closing_slash_and_nothing_else(monkeypatch, given):
     monkeypatch.setenv("WEB_URL", given)
-    assert address("WEB_URL", "") == given.strip().rstrip("/")
+    assert url("WEB_URL", "") == given.strip().rstrip("/")
 
 
-def test_an_empty_address_is_the_default(monkeypatch):
+def test_an_empty_url_is_the_default(monkeypatch):
     monkeypatch.setenv("WEB_URL", "")
-    assert address("WEB_URL", "http://127.0.0.1:8000") == "http://127.0.0.1:8000"
+    assert url("WEB_URL", "http://127.0.0.1:8000") == "http://127.0.0.1:8000"
 
 
 def test_a_vendors_key_is_stripped_and_a_blank_one_is_missing(monkeypatch):
