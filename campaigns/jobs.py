@@ -4,6 +4,8 @@ Every verb is conditional on the fencing number of the claim: a worker that was 
 nothing but the books.
 """
 
+import contextlib
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,14 +14,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from campaigns.models import Campaign, JobRow, Lead, VendorCall
+from campaigns import statements
+from campaigns.models import JobRow, Lead, VendorCall
 from campaigns.pipeline import MAX_CRASHES, SERVICE_OF, after_failure
-from campaigns.wake import wake_supervisor
+from campaigns.wake import Woken, wake_supervisor
 from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
@@ -28,29 +30,6 @@ logger = logging.getLogger(__name__)
 LEASE_MARGIN = 40
 # Where a job's payload keeps an answer that could not be saved.
 ANSWER = "answer"
-
-# All of the row comes out of the statement that took it: read in a second one, it may by then be another's claim.
-CLAIM = """
-UPDATE job_rows SET status = 'PROCESSING', fence = fence + 1, worker = %s, claimed_at = statement_timestamp(),
-    lease_until = statement_timestamp() + %s
-FROM campaigns c
-WHERE job_rows.id = %s AND job_rows.status = 'PENDING' AND job_rows.run_at <= statement_timestamp()
-    AND c.id = job_rows.campaign_id AND c.status = 'RUNNING'
-RETURNING job_rows.*
-"""
-
-# A reclaimer's `unknown` is upgraded by the worker that knows; nothing else is ever overwritten.
-BOOK = """
-INSERT INTO vendor_calls (job_id, fence, campaign_id, service, kind, admitted_at, duration_ms, http_status, outcome,
-    error, request_id, credits, tokens_in, tokens_out, cost_usd, may_be_charged, may_cost_usd, worker)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (job_id, fence) DO UPDATE SET admitted_at = excluded.admitted_at, duration_ms = excluded.duration_ms,
-    http_status = excluded.http_status, outcome = excluded.outcome, error = left('late: ' || excluded.error, 500),
-    request_id = excluded.request_id, credits = excluded.credits, tokens_in = excluded.tokens_in,
-    tokens_out = excluded.tokens_out, cost_usd = excluded.cost_usd, may_be_charged = excluded.may_be_charged,
-    may_cost_usd = excluded.may_cost_usd
-WHERE vendor_calls.outcome = 'unknown' AND excluded.outcome <> 'unknown'
-"""
 
 
 @dataclass(frozen=True)
@@ -99,16 +78,7 @@ def deadline(service: str) -> float:
 
 def claim(pk: int, service: str, worker: str) -> JobRow | None:
     """PENDING -> PROCESSING under the next fencing number; None when there is nothing to do (a stale message)."""
-    parameters: list[Any] = [worker, timedelta(seconds=lease_seconds(service)), pk]
-    job = next(iter(JobRow.objects.raw(CLAIM, parameters)), None)
-    if job is None:
-        return None
-    if job.lead_id:
-        job.lead = Lead.objects.select_related("campaign").get(pk=job.lead_id)
-        job.campaign = job.lead.campaign
-    else:
-        job.campaign = Campaign.objects.get(pk=job.campaign_id)
-    return job
+    return statements.claim(pk, worker=worker, lease=timedelta(seconds=lease_seconds(service)))
 
 
 def _ours(job: JobRow) -> QuerySet[JobRow]:
@@ -130,15 +100,26 @@ def hand_back(job: JobRow, *, wait: float | None = None) -> bool:
 
 
 def book(job: JobRow, call: Call) -> None:
-    """One row in the ledger for this claim; see BOOK."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            BOOK,
-            [job.pk, job.fence, job.campaign_id, job.service, job.kind, call.admitted_at, call.duration_ms,
-             call.http_status, call.outcome, fit(call.error, VendorCall, "error"),
-             fit(call.request_id, VendorCall, "request_id"), call.credits, call.tokens_in, call.tokens_out,
-             call.cost_usd, call.may_cost_usd is not None, call.may_cost_usd or 0, job.worker],
-        )  # fmt: skip
+    """One row in the ledger for this claim; see statements.BOOK."""
+    with statements.prepared() as cursor:
+        cursor.execute(statements.book_sql(), {"call": _entry(job, call)})
+
+
+def _entry(job: JobRow, call: Call) -> str:
+    """The call's row in the ledger as JSON."""
+    row = {
+        **{name: getattr(call, name) for name in ("duration_ms", "http_status", "outcome", "tokens_in", "tokens_out")},
+        "admitted_at": call.admitted_at.isoformat(),
+        "error": fit(call.error, VendorCall, "error"),
+        "request_id": fit(call.request_id, VendorCall, "request_id"),
+        "credits": str(call.credits),
+        "cost_usd": str(call.cost_usd),
+        "may_be_charged": call.may_cost_usd is not None,
+        "may_cost_usd": str(call.may_cost_usd or 0),
+        **{name: getattr(job, name) for name in ("fence", "campaign_id", "service", "kind", "worker")},
+        "job_id": job.pk,
+    }
+    return json.dumps(row)
 
 
 def complete(job: JobRow, done: Done, call: Call | None) -> bool:
@@ -146,29 +127,30 @@ def complete(job: JobRow, done: Done, call: Call | None) -> bool:
 
     The call is booked in any case: what was billed stays on the books even when its result came too late.
     """
-    with transaction.atomic():
-        if call:
-            book(job, call)
-        if done.again is not None:
+    if done.again is not None:
+        with transaction.atomic():
+            if call:
+                book(job, call)
             return _once_more(job, done.again)
-        changes: dict[str, Any] = {"payload": without_answer(job)} if ANSWER in job.payload else {}
-        if not _ours(job).update(
-            status=JobRow.Status.COMPLETED,
-            completed_at=Now(),
-            lease_until=None,
-            error=None,
-            failure_type="",
+    # The statement is a transaction; only what comes with effects needs one around both.
+    with transaction.atomic() if done.effects else contextlib.nullcontext():
+        completed = statements.complete(
+            job,
+            call=_entry(job, call) if call else None,
+            answer=ANSWER,
             without_call=done.without_call,
-            **changes,
-        ):
-            logger.warning("Result of job %s came too late: booked only", job.pk, extra={"job": job.pk})
-            return False
-        if done.effects:
+            lead=done.lead,
+            next_kind=done.next_kind,
+            next_service=SERVICE_OF.get(done.next_kind, ""),
+            end=done.end,
+            end_reason=fit(done.end_reason, Lead, "end_reason"),
+            wake=Woken.due(),
+        )
+        if completed and done.effects:
             done.effects()
-        if job.lead_id:
-            _move_lead(job, job.lead_id, done)
-        wake_supervisor()
-    return True
+    if not completed:
+        logger.warning("Result of job %s came too late: booked only", job.pk, extra={"job": job.pk})
+    return completed
 
 
 def _once_more(job: JobRow, payload: dict[str, Any]) -> bool:
@@ -178,25 +160,6 @@ def _once_more(job: JobRow, payload: dict[str, Any]) -> bool:
     )
     wake_supervisor()
     return bool(changed)
-
-
-def _move_lead(job: JobRow, lead: int, done: Done) -> None:
-    changes = dict(done.lead)
-    if done.end:
-        changes.update(state=done.end, ended_at=timezone.now(), end_reason=fit(done.end_reason, Lead, "end_reason"))
-    if done.next_kind:
-        changes["stage"] = done.next_kind
-    # A campaign that was cancelled meanwhile has ended its leads; what was paid for is kept, a push is a push.
-    leads = Lead.objects.filter(pk=lead)
-    if not changes:
-        return
-    if done.end == Lead.State.PUSHED:
-        leads.update(**changes)
-    elif leads.filter(state=Lead.State.OPEN).update(**changes):
-        if done.next_kind:
-            add([JobRow(campaign_id=job.campaign_id, lead_id=job.lead_id, kind=done.next_kind)])
-    elif done.lead:
-        leads.update(**done.lead)
 
 
 def add(jobs: list[JobRow]) -> int:

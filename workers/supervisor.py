@@ -28,6 +28,8 @@ LEADER_LOCK = 0x5017C5
 # A round begins at least this often, and at most so often however many wake-ups come (seconds).
 ROUND = 1.0
 LEAST = 0.05
+# After a round that found work the next one comes so soon, woken or not.
+SOON = 0.1
 # Seconds that one statement of a step may take; of a step that must get through, and less than the leader's timeout.
 LIMIT, LONGEST = 2.0, 8.0
 # A step that took longer is named; unless it is urgent, it rests that many times as long, at most so long (seconds).
@@ -261,9 +263,8 @@ def supervise(stopping: Callable[[], bool]) -> None:
     while not stopping():
         leads = watch.leads()
         started = time.monotonic()
-        if leads:
-            run_round(todo, started, watch.still_leads)
-        watch.leadership.wait(ROUND if leads else 2.0)
+        busy = leads and run_round(todo, started, watch.still_leads) > 0
+        watch.leadership.wait(SOON if busy else ROUND if leads else 2.0)
         if (spent := time.monotonic() - started) < LEAST:
             time.sleep(LEAST - spent)
     watch.leadership.give_up()

@@ -165,6 +165,7 @@ def test_a_result_goes_on_the_lead_and_makes_the_next_job() -> None:
     assert (lead.verdict, lead.stage, lead.state) == ("ok", "research", "OPEN")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_result_next_job_and_ledger_are_saved_together_or_not_at_all() -> None:
     held = claim(make_job())
     assert held.lead is not None

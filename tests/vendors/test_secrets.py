@@ -142,12 +142,17 @@ def test_a_mail_that_is_refused_for_an_address_in_it_does_not_spread_the_address
     assert found_in(kept() + "".join(stream.getvalue() for stream in printed)) == []
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_row_that_the_database_refuses_is_not_printed(keys: Settings, printed: list[io.StringIO]) -> None:
+    job = job_of("openai", email=f"{PERSON}@acme.example", first_name="Ulla-Marie")
     with connection.cursor() as cursor:
         # A constraint of the kind whose refusal quotes the whole row.
         cursor.execute("ALTER TABLE leads ADD CONSTRAINT refuse CHECK (stage <> 'push')")
-    job = job_of("openai", email=f"{PERSON}@acme.example", first_name="Ulla-Marie")
-    assert again(job) == "crashed"
+    try:
+        assert again(job) == "crashed"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE leads DROP CONSTRAINT refuse")
     out = "".join(stream.getvalue() for stream in printed)
     assert "Failing row contains [row]" in out
     assert "Ulla-Marie" not in out

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connections
-from django.db.models import Manager
 
-from campaigns import finish, jobs, lifecycle, spend, tallies
+from campaigns import finish, jobs, lifecycle, spend, statements, tallies
 from campaigns.models import JobRow, KnownVerdict, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import gate, switch
@@ -245,15 +244,15 @@ def test_a_worker_that_froze_while_claiming_does_not_take_anothers_claim_for_its
 ) -> None:
     job = a_job("verify")
     frozen, thaw = threading.Event(), threading.Event()
-    get = Manager.get_queryset
+    made = statements._made
 
-    def freeze(self: Any) -> Any:
-        if self.model is Lead and threading.current_thread().name == "frozen" and not frozen.is_set():
+    def freeze(*arguments: Any) -> Any:
+        if threading.current_thread().name == "frozen" and not frozen.is_set():
             frozen.set()
             assert thaw.wait(30)
-        return get(self)
+        return made(*arguments)
 
-    monkeypatch.setattr(Manager, "get_queryset", freeze)
+    monkeypatch.setattr(statements, "_made", freeze)
     got: list[Any] = []
 
     def claim_slowly() -> None:
