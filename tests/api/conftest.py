@@ -14,10 +14,8 @@ from tests.stores import forget_servers
 
 
 @pytest.fixture(autouse=True)
-def fresh_switch(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh_switch(in_step: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both stores in step, and probes that succeed."""
-    # The real hash is slow on purpose.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     answer = probes.ProbeResult(True, "the key is good", "answers")
     monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
 
