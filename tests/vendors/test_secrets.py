@@ -77,7 +77,7 @@ def found_in(text: str) -> list[str]:
 
 
 def a_faulty_round(sandbox: Sandbox, settings: Settings, service: str, fault: str) -> str:
-    patience(settings, service, 0.3 if fault == "timeout" else 10.0)
+    patience(settings, service, 0.1 if fault == "timeout" else 10.0)
     with from_scratch(sandbox):
         break_vendor(sandbox, service, fault)
         for number in range(5):
