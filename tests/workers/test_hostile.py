@@ -11,7 +11,7 @@ from circuitbreakers import switch
 from circuitbreakers.services import SERVICES
 from tests.integrations.test_the_door import flood
 from tests.integrations.wire import http, serving
-from tests.vendors.chain import again, job_of
+from tests.workers.chain import again, job_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 

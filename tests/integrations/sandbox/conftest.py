@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from integrations.sandbox import Sandbox
-from tests.sandbox.calls import Client
+from tests.integrations.sandbox.calls import Client
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import FAULTS
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor
-from tests.vendors.chain import again, from_scratch, job_of, patience
+from tests.workers.chain import again, from_scratch, job_of, patience
 from workers.startup import check_keys
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]

@@ -20,7 +20,7 @@ from tests.builders import ago, make_call, make_campaign, make_fleet, make_job, 
 from tests.circuitbreakers.builders import reset, trip
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
-from tests.vendors.chain import ANN, MAIL, TARGET, again, job_of
+from tests.workers.chain import ANN, MAIL, TARGET, again, job_of
 from workers import calls
 from workers.preparing import prepare
 from workers.reclaim import reclaim

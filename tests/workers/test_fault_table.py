@@ -1,6 +1,6 @@
 """Fault by fault, for all five services: what happens. The tables in docs/vendors.md are what this finds.
 
-`UPDATE_DOCS=1 .venv/bin/python -m pytest tests/vendors/test_fault_table.py` writes them; else they must agree.
+`UPDATE_DOCS=1 .venv/bin/python -m pytest tests/workers/test_fault_table.py` writes them; else they must agree.
 """
 
 import os
@@ -19,7 +19,7 @@ from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import FAULTS
 from tests.builders import make_campaign
 from tests.stores import break_vendor
-from tests.vendors.chain import TARGET, again, booked, charged, fate, from_scratch, job_of, patience, recover
+from tests.workers.chain import TARGET, again, booked, charged, fate, from_scratch, job_of, patience, recover
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 
