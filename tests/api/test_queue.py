@@ -11,8 +11,8 @@ from campaigns.align import align_jobs
 from campaigns.models import Campaign, Job
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
+from tests.breakers import reset, trip
 from tests.builders import make_campaign, make_job
-from tests.circuitbreakers.builders import reset, trip
 from tests.stores import away
 
 URL = "/api/v1/queue-management"

@@ -11,8 +11,8 @@ from campaigns import align
 from campaigns.align import align_jobs, unaligned_jobs
 from campaigns.models import Campaign, Job, Lead
 from circuitbreakers.models import Event, Incident
+from tests.breakers import at_once, trip
 from tests.builders import ago, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import at_once, trip
 
 pytestmark = pytest.mark.django_db
 

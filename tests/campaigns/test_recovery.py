@@ -17,8 +17,7 @@ from campaigns.recovery import ResumeRefused, resume
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from tests.builders import ago, make_campaign, make_fleet, make_job
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     Beside,
     at_once,
@@ -32,6 +31,7 @@ from tests.circuitbreakers.builders import (
     trip,
     trip_and_die,
 )
+from tests.builders import ago, make_campaign, make_fleet, make_job
 from tests.stores import away, refusing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]

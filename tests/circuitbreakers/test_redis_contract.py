@@ -13,7 +13,7 @@ import pytest
 from circuitbreakers import breaker, gate, pauses, policies, policy, switch
 from circuitbreakers.models import Breaker
 from circuitbreakers.services import SERVICES, UnknownService
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     OTHERS,
     admit,
