@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from tests import emptying
 from tests.missing import missing
 from tests.shares import Shares, place
-from tests.stores import compared_hashes, in_step, one_sandbox, sandbox
+from tests.stores import compared_hashes, in_step, one_sandbox, probes_succeed, sandbox
 
-__all__ = ["compared_hashes", "in_step", "one_sandbox", "sandbox"]
+__all__ = ["compared_hashes", "in_step", "one_sandbox", "probes_succeed", "sandbox"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_BROWSER = "no browser: install one (Debian: apt install chromium) or set CHROMIUM to its path"

@@ -14,6 +14,7 @@ from circuitbreakers.services import SERVICES
 from integrations import deadline
 from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import Setting
+from tests.breakers import answer_probes
 
 NOBODY = "redis://127.0.0.1:1"  # refuses at once on every loopback
 
@@ -52,6 +53,13 @@ def put_in_step() -> None:
     pipe.execute()
     # The memory begins with the test, not with the run.
     switch.run("seal", switch.EVERYBODY, [compared["switch_seal"]["run_id"]])
+
+
+@pytest.fixture
+def probes_succeed() -> None:
+    """Each vendor's health call finds it well, until the test ends."""
+    for service in SERVICES:
+        answer_probes(service=service)
 
 
 def forget_servers() -> None:
