@@ -1,7 +1,7 @@
-"""Tables are emptied after a test that commits: only those with rows, and with their like what stands from the start.
+"""After a test that commits, only the tables that it has filled are emptied.
 
 Django's own flush truncates every table and sends `post_migrate`, which makes breakers, roles and permissions anew.
-That is done here only after a test that has changed one of those.
+Here that happens only after a test that has changed one of those.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ standing: dict[str, str] = {}
 
 
 def remember() -> None:
-    """Take down what stands in the tables now."""
+    """Take what is in the tables now for what every test shall begin with."""
     standing.clear()
-    standing.update({table: print_ for table, print_ in fingerprints(tables()).items() if print_})
+    standing.update({table: fingerprint for table, fingerprint in fingerprints(tables()).items() if fingerprint})
 
 
 def tables() -> list[str]:
@@ -25,20 +25,21 @@ def tables() -> list[str]:
 
 
 def fingerprints(names: list[str]) -> dict[str, str]:
-    """What the rows of these tables come to; an empty table is ''."""
-    rows = " UNION ALL ".join(
+    """A hash over all rows of each of these tables; '' for an empty one."""
+    hashes = " UNION ALL ".join(
         f"SELECT '{name}', coalesce((SELECT md5(string_agg(r::text, '|' ORDER BY r::text)) FROM \"{name}\" r), '')"
         for name in names
     )
     with connection.cursor() as cursor:
-        cursor.execute(rows)
+        cursor.execute(hashes)
         return dict(cursor.fetchall())
 
 
 def with_rows(names: list[str]) -> list[str]:
-    rows = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in names)
+    """Those of the tables that are not empty."""
+    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in names)
     with connection.cursor() as cursor:
-        cursor.execute(rows)
+        cursor.execute(filled)
         return [name for (name,) in cursor.fetchall()]
 
 
