@@ -6,6 +6,11 @@ from integrations.sandbox import Sandbox
 from tests.integrations.sandbox.calls import Client
 
 
+@pytest.fixture(autouse=True)
+def vendors() -> None:
+    """The sandbox is asked by a client of its own here: our settings of the vendors stay as they are."""
+
+
 @pytest.fixture(scope="session")
 def running() -> Iterator[Sandbox]:
     with Sandbox(port=0) as sandbox:
