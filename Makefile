@@ -7,6 +7,8 @@ OFFLINE := DEBUG=true MODE=sandbox SECRET_KEY=for-checks-only READ_DOTENV=false 
 	DATABASE_URL=postgres://nobody@127.0.0.1:1/nothing REDIS_URL=redis://127.0.0.1:1
 
 # A process more than there are cores, since many tests wait; each has servers of its own (tests/shares.py).
+# Bytecode is kept even where the environment says not to: each process, workers and servers too, would compile anew.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest
 SPREAD = -n $$($(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 4) + 1)') --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -24,10 +26,11 @@ drill: $(STAMP) ## the whole story by itself: a campaign, a failing vendor, the 
 	@exec $(PYTHON) -m local.drill
 
 test: check ## every check and test, on servers of its own (ARGS="-k pause" picks some)
-	@exec $(PYTHON) -m pytest $(SPREAD) $(ARGS)
+	@exec $(PYTEST) $(SPREAD) $(ARGS)
 
 quick: $(STAMP) ## the fast loop: every test that starts no process, no browser and no fuzzing (ARGS= as above)
-	@exec $(PYTHON) -m pytest $(SPREAD) -m "not processes and not browser and not fuzz and not chaos" $(ARGS)
+	@exec $(PYTEST) $(SPREAD) --hypothesis-profile=quick \
+		-m "not processes and not browser and not fuzz and not chaos" $(ARGS)
 
 check: $(STAMP) ## format, lint, templates, types, system checks, missing migrations
 	@$(PYTHON) -m ruff format --check --quiet . || { echo "Format first: $(PYTHON) -m ruff format ."; exit 1; }

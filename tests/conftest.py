@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import override_settings
+from hypothesis import settings as hypothesis_settings
 
+from tests import emptying
 from tests.missing import missing
 from tests.shares import Shares, place
-from tests.stores import compared_hashes, in_step, one_sandbox, sandbox
+from tests.stores import compared_hashes, in_step, one_sandbox, probes_succeed, sandbox
 
-__all__ = ["compared_hashes", "in_step", "one_sandbox", "sandbox"]
+__all__ = ["compared_hashes", "in_step", "one_sandbox", "probes_succeed", "sandbox"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_BROWSER = "no browser: install one (Debian: apt install chromium) or set CHROMIUM to its path"
+
+# For `make quick`: a fifth of the usual examples, where a test does not ask for a number of its own.
+hypothesis_settings.register_profile("quick", max_examples=20)
 
 
 def find_chromium() -> str | None:
@@ -45,6 +51,20 @@ def chromium() -> str:
     """The browser's path, for playwright's `executable_path`."""
     path = find_chromium()
     return path or missing(NO_BROWSER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_hashed_in_no_time() -> Iterator[None]:
+    """The real hash is slow on purpose."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """pytest-django's own database, in which tests that commit are cleaned up by `emptying`."""
+    with django_db_blocker.unblock():
+        emptying.take_over()
 
 
 @pytest.fixture(autouse=True)

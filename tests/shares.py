@@ -26,8 +26,14 @@ STACKS = (
 )
 SHARE_OF = {file: f"stacks {number}" for number, files in enumerate(STACKS, 1) for file in files}
 # Long and always computing: begun next, so that no process is left alone with one at the end.
-NEXT = ("tests/api/test_fuzz.py", "tests/workers/test_rounds.py", "tests/vendors/test_fault_table.py",
-        "tests/circuitbreakers/test_machine.py")  # fmt: skip
+NEXT = (
+    "tests/api/test_fuzz.py",
+    "tests/workers/test_rounds.py",
+    "tests/workers/test_fault_table.py",
+    "tests/workers/test_secrets.py",
+    "tests/api/test_authorisation.py",
+    "tests/circuitbreakers/test_machine.py",
+)
 ORDER = {file: place for place, file in enumerate((*(file for files in STACKS for file in files), *NEXT))}
 
 

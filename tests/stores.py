@@ -14,35 +14,52 @@ from circuitbreakers.services import SERVICES
 from integrations import deadline
 from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import Setting
+from tests.breakers import answer_probes
 
 NOBODY = "redis://127.0.0.1:1"  # refuses at once on every loopback
 
 
+# What the first comparison writes to an empty switch. Made once: each test puts it back in one round trip.
+compared: dict[Any, Any] = {}
+
+
 @pytest.fixture(scope="session")
-def compared_hashes(django_db_setup: None, django_db_blocker: Any) -> dict[Any, Any]:
-    """What the first comparison writes to an empty switch. Made once: each test puts it back in one round trip."""
+def compared_hashes(django_db_setup: None, django_db_blocker: Any) -> None:
+    """From here on `put_in_step` knows what to put."""
     forget_servers()
     with django_db_blocker.unblock(), transaction.atomic():
         switch.client().flushall()
         rebuild.compare()
         transaction.set_rollback(True)  # the events that say so
-    return {key: switch.client().hgetall(key) for key in switch.client().scan_iter()}
+    compared.update({key: switch.client().hgetall(key) for key in switch.client().scan_iter()})
 
 
 @pytest.fixture
-def in_step(db: None, compared_hashes: dict[Any, Any], settings: Any) -> Iterator[None]:
+def in_step(db: None, compared_hashes: None, settings: Any) -> Iterator[None]:
     """Five closed breakers, an ACTIVE queue, no rate limits; no messages and an empty cache."""
     settings.RATE_LIMITS = dict.fromkeys(SERVICES, ())
+    put_in_step()
+    yield
+    forget_servers()
+
+
+def put_in_step() -> None:
+    """Leave five closed breakers and an ACTIVE queue in the switch and nothing else in Redis; no row is touched."""
     forget_servers()
     pipe = switch.client().pipeline(transaction=False)
     pipe.flushall()
-    for key, fields in compared_hashes.items():
+    for key, fields in compared.items():
         pipe.hset(key, mapping=fields)
     pipe.execute()
     # The memory begins with the test, not with the run.
-    switch.run("seal", switch.EVERYBODY, [compared_hashes["switch_seal"]["run_id"]])
-    yield
-    forget_servers()
+    switch.run("seal", switch.EVERYBODY, [compared["switch_seal"]["run_id"]])
+
+
+@pytest.fixture
+def probes_succeed() -> None:
+    """Each vendor's health call finds it well, until the test ends."""
+    for service in SERVICES:
+        answer_probes(service=service)
 
 
 def forget_servers() -> None:

@@ -7,19 +7,13 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from circuitbreakers import probes
-from circuitbreakers.services import SERVICES
 from tests.builders import make_process, make_user
 from tests.stores import forget_servers
 
 
 @pytest.fixture(autouse=True)
-def fresh_switch(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both stores in step, and probes that succeed."""
-    # The real hash is slow on purpose.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    answer = probes.ProbeResult(True, "the key is good", "answers")
-    monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
+def begins_in_step(in_step: None, probes_succeed: None) -> None:
+    """Every test here begins with both stores in step, and with probes that succeed."""
 
 
 @pytest.fixture

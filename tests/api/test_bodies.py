@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 from api import queue
 from circuitbreakers import probes
 from circuitbreakers.events import Actor
+from tests.breakers import reset, trip
 from tests.builders import make_campaign, make_job
-from tests.circuitbreakers.builders import reset, trip
 
 URL = "/api/v1/queue-management"
 

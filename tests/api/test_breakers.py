@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 from circuitbreakers import events, incidents, probes, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
-from tests.circuitbreakers.builders import answer_probes, stored, trip
+from tests.breakers import answer_probes, stored, trip
 
 URL = "/api/v1/queue-management"
 BREAKERS = f"{URL}/circuit-breakers"

@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 from campaigns.models import Campaign, Lead
 from circuitbreakers.models import Event
 from tests.api.conftest import client_of
+from tests.breakers import trip
 from tests.builders import make_call, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import trip
 
 URL = "/api/v1/campaigns"
 SEARCH = "https://app.apollo.io/#/people?personTitles[]=cto&personNotTitles[]=cfo"

@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection, transaction
 from rest_framework.test import APIClient
 
 from circuitbreakers.models import Event
-from tests.circuitbreakers.builders import trip
+from tests.breakers import trip
 
 URL = "/api/v1/events"
 

@@ -16,8 +16,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from api.models import ApiToken
+from tests.breakers import trip
 from tests.builders import make_call, make_campaign, make_job, make_user
-from tests.circuitbreakers.builders import trip
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))

@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
+from tests.breakers import trip
 from tests.builders import make_campaign
-from tests.circuitbreakers.builders import trip
 
 READY = "/api/v1/health/ready"
 

@@ -43,6 +43,7 @@ def sent_raw(client: APIClient, url: str, body: bytes, kind: str = "application/
     return client.generic("POST", url, body, content_type=kind)  # type: ignore[arg-type]
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("value", NASTY)
 def test_no_filter_search_cursor_or_order_breaks_a_list(viewer: APIClient, value: str) -> None:
     make_lead(make_campaign("CREATED"))
@@ -81,6 +82,7 @@ def test_no_number_is_too_large_for_a_path(operator: APIClient, path: str) -> No
         assert answer.status_code == 404
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("value", [*NASTY, None, 1, 1e308, True, [], {}, [[]], {"a": {"b": 1}}])
 def test_no_value_of_a_field_breaks_a_change(operator: APIClient, value: Any) -> None:
     fields = ("name", "max_leads", "apollo_url", "instantly_campaign_id", "research_prompt", "mail_prompt", "csv",

@@ -10,8 +10,8 @@ from campaigns import recovery
 from campaigns.models import Campaign, Job
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
+from tests.breakers import reset, trip
 from tests.builders import make_campaign, make_job
-from tests.circuitbreakers.builders import reset, trip
 from tests.stores import away
 
 URL = "/api/v1/queue-management"

@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from campaigns import cancelled
 from campaigns.cancelled import end_cancelled
 from campaigns.models import Campaign, JobRow, Lead
+from tests.breakers import at_once
 from tests.builders import make_campaign, make_job, make_jobs, make_lead, shown
-from tests.circuitbreakers.builders import at_once
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from campaigns.models import Campaign, JobRow
 from circuitbreakers import breaker, gate, rebuild, switch
 from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from tests.breakers import ANN, at_once, let_the_wait_pass, queue, reset, trip, trip_and_die
 from tests.builders import make_campaign, make_fleet, make_job, make_lead
-from tests.circuitbreakers.builders import ANN, at_once, let_the_wait_pass, queue, reset, trip, trip_and_die
 from tests.stores import away, locked, refusing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]

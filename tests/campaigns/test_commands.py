@@ -13,8 +13,8 @@ from campaigns.models import Campaign
 from circuitbreakers import gate, pauses, probes, switch
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
+from tests.breakers import ANN, answer_probes, queue, reset, trip
 from tests.builders import make_campaign, make_fleet, make_job, make_lead
-from tests.circuitbreakers.builders import ANN, answer_probes, queue, reset, trip
 from tests.stores import away
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]

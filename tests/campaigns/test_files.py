@@ -10,8 +10,8 @@ from campaigns.leads.preview import sniff
 from campaigns.leads.suppression import suppress
 from campaigns.models import Campaign, Lead
 from circuitbreakers.models import Event
+from tests.breakers import ANN
 from tests.campaigns.test_commands import Ran, manage
-from tests.circuitbreakers.builders import ANN
 
 __all__ = ["manage"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]

@@ -8,8 +8,8 @@ from campaigns import feed, finish
 from campaigns.models import Campaign, JobRow, Lead
 from campaigns.reconcile import reconcile
 from circuitbreakers.models import Event
+from tests.breakers import at_once
 from tests.builders import make_call, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import at_once
 
 pytestmark = pytest.mark.django_db
 SEARCH = {"person_titles[]": ["CTO"]}

@@ -12,8 +12,8 @@ from campaigns.leads import importing
 from campaigns.leads.suppression import suppressed_among
 from campaigns.models import Campaign
 from campaigns.retry import FailedJobs
+from tests.breakers import ANN, Beside, at_once
 from tests.builders import make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import ANN, Beside, at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -26,7 +26,7 @@ from campaigns.leads.suppression import suppress
 from campaigns.models import Campaign, Lead
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
-from tests.circuitbreakers.builders import at_once
+from tests.breakers import at_once
 
 pytestmark = pytest.mark.django_db
 OPERATOR = Actor("olga", "command")

@@ -12,8 +12,8 @@ from campaigns import feed, jobs, pipeline, retry
 from campaigns.jobs import Call, Done
 from campaigns.models import JobRow, Lead, VendorCall
 from circuitbreakers.policy import FAILURE_TYPES
+from tests.breakers import ANN, at_once
 from tests.builders import ago, make_call, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import ANN, at_once
 from tests.stores import refusing
 
 pytestmark = pytest.mark.django_db

@@ -18,8 +18,8 @@ from campaigns.retry import FailedJobs
 from circuitbreakers import pauses
 from circuitbreakers.models import Event
 from circuitbreakers.switch import RedisUnavailable
+from tests.breakers import ANN, at_once, reset, trip
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead, shown
-from tests.circuitbreakers.builders import ANN, at_once, reset, trip
 from tests.stores import away
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]

@@ -11,8 +11,8 @@ from campaigns import lifecycle, recovery
 from campaigns.models import Campaign, Job, JobRow
 from campaigns.tallies import JobCount, summed
 from circuitbreakers.models import Event, Incident
+from tests.breakers import ANN, reset, trip
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_jobs, shown
-from tests.circuitbreakers.builders import ANN, reset, trip
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 

@@ -13,8 +13,8 @@ from campaigns.models import Campaign, Lead, VendorCall
 from campaigns.reconcile import CHECKS, reconcile
 from circuitbreakers import events, pauses, switch
 from circuitbreakers.models import Incident, QueuePause
+from tests.breakers import ANN, reset, trip, trip_and_die
 from tests.builders import ago, make_call, make_campaign, make_fleet, make_job, make_lead
-from tests.circuitbreakers.builders import ANN, reset, trip, trip_and_die
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 

@@ -1,6 +1,7 @@
 """The queue resume: every prerequisite, the order, and what interrupts it."""
 
-import time
+import itertools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,8 +16,7 @@ from campaigns.recovery import ResumeRefused, resume
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from tests.builders import ago, make_campaign, make_fleet, make_job
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     Beside,
     at_once,
@@ -30,9 +30,11 @@ from tests.circuitbreakers.builders import (
     trip,
     trip_and_die,
 )
+from tests.builders import ago, make_campaign, make_fleet, make_job
 from tests.stores import away, refusing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
+MANY = 300  # campaigns whose resumption takes some ten times as long as an opening
 
 
 def after_a_reset(campaigns: int = 2) -> list[Campaign]:
@@ -398,14 +400,11 @@ def test_a_resume_whose_own_transaction_fails_after_the_switch_is_undone_by_the_
 
 
 @contextmanager
-def tripping_when(reached: Callable[[], bool], service: str) -> Iterator[None]:
-    """Open the breaker of `service` from a thread of its own as soon as that is true."""
+def tripping_at(reached: threading.Event, service: str) -> Iterator[None]:
+    """Open the breaker of `service` from a thread of its own as soon as that point is reached."""
 
     def watch() -> None:
-        until = time.monotonic() + 30
-        while not reached():
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        assert reached.wait(30)
         gate.record_failure(service, "HTTP 401", "auth")
 
     thread = Beside(watch)
@@ -414,34 +413,34 @@ def tripping_when(reached: Callable[[], bool], service: str) -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_breaker_that_opens_in_the_middle_of_a_thousand_pauses_all_again_and_the_caller_is_told(
+def test_a_breaker_that_opens_in_the_middle_of_many_pauses_all_again_and_the_caller_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resume_one = recovery._resume_campaign
+    resume_one, resumed, some_run = recovery._resume_campaign, itertools.count(1), threading.Event()
 
     def resume_one_under_no_incident(*args: Any) -> bool | None:
         assert incidents.current() is None, "a campaign was resumed after the opening"
-        return resume_one(*args)
+        running = resume_one(*args)
+        if next(resumed) == 50:
+            some_run.set()
+        return running
 
     monkeypatch.setattr(recovery, "_resume_campaign", resume_one_under_no_incident)
     make_fleet()
     Campaign.objects.bulk_create(
-        Campaign(name=f"Many {n}", status="RUNNING", started_at=timezone.now()) for n in range(1000)
+        Campaign(name=f"Many {n}", status="RUNNING", started_at=timezone.now()) for n in range(MANY)
     )
     trip()
     reset()
 
-    def some_run() -> bool:
-        return Campaign.objects.filter(status="RUNNING").count() >= 50
-
-    with tripping_when(some_run, "openai"):
+    with tripping_at(some_run, "openai"):
         result = resume(actor=ANN)
     assert set(statuses().values()) == {"PAUSED"}
     assert set(queue().values()) == {"PAUSED"}
     assert result.interrupted_by == "openai"
-    assert 50 <= result.campaigns_resumed < 1000
+    assert 50 <= result.campaigns_resumed < MANY
     assert result.message == (
-        f"Paused again by openai while resuming: {result.campaigns_resumed} of 1000 campaigns had been resumed "
+        f"Paused again by openai while resuming: {result.campaigns_resumed} of {MANY} campaigns had been resumed "
         "and are paused again. Reset openai, then resume again."
     )
     assert result.as_dict()["queue_resumed"] is False
@@ -449,7 +448,7 @@ def test_a_breaker_that_opens_in_the_middle_of_a_thousand_pauses_all_again_and_t
     assert again == result.campaigns_resumed
     reset("openai")
     second = resume(actor=ANN)
-    assert (second.interrupted_by, second.campaigns_resumed) == ("", 1000)
+    assert (second.interrupted_by, second.campaigns_resumed) == ("", MANY)
     assert set(statuses().values()) == {"RUNNING"}
     assert set(queue().values()) == {"ACTIVE"}
 

@@ -4,8 +4,8 @@ import pytest
 
 from campaigns.models import JobRow
 from circuitbreakers import rebuild
+from tests.breakers import redis_cli
 from tests.builders import ago, make_campaign, make_job
-from tests.circuitbreakers.builders import redis_cli
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 

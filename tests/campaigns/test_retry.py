@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from campaigns import feed, jobs, lifecycle, retry
 from campaigns.models import Campaign, JobRow
+from tests.breakers import ANN
 from tests.builders import ago, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import ANN
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 

@@ -19,8 +19,8 @@ from campaigns.jobs import Call, book
 from campaigns.models import Campaign, JobRow, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from campaigns.tallies import CallTally, JobTally, LeadTally
+from tests.breakers import at_once
 from tests.builders import make_call, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import at_once
 from tests.stores import another_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]

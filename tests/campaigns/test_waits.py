@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from campaigns.models import JobRow
 from circuitbreakers import gate
+from tests.breakers import ANN
 from tests.builders import ago, make_job
-from tests.circuitbreakers.builders import ANN
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 SERVICE = "millionverifier"

@@ -25,7 +25,7 @@ PROFILE = settings(
 
 
 @pytest.fixture(autouse=True)
-def fresh_switch(in_step: None) -> None:
+def begins_in_step(in_step: None) -> None:
     """Every test here begins with both stores in step."""
 
 

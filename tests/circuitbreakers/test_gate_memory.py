@@ -9,7 +9,7 @@ from circuitbreakers import gate, switch
 from circuitbreakers.models import Event
 from circuitbreakers.rates import parse
 from circuitbreakers.services import SERVICES
-from tests.circuitbreakers.builders import ANN, admit, fail, redis_cli
+from tests.breakers import ANN, admit, fail, redis_cli
 
 PERMITS, SETTLED, GATE = "circuit_permits:apollo", "circuit_settled:apollo", "circuit_gate:apollo"
 HOUR, DAY = 3600.0, 86_400.0

@@ -25,7 +25,7 @@ from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import breaker_opened
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     a_call,
     answer_probes,

@@ -10,7 +10,7 @@ from circuitbreakers import breaker, events, gate, incidents, pauses, probes, re
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import breaker_opened
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     OTHERS,
     a_call,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from circuitbreakers import gate, rates, switch
 from circuitbreakers.rates import RateLimit, parse
 from circuitbreakers.services import SERVICES
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     admit,
     fail,
     is_admitted,

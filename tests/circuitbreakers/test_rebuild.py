@@ -10,8 +10,7 @@ from django.db import DataError, OperationalError
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
-from tests.builders import make_campaign
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     OTHERS,
     a_call,
@@ -32,6 +31,7 @@ from tests.circuitbreakers.builders import (
     trip,
     trip_and_die,
 )
+from tests.builders import make_campaign
 
 
 def test_D2_a_lost_hash_admits_nothing_and_is_never_made_by_a_result():

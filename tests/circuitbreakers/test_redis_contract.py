@@ -13,7 +13,7 @@ import pytest
 from circuitbreakers import breaker, gate, pauses, policies, policy, switch
 from circuitbreakers.models import Breaker
 from circuitbreakers.services import SERVICES, UnknownService
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     OTHERS,
     admit,
@@ -258,7 +258,8 @@ def test_the_evidence_of_an_incident_is_its_last_failures_newest_first():
 # --- policy ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_changed_threshold_decides_within_the_cache_time():
+def test_a_changed_threshold_decides_within_the_cache_time(monkeypatch):
+    monkeypatch.setattr(policies, "CACHE_SECONDS", 0.2)
     assert fail(times=2) == "counted"
     Breaker.objects.filter(service="apollo").update(failure_threshold=3)
     deadline = time.monotonic() + policies.CACHE_SECONDS + 1

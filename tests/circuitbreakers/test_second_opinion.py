@@ -13,7 +13,7 @@ from circuitbreakers import breaker, gate, pauses, probes, rebuild, switch
 from circuitbreakers.services import SERVICES
 from local.embedded import clean_environment, valkey_binary
 from local.processes import Child, free_port
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     admit,
     answer_probes,

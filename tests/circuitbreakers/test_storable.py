@@ -9,7 +9,7 @@ from circuitbreakers import breaker, gate, notes, pauses, switch
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.storable import fit, storable
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     a_call,
     compare_until_quiet,

@@ -12,7 +12,7 @@ from django.db import connection
 from circuitbreakers import breaker, gate, policies, rebuild, switch
 from circuitbreakers.services import SERVICES
 from local.processes import free_port
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     admit,
     at_once,

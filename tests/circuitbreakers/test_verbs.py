@@ -11,7 +11,7 @@ from circuitbreakers import breaker, events, incidents, pauses, postmortem, prob
 from circuitbreakers.locks import SWITCH_LOCK, switch_lock
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from tests.circuitbreakers.builders import (
+from tests.breakers import (
     ANN,
     OTHERS,
     answer_probes,

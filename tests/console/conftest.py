@@ -6,19 +6,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from circuitbreakers import probes
-from circuitbreakers.services import SERVICES
 from config.roles import ADMIN, OPERATOR, VIEWER
 from console import plan, shared_snapshot
 from tests.builders import make_user
 
 
 @pytest.fixture(autouse=True)
-def console(in_step: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def console(in_step: None, probes_succeed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing remembered from another test; probes that succeed; each page reads afresh."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    answer = probes.ProbeResult(True, "the key is good", "The key is accepted")
-    monkeypatch.setattr(probes, "_probes", {name: lambda: answer for name in SERVICES})
     monkeypatch.setattr(shared_snapshot, "FRESH", 0.0)
     monkeypatch.setattr(shared_snapshot, "STALE", 0.0)
     monkeypatch.setattr(plan, "FRESH", 0.0)

@@ -14,8 +14,8 @@ from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
 from circuitbreakers.probes import ProbeRunning
 from circuitbreakers.storable import REASON
+from tests.breakers import ANN
 from tests.builders import make_campaign
-from tests.circuitbreakers.builders import ANN
 from tests.console.conftest import text_of
 
 HOLD = "/admin/circuitbreakers/breaker/apollo/verb/hold_breaker/"

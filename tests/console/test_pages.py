@@ -13,8 +13,8 @@ from django.urls import reverse
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from console.admin.lists import CappedPaginator
+from tests.breakers import trip
 from tests.builders import make_call, make_campaign, make_fleet, make_job, make_lead
-from tests.circuitbreakers.builders import trip
 from tests.console.conftest import client_of
 
 MODELS = list(admin.site._registry)

@@ -8,8 +8,8 @@ from django.test import Client
 from campaigns.models import Campaign
 from circuitbreakers import breaker, switch
 from circuitbreakers.models import Event, QueuePause
+from tests.breakers import ANN, reset, trip
 from tests.builders import make_campaign, make_fleet, make_job
-from tests.circuitbreakers.builders import ANN, reset, trip
 from tests.stores import away
 
 PAGE = "/admin/recovery/"

@@ -14,8 +14,8 @@ from django.utils import timezone
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from circuitbreakers.services import SERVICES
 from console import shared_snapshot, snapshot, statistics
+from tests.breakers import admit, fail, redis_cli
 from tests.builders import make_call, make_campaign, make_fleet, make_job, make_process
-from tests.circuitbreakers.builders import admit, fail, redis_cli
 from tests.stores import another_session
 
 

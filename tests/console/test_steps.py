@@ -5,8 +5,8 @@ from django.test import Client
 from campaigns.recovery import resume
 from console import plan, snapshot
 from console.steps import steps
+from tests.breakers import ANN, reset, trip
 from tests.builders import make_campaign, make_fleet, make_job
-from tests.circuitbreakers.builders import ANN, reset, trip
 from tests.console.conftest import text_of
 
 

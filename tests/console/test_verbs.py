@@ -14,8 +14,8 @@ from campaigns.moves import MoveRefused
 from circuitbreakers import breaker, policy
 from circuitbreakers.models import Breaker, Event, Incident
 from console.admin import campaigns as campaign_admin
+from tests.breakers import ANN, trip
 from tests.builders import make_campaign, make_fleet, make_job
-from tests.circuitbreakers.builders import ANN, trip
 
 LIST = "/admin/campaigns/campaign/"
 

@@ -13,8 +13,8 @@ from campaigns.models import Campaign, JobRow
 from circuitbreakers import broker, gate, pauses, switch
 from circuitbreakers.rates import parse
 from circuitbreakers.services import SERVICES
+from tests.breakers import ANN, Beside, at_once, reset, trip_and_die
 from tests.builders import ago, make_campaign, make_job
-from tests.circuitbreakers.builders import ANN, Beside, at_once, reset, trip_and_die
 from tests.stores import another_session, away
 from workers.dispatch import DUE, WINDOW, dispatch, window
 

@@ -19,8 +19,8 @@ from integrations.results import Usage
 from integrations.sandbox import Sandbox
 from integrations.sandbox.instantly.workspace import STANDING_CAMPAIGNS, campaign_id
 from integrations.sandbox.world import people
+from tests.breakers import ANN, at_once
 from tests.builders import ago, make_campaign, make_job, make_lead
-from tests.circuitbreakers.builders import ANN, at_once
 from tests.stores import break_vendor, calls_of
 from workers import preparing
 from workers.reclaim import reclaim

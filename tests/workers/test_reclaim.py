@@ -9,8 +9,8 @@ from django.utils import timezone
 from campaigns import jobs
 from campaigns.models import JobRow, Lead, Process, VendorCall
 from circuitbreakers import gate, switch
+from tests.breakers import at_once, in_flight
 from tests.builders import ago, make_campaign, make_job, make_process, shown
-from tests.circuitbreakers.builders import at_once, in_flight
 from tests.stores import away
 from workers.reclaim import admission_of, reclaim
 

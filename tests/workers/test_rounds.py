@@ -17,7 +17,7 @@ from workers import liveness, supervisor
 from workers.supervisor import OVERRUN, Step, report, run_round, steps
 
 pytestmark = pytest.mark.usefixtures("in_step")
-LEADS = 30_000
+LEADS = 15_000
 MANY = ("campaigns", "leads", "job_rows", "vendor_calls", "job_tallies", "lead_tallies", "call_tallies")
 
 
@@ -103,7 +103,7 @@ def test_a_long_round_signs_and_keeps_its_leadership_between_steps(monkeypatch: 
 
 
 def fill(*statements: str) -> None:
-    """30,000 leads of one campaign and their jobs, of which the planner learns nothing."""
+    """So many leads of one campaign and their jobs, of which the planner learns nothing."""
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement, [LEADS] if "%s" in statement else None)

@@ -25,8 +25,8 @@ from integrations.results import FoundPerson, PeoplePage, Usage
 from integrations.sandbox import Sandbox
 from integrations.sandbox.instantly.workspace import STANDING_CAMPAIGNS, campaign_id
 from integrations.sandbox.world import people
+from tests.breakers import ANN, at_once, stored, trip, trip_and_die
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead, shown
-from tests.circuitbreakers.builders import ANN, at_once, stored, trip, trip_and_die
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers
 from workers import finding, writing
 from workers.preparing import PREPARE

@@ -17,8 +17,8 @@ from circuitbreakers import probes, switch
 from circuitbreakers.gate import process_name
 from circuitbreakers.models import Incident
 from circuitbreakers.services import SERVICES
+from tests.breakers import answer_probes, at_once, let_the_wait_pass, queue, trip, trip_and_die
 from tests.builders import ago, make_campaign, make_job, make_lead, make_process, shown
-from tests.circuitbreakers.builders import answer_probes, at_once, let_the_wait_pass, queue, trip, trip_and_die
 from tests.stores import another_session, away
 from workers import liveness, supervisor
 from workers.middleware import Liveness

@@ -15,11 +15,11 @@ from integrations import instantly
 from integrations.errors import FailureType, VendorError
 from integrations.sandbox import Sandbox
 from integrations.sandbox.instantly.workspace import STANDING_CAMPAIGNS, Workspace, campaign_id
+from tests.breakers import reset, trip
 from tests.builders import ago, make_call, make_campaign, make_fleet, make_job, make_lead, shown
-from tests.circuitbreakers.builders import reset, trip
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
-from tests.vendors.chain import ANN, MAIL, TARGET, again, job_of
+from tests.workers.chain import ANN, MAIL, TARGET, again, job_of
 from workers import calls
 from workers.preparing import prepare
 from workers.reclaim import reclaim

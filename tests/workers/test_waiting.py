@@ -18,7 +18,7 @@ from integrations.sandbox import Sandbox
 from tests.builders import ago, make_campaign, make_job
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
-from tests.vendors.chain import TARGET, job_of
+from tests.workers.chain import TARGET, job_of
 from workers.dispatch import dispatch
 from workers.run import follow_headers, run
 

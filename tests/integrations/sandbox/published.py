@@ -10,7 +10,7 @@ import pytest
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "vendor-specs"
+FOLDER = Path(__file__).resolve().parents[4] / "shared" / "vendor-specs"
 
 # Where an answer may differ from the document, and why: fields that the document types as strings and that its own
 # examples, or the page on bulk enrichment, show as null.

@@ -3,7 +3,12 @@ from collections.abc import Iterator
 import pytest
 
 from integrations.sandbox import Sandbox
-from tests.sandbox.calls import Client
+from tests.integrations.sandbox.calls import Client
+
+
+@pytest.fixture(autouse=True)
+def vendors() -> None:
+    """The sandbox is asked by a client of its own here: our settings of the vendors stay as they are."""
 
 
 @pytest.fixture(scope="session")

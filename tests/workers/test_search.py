@@ -10,7 +10,7 @@ from campaigns.models import Campaign, JobRow, Lead
 from integrations.sandbox import Sandbox
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
-from tests.vendors.chain import ANN, TARGET, again
+from tests.workers.chain import ANN, TARGET, again
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 

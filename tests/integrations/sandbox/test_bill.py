@@ -8,7 +8,7 @@ import requests
 
 from integrations.sandbox.instantly.workspace import Workspace
 from integrations.sandbox.world import people
-from tests.sandbox.calls import ADDRESS, CAMPAIGN, PROMPT, SERVICES, Client, revealable
+from tests.integrations.sandbox.calls import ADDRESS, CAMPAIGN, PROMPT, SERVICES, Client, revealable
 
 
 def test_calls_are_listed_in_order_with_time_and_key(client: Client):

@@ -15,7 +15,7 @@ from circuitbreakers.services import SERVICES
 from integrations.sandbox import Sandbox
 from tests.builders import ago, make_call, make_campaign, make_job
 from tests.stores import calls_of
-from tests.vendors.chain import again, job_of
+from tests.workers.chain import again, job_of
 
 pytestmark = [pytest.mark.django_db]
 

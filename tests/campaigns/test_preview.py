@@ -11,7 +11,7 @@ from integrations.sandbox import Sandbox
 from tests.builders import make_campaign, make_lead
 from tests.integrations.wire import http, serving
 from tests.stores import calls_of
-from tests.vendors.chain import again, job_of
+from tests.workers.chain import again, job_of
 
 pytestmark = [pytest.mark.django_db]
 

@@ -13,9 +13,9 @@ import pytest
 from integrations.sandbox.millionverifier import verdicts
 from integrations.sandbox.world import companies, people
 from integrations.sandbox.world.people import PEOPLE, by_id, person
-from tests.sandbox.calls import Client
+from tests.integrations.sandbox.calls import Client
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from integrations.sandbox import NotLoopback, Sandbox
-from tests.sandbox.calls import SERVICES, Client
+from tests.integrations.sandbox.calls import SERVICES, Client
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 # Stores that do not exist: the command must not ask for them.
 NO_STORES = {
     "DEBUG": "true",

@@ -3,6 +3,7 @@
 import io
 import re
 import tokenize
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -36,12 +37,17 @@ def code_of(source: str) -> str:
     )
 
 
+@cache
+def texts() -> dict[Path, str]:
+    """The code of every file of the house, without its comments."""
+    modules = [path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts]
+    code = {path: code_of(path.read_text()).lower() for path in modules}
+    return code | {ROOT / name: (ROOT / name).read_text().lower() for name in NOT_PYTHON}
+
+
 def naming(service: str) -> set[str]:
     """Files whose code names it."""
-    modules = [path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts]
-    texts = {path: code_of(path.read_text()) for path in modules}
-    texts |= {ROOT / name: (ROOT / name).read_text() for name in NOT_PYTHON}
-    return {str(path.relative_to(ROOT)) for path, text in texts.items() if service in text.lower()}
+    return {str(path.relative_to(ROOT)) for path, text in texts().items() if service in text}
 
 
 def test_every_place_that_names_a_service_is_in_the_list_and_the_list_names_no_other() -> None:

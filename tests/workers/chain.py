@@ -10,13 +10,13 @@ from django.db import transaction
 from pytest_django import Settings
 
 from campaigns.models import Campaign, JobRow, Lead, VendorCall
-from circuitbreakers import breaker, events, rebuild, switch
+from circuitbreakers import breaker, events, switch
 from circuitbreakers.services import SERVICES
 from integrations.sandbox import Sandbox
 from integrations.sandbox.instantly.workspace import campaign_id
 from integrations.sandbox.world import people
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead
-from tests.stores import break_vendor, calls_of, forget_servers
+from tests.stores import break_vendor, calls_of, put_in_step
 from workers.run import run
 
 ANN = events.Actor("ann", "test")
@@ -73,9 +73,7 @@ def again(job: JobRow) -> str:
 def from_scratch(sandbox: Sandbox) -> Iterator[None]:
     """Everything in here begins with closed breakers and well vendors, and is gone afterwards."""
     with transaction.atomic():
-        forget_servers()
-        switch.client().flushdb()
-        rebuild.compare()
+        put_in_step()
         for vendor in sandbox.vendors:
             vendor.forget()
             break_vendor(sandbox, vendor.name, "none")

@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 
 from integrations.sandbox.world import people
-from tests.sandbox.calls import CAMPAIGN, MAIL_SCHEMA, PROMPT, Client
-from tests.sandbox.published import answer_schema, document, problems
+from tests.integrations.sandbox.calls import CAMPAIGN, MAIL_SCHEMA, PROMPT, Client
+from tests.integrations.sandbox.published import answer_schema, document, problems
 
 SCHEDULE = {
     "schedules": [
@@ -130,7 +130,7 @@ def test_the_check_can_fail(client: Client):
 def test_the_known_closed_bodies_are_the_published_ones():
     """The lists of fields and time zones that the sandbox holds, against the document."""
     from integrations.sandbox.instantly import shapes as bodies
-    from tests.sandbox.published import request_schema
+    from tests.integrations.sandbox.published import request_schema
 
     def published(path: str) -> dict[str, Any]:
         schema: Any = document("instantly")

@@ -20,7 +20,7 @@ from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import FAULTS
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor
-from tests.vendors.chain import again, from_scratch, job_of, patience
+from tests.workers.chain import again, from_scratch, job_of, patience
 from workers.startup import check_keys
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
@@ -77,7 +77,7 @@ def found_in(text: str) -> list[str]:
 
 
 def a_faulty_round(sandbox: Sandbox, settings: Settings, service: str, fault: str) -> str:
-    patience(settings, service, 0.3 if fault == "timeout" else 10.0)
+    patience(settings, service, 0.1 if fault == "timeout" else 10.0)
     with from_scratch(sandbox):
         break_vendor(sandbox, service, fault)
         for number in range(5):

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from tests.sandbox.calls import ADDRESS, SERVICES, Client
+from tests.integrations.sandbox.calls import ADDRESS, SERVICES, Client
 
 FAULTS = (
     *("server_error", "timeout", "connection_reset", "rate_limit", "quota_exhausted"),

@@ -7,7 +7,7 @@ import pytest
 
 from integrations.sandbox.instantly.workspace import campaign_id
 from integrations.sandbox.world import people
-from tests.sandbox.calls import CAMPAIGN, MAIL_SCHEMA, PROMPT, Client
+from tests.integrations.sandbox.calls import CAMPAIGN, MAIL_SCHEMA, PROMPT, Client
 
 SEARCH = "/mixed_people/api_search"
 
