@@ -125,3 +125,27 @@ class Created(CampaignSerializer):
     class Meta(CampaignSerializer.Meta):
         fields = (*CampaignSerializer.Meta.fields, "messages", "leads_imported")  # type: ignore[assignment]
         read_only_fields = fields  # type: ignore[assignment]
+
+
+class Imported(serializers.Serializer):
+    campaign = serializers.IntegerField()
+    report = ImportReportSerializer()
+
+
+class Moved(serializers.Serializer):
+    id = serializers.IntegerField()
+    action = serializers.CharField()
+    status = serializers.ChoiceField(choices=Campaign.Status.choices)
+    status_message = serializers.CharField(allow_blank=True)
+
+
+class Retried(serializers.Serializer):
+    id = serializers.IntegerField()
+    action = serializers.CharField()
+    jobs = serializers.IntegerField(help_text="Failed jobs that were put back.")
+
+
+class Progress(Numbers):
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Campaign.Status.choices)
+    status_message = serializers.CharField(allow_blank=True)

@@ -20,9 +20,11 @@ from api.campaign_serializers import (
     CampaignSerializer,
     CampaignSummary,
     Created,
-    ImportReportSerializer,
+    Imported,
     LeadSerializer,
-    Numbers,
+    Moved,
+    Progress,
+    Retried,
 )
 from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
@@ -42,30 +44,6 @@ KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="At most 200 characters. The same key and body again return the first campaign, another body 409.",
 )
-
-
-class Imported(serializers.Serializer):
-    campaign = serializers.IntegerField()
-    report = ImportReportSerializer()
-
-
-class Moved(serializers.Serializer):
-    id = serializers.IntegerField()
-    action = serializers.CharField()
-    status = serializers.ChoiceField(choices=Campaign.Status.choices)
-    status_message = serializers.CharField(allow_blank=True)
-
-
-class Retried(serializers.Serializer):
-    id = serializers.IntegerField()
-    action = serializers.CharField()
-    jobs = serializers.IntegerField(help_text="Failed jobs that were put back.")
-
-
-class Progress(Numbers):
-    id = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=Campaign.Status.choices)
-    status_message = serializers.CharField(allow_blank=True)
 
 
 @extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="list_campaigns"))
