@@ -16,7 +16,7 @@ from campaigns.wake import wake_supervisor
 from circuitbreakers import events, incidents, pauses
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Event, Incident, QueuePause
-from circuitbreakers.switch import Opening
+from circuitbreakers.states import Opening
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ from campaigns.tallies import JobCount, summed
 from circuitbreakers import pauses, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import SwitchSnapshot
 
 
-def breakers(snapshot: switch.SwitchSnapshot) -> dict[str, dict[str, Any]]:
+def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
     """Per service, what docs/contract.md#http promises of a breaker."""
     return {
         state.service: {

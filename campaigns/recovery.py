@@ -16,6 +16,7 @@ from circuitbreakers import broker, events, incidents, pauses, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import SwitchSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def plan() -> ResumePlan:
     )
 
 
-def _breakers(snapshot: switch.SwitchSnapshot) -> Prerequisite:
+def _breakers(snapshot: SwitchSnapshot) -> Prerequisite:
     shut = [
         f"{state.service} ({'held' if state.held else state.at(snapshot.now)})"
         for state in snapshot.breakers.values()
@@ -157,7 +158,7 @@ def _breakers(snapshot: switch.SwitchSnapshot) -> Prerequisite:
     )
 
 
-def _stores(snapshot: switch.SwitchSnapshot) -> Prerequisite:
+def _stores(snapshot: SwitchSnapshot) -> Prerequisite:
     """Closed in Redis is not enough: after a failover it may be what an old copy says."""
     name = "stores_agree"
     mend = "Wait a few seconds: the supervisor compares the stores. If it does not, look at its log."
@@ -181,7 +182,7 @@ def _broker() -> Prerequisite:
     return Prerequisite("broker", True, "The message broker answers")
 
 
-def _spread(snapshot: switch.SwitchSnapshot) -> Prerequisite:
+def _spread(snapshot: SwitchSnapshot) -> Prerequisite:
     name = "pause_spread"
     mend = "Wait a few seconds: the supervisor finishes it. If it does not, look at its log."
     for state in snapshot.breakers.values():

@@ -11,6 +11,7 @@ from circuitbreakers.models import Breaker
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.signals import breaker_opened
+from circuitbreakers.states import BreakerState, Opening
 from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -23,13 +24,13 @@ class BreakerRefused(Exception):
     """The breaker's state forbids this move; the text says what to do."""
 
 
-def announce(opening: switch.Opening) -> None:
+def announce(opening: Opening) -> None:
     """Tell this process's listeners of an opening that it caused. What they leave, the supervisor finishes."""
     _log(opening)
     _tell(opening)
 
 
-def finish_announcement(state: switch.BreakerState) -> None:
+def finish_announcement(state: BreakerState) -> None:
     """Write the incident of an opening whose own process did not; the supervisor's and reset's fallback."""
     if incidents.of_opening(state) is not None:
         return
@@ -39,7 +40,7 @@ def finish_announcement(state: switch.BreakerState) -> None:
         _log(opening)
 
 
-def _log(opening: switch.Opening) -> None:
+def _log(opening: Opening) -> None:
     ids = _ids(opening)
     logger.warning(
         "Circuit breaker opened for service %s after %d failures", opening.service, opening.failures, extra=ids
@@ -47,7 +48,7 @@ def _log(opening: switch.Opening) -> None:
     logger.warning("Pausing queues for service %s due to circuit breaker", opening.service, extra=ids)
 
 
-def _tell(opening: switch.Opening) -> bool:
+def _tell(opening: Opening) -> bool:
     """Whether a listener says that it wrote the opening down. One that raises is logged, and breaks nothing."""
     written = False
     for _, result in breaker_opened.send_robust(sender=None, opening=opening):
@@ -57,7 +58,7 @@ def _tell(opening: switch.Opening) -> bool:
     return written
 
 
-def _ids(opening: switch.Opening) -> dict[str, object]:
+def _ids(opening: Opening) -> dict[str, object]:
     return {"service": opening.service, "epoch": opening.epoch, "failure_type": opening.failure_type}
 
 
@@ -142,7 +143,7 @@ def apply_hold(service: str, reason: str) -> None:
     """Make the switch hold the breaker, and announce it if that opened it."""
     answer = switch.run("hold", service, [reason, policy_of(service).reset_timeout_us])
     if answer[0] == "opened":
-        announce(switch.Opening.from_answer(service, answer))
+        announce(Opening.from_answer(service, answer))
 
 
 def release(service: str, *, actor: events.Actor, reason: str = "") -> bool:

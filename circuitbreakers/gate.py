@@ -18,6 +18,7 @@ from circuitbreakers.policies import policy_of
 from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import validate
 from circuitbreakers.signals import wait_lifted
+from circuitbreakers.states import Opening, from_us
 from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -109,12 +110,12 @@ def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
     except switch.RedisUnavailable:
         raise NotAdmitted(service, "unreachable") from None
     if verdict == "rate":
-        raise NotAdmitted(service, "rate", switch.from_us(rest[0]), float(rest[1]) / 1_000_000)
+        raise NotAdmitted(service, "rate", from_us(rest[0]), float(rest[1]) / 1_000_000)
     if verdict == "seen":
-        raise Seen(service, switch.from_us(rest[0]))
+        raise Seen(service, from_us(rest[0]))
     if verdict != "admitted":
         raise NotAdmitted(service, verdict)
-    return Permit(service, call, rest[0], switch.from_us(rest[1]), tokens, asked_at=asked_at)
+    return Permit(service, call, rest[0], from_us(rest[1]), tokens, asked_at=asked_at)
 
 
 @contextmanager
@@ -160,7 +161,7 @@ def record(
         ],
     )
     if answer[0] == "opened":
-        announce(switch.Opening.from_answer(service, answer))
+        announce(Opening.from_answer(service, answer))
     return answer[0]
 
 
@@ -207,7 +208,7 @@ class Trace:
 def trace(service: str, call: str) -> Trace:
     """What became of a call whose claim was abandoned. Notes what Redis has lost, if any. Raises RedisUnavailable."""
     verdict, at = switch.run("trace", service, [call])
-    instant = switch.from_us(at) if at else None
+    instant = from_us(at) if at else None
     return Trace(None, instant) if verdict == "absent" else Trace(instant, None)
 
 
@@ -217,7 +218,7 @@ def lift_wait(service: str, *, actor: events.Actor, reason: str = "") -> datetim
     verdict, *rest = switch.run("lift_wait", validate(service))
     if verdict == "none":
         return None
-    until = switch.from_us(rest[0])
+    until = from_us(rest[0])
     events.record("breaker", service, "wait_lifted", actor=actor, reason=reason, before={"until": until.isoformat()})
     logger.info("Wait of %s lifted by %s", service, actor.name, extra={"service": service})
     for _, result in wait_lifted.send_robust(sender=None, service=service):

@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from circuitbreakers import events, pauses
 from circuitbreakers.models import Event, Incident, QueuePause
+from circuitbreakers.states import BreakerState, Opening
 from circuitbreakers.storable import fit, storable
-from circuitbreakers.switch import BreakerState, Opening
 
 # What the column holds.
 FAILURES = 2**31 - 1

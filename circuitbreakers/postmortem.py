@@ -7,7 +7,7 @@ from datetime import datetime
 
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.probes import PROBED
-from circuitbreakers.switch import instant
+from circuitbreakers.states import instant
 
 MOST = 20_000
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~])")

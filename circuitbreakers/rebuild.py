@@ -16,6 +16,7 @@ from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import switch_sealed
+from circuitbreakers.states import BreakerState, SwitchSnapshot
 from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def _mend_status(*, all_compared: bool) -> int:
     return 1
 
 
-def _status_is_wrong(snapshot: switch.SwitchSnapshot) -> bool:
+def _status_is_wrong(snapshot: SwitchSnapshot) -> bool:
     """Whether a queue has no status, or is ACTIVE under a pause: a part of the switch came back from an old copy."""
     everything = bool({QueuePause.SYSTEM, QueuePause.ALL} & snapshot.pauses.keys())
     for service in SERVICES:
@@ -114,7 +115,7 @@ def _status_is_wrong(snapshot: switch.SwitchSnapshot) -> bool:
     return False
 
 
-def _finish_opening(state: switch.BreakerState) -> int:
+def _finish_opening(state: BreakerState) -> int:
     """Announce an opening without an incident: its process died, froze, or could not reach PostgreSQL."""
     if state.state not in ("open", "half_open") or incidents.of_opening(state):
         return 0
@@ -123,13 +124,13 @@ def _finish_opening(state: switch.BreakerState) -> int:
     return 1
 
 
-def _mend_breaker(state: switch.BreakerState, incident: Incident | None, row: Breaker | None) -> int:
+def _mend_breaker(state: BreakerState, incident: Incident | None, row: Breaker | None) -> int:
     if marked := _finish_reset(state, incident):
         incident = None
     return marked + _rebuild(state, incident, row)
 
 
-def _finish_reset(state: switch.BreakerState, incident: Incident | None) -> int:
+def _finish_reset(state: BreakerState, incident: Incident | None) -> int:
     """A reset known to the switch but not to PostgreSQL."""
     if incident is None or state.state != "closed" or state.reset_of < incident.epoch:
         return 0
@@ -137,7 +138,7 @@ def _finish_reset(state: switch.BreakerState, incident: Incident | None) -> int:
     return incidents.mark_reset(state.service, state.reset_of, actor=actor, reason="Finished by the supervisor")
 
 
-def _rebuild(state: switch.BreakerState, incident: Incident | None, row: Breaker | None) -> int:
+def _rebuild(state: BreakerState, incident: Incident | None, row: Breaker | None) -> int:
     """Create a lost hash, reopen one that was rolled back to before its opening or to before its reset.
 
     `incident` is the one not yet reset.
@@ -177,7 +178,7 @@ def _rebuild(state: switch.BreakerState, incident: Incident | None, row: Breaker
     return 1
 
 
-def _match_hold(state: switch.BreakerState, row: Breaker) -> int:
+def _match_hold(state: BreakerState, row: Breaker) -> int:
     """A hold in one store and not in the other stands in both."""
     if row.held_at and not switch.read(row.service).held:
         apply_hold(row.service, row.hold_reason)
@@ -192,7 +193,7 @@ def _match_hold(state: switch.BreakerState, row: Breaker) -> int:
     return 0
 
 
-def _match_pauses(snapshot: switch.SwitchSnapshot, comparison: Comparison) -> None:
+def _match_pauses(snapshot: SwitchSnapshot, comparison: Comparison) -> None:
     """A pause in one store and not in the other stands in both."""
     rows = {row.key: row for row in pauses.all_standing()}
     for key, row in rows.items():
@@ -211,7 +212,7 @@ def _write_pause(row: QueuePause) -> int:
     return 1
 
 
-def _keep_pause(key: str, value: dict[str, Any], snapshot: switch.SwitchSnapshot) -> int:
+def _keep_pause(key: str, value: dict[str, Any], snapshot: SwitchSnapshot) -> int:
     """Write down a pause that only the switch knows."""
     if key == QueuePause.SYSTEM and any(
         state.state in ("open", "half_open") and incidents.of_opening(state) is None

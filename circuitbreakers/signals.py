@@ -6,7 +6,7 @@ in `events`.
 
 from django.dispatch import Signal
 
-# opening: circuitbreakers.switch.Opening. Sent by the process that caused it, and by whoever finds it without an
+# opening: circuitbreakers.states.Opening. Sent by the process that caused it, and by whoever finds it without an
 # incident. A listener returns True when it wrote it down.
 breaker_opened = Signal()
 

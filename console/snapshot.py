@@ -14,6 +14,7 @@ from campaigns.models import Process
 from circuitbreakers import probes, switch
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import SwitchSnapshot
 from console import statistics
 from console.sentence import Sentence, compose
 from console.statistics import CampaignRow, Minute
@@ -115,7 +116,7 @@ def read() -> ConsoleSnapshot:
         return _read(seen)
 
 
-def _read(seen: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
+def _read(seen: SwitchSnapshot | None) -> ConsoleSnapshot:
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]
@@ -178,7 +179,7 @@ def _read(seen: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
     )
 
 
-def _card(service: str, seen: switch.SwitchSnapshot | None, unreset: list[Incident]) -> Card:
+def _card(service: str, seen: SwitchSnapshot | None, unreset: list[Incident]) -> Card:
     """What the switch says; without it, what the latest incident not yet reset says."""
     if seen is None:
         incident = next((one for one in unreset if one.service == service), None)

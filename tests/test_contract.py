@@ -20,6 +20,7 @@ from circuitbreakers import switch
 from circuitbreakers.models import PAUSE_KEYS
 from circuitbreakers.policy import OUTCOMES, Policy
 from circuitbreakers.services import SERVICES, UnknownService
+from circuitbreakers.states import BreakerState
 from integrations.sandbox.faults import FAULTS
 from tests.pages import (
     CONTRACT,
@@ -102,7 +103,7 @@ def test_the_fields_of_a_breaker_are_those_that_are_read_and_written() -> None:
     paragraph = re.search(r"Fields of a breaker:(.*?)There may be more", CONTRACT.read_text(), re.DOTALL)
     assert paragraph
     named = set(quoted(paragraph[1])) - {"closed", "open", "half_open"}
-    read = {field.name for field in fields(switch.BreakerState)} - {"service"}
+    read = {field.name for field in fields(BreakerState)} - {"service"}
     assert named == read
     written = "\n".join(scripts().values())
     assert [name for name in sorted(named) if f"'{name}'" not in written] == []

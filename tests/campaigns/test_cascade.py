@@ -13,6 +13,7 @@ from campaigns.models import Campaign, JobRow
 from circuitbreakers import breaker, gate, rebuild, switch
 from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import Opening
 from tests.builders import make_campaign, make_fleet, make_job, make_lead
 from tests.circuitbreakers.builders import ANN, at_once, let_the_wait_pass, queue, reset, trip, trip_and_die
 from tests.stores import away, locked, refusing
@@ -29,9 +30,9 @@ def statuses() -> dict[int, str]:
     return dict(Campaign.objects.values_list("pk", "status"))
 
 
-def an_opening(service: str = "apollo", epoch: int = 1) -> switch.Opening:
+def an_opening(service: str = "apollo", epoch: int = 1) -> Opening:
     """An opening that the switch knows nothing of: what the cascade costs is measured with it."""
-    return switch.Opening(service, epoch, timezone.now(), 5, "5 consecutive failures", "server_error")
+    return Opening(service, epoch, timezone.now(), 5, "5 consecutive failures", "server_error")
 
 
 @pytest.mark.parametrize("service", SERVICES)

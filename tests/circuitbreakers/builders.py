@@ -13,6 +13,7 @@ from circuitbreakers import breaker, events, gate, pauses, policies, probes, reb
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import from_us
 
 ANN = events.Actor("ann", "command")
 OTHERS = SERVICES[1:]
@@ -132,7 +133,7 @@ def let_the_wait_pass(service: str = "apollo") -> None:
     past = int(switch.read_all().now.timestamp() * 1_000_000) - 1_000_000
     redis_cli().hset(
         f"circuit_breaker:{service}",
-        mapping={"open_until_us": past, "open_until": switch.from_us(past).isoformat()},
+        mapping={"open_until_us": past, "open_until": from_us(past).isoformat()},
     )
 
 

@@ -10,6 +10,7 @@ from circuitbreakers import breaker, events, gate, incidents, pauses, probes, re
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import breaker_opened
+from circuitbreakers.states import BreakerState, Opening
 from tests.circuitbreakers.builders import (
     ANN,
     OTHERS,
@@ -45,7 +46,7 @@ def test_S1_fifty_threads_that_fail_at_once_open_it_exactly_once():
     permits = [admit() for _ in range(50)]
     announced: list[int] = []
 
-    def listen(opening: switch.Opening, **kwargs: Any) -> None:
+    def listen(opening: Opening, **kwargs: Any) -> None:
         announced.append(opening.epoch)
 
     breaker_opened.connect(listen)
@@ -413,7 +414,7 @@ def test_S7_a_late_failure_does_not_move_open_until(late):
     assert stored()["open_until"] == until
 
 
-def wait_of(state: switch.BreakerState) -> float:
+def wait_of(state: BreakerState) -> float:
     assert state.opened_at is not None
     assert state.open_until is not None
     return (state.open_until - state.opened_at).total_seconds()
@@ -434,7 +435,7 @@ def test_S8_a_listener_that_raises_breaks_nothing(caplog):
     def broken(**kwargs: Any) -> None:
         raise RuntimeError("I am broken")
 
-    def listening(opening: switch.Opening, **kwargs: Any) -> None:
+    def listening(opening: Opening, **kwargs: Any) -> None:
         heard.append(opening.service)
 
     breaker_opened.connect(broken)

@@ -10,6 +10,7 @@ from django.db import DataError, OperationalError
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import BreakerState
 from tests.builders import make_campaign
 from tests.circuitbreakers.builders import (
     ANN,
@@ -344,7 +345,7 @@ def failing_for(service: str) -> Callable[..., int]:
     """A rebuilding that raises for that service alone."""
     rebuilt = rebuild._rebuild
 
-    def rebuild_or_fail(state: switch.BreakerState, *rest: Any) -> int:
+    def rebuild_or_fail(state: BreakerState, *rest: Any) -> int:
         if state.service == service:
             raise DataError("a value that no row takes")
         return rebuilt(state, *rest)
