@@ -13,7 +13,7 @@ from api.breaker_serializers import Lifted, PauseRequest, Reason
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
 from api.frame.views import ApiView, Listing
-from campaigns import overview, recovery
+from campaigns import overview, recovery, resume_plan
 from campaigns.models import Campaign, Job
 from circuitbreakers import pauses, switch
 from circuitbreakers.services import SERVICES, validate
@@ -157,7 +157,7 @@ class ResumeQueue(ApiView):
 
     @extend_schema(tags=["queue"], operation_id="resume_plan", responses={200: ResumePlan})
     def get(self, request: Request) -> Response:
-        return Response(overview.plan_as_dict(recovery.plan()))
+        return Response(overview.plan_as_dict(resume_plan.plan()))
 
     @extend_schema(
         tags=["queue"],
@@ -210,7 +210,7 @@ class ResumeService(ApiView):
                 "action": "queue_resume",
                 "changed": changed,
                 "message": did,
-                "services_still_paused": recovery.services_still_paused(),
+                "services_still_paused": resume_plan.services_still_paused(),
             }
         )
 

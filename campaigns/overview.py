@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from campaigns.models import Campaign, Job
-from campaigns.recovery import ResumePlan
+from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
 from circuitbreakers import pauses, switch
 from circuitbreakers.policies import policy_of

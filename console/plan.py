@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from campaigns import recovery
+from campaigns import resume_plan
 from campaigns.models import Campaign
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
@@ -41,7 +41,7 @@ class LastResume:
 class PricedPlan:
     """What a resume needs and would do. Calls and cost are at most: a lead that is dropped early needs fewer."""
 
-    seen: recovery.ResumePlan
+    seen: resume_plan.ResumePlan
     rows: list[Row] = field(default_factory=list)
     still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
     last: LastResume | None = None
@@ -71,7 +71,7 @@ class PricedPlan:
 
 def make() -> PricedPlan:
     """A fresh one, for a confirmation."""
-    seen = recovery.plan()
+    seen = resume_plan.plan()
     eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
     calls = statistics.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
     prices = statistics.mean_costs()

@@ -14,7 +14,7 @@ import yaml
 from django.core.management import get_commands, load_command_class
 from django.db import connection
 
-from campaigns import recovery
+from campaigns import recovery, resume_plan
 from campaigns.pipeline import MAX_ATTEMPTS, MAX_CRASHES, after_failure
 from circuitbreakers import switch
 from circuitbreakers.models import PAUSE_KEYS
@@ -185,7 +185,7 @@ def test_the_literal_bodies_are_what_the_code_makes() -> None:
 def test_the_prerequisites_of_a_resume_are_named() -> None:
     step = re.search(r"every prerequisite:(.*?)If one fails", CONTRACT.read_text(), re.DOTALL)
     assert step
-    made = re.findall(r"Prerequisite\(\s*\"(\w+)\"|\bname = \"(\w+)\"", Path(recovery.__file__).read_text())
+    made = re.findall(r"Prerequisite\(\s*\"(\w+)\"|\bname = \"(\w+)\"", Path(resume_plan.__file__).read_text())
     assert set(quoted(step[1])) == {one or other for one, other in made}
 
 

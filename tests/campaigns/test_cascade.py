@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import cascade, lifecycle, moves, recovery
+from campaigns import cascade, lifecycle, moves, recovery, resume_plan
 from campaigns.models import Campaign, JobRow
 from circuitbreakers import breaker, gate, rebuild, switch
 from circuitbreakers.models import Event, Incident, QueuePause
@@ -171,7 +171,7 @@ def test_a_stuck_row_does_not_hold_up_the_others_and_is_finished_and_named(caplo
         caplog.clear()
         assert cascade.finish_cascades() == 0
         assert f"[WARNING] Campaigns still running under the system pause: [{stuck.pk}]" in lines(caplog)
-        assert not recovery.plan().ready
+        assert not resume_plan.plan().ready
     assert cascade.finish_cascades() == 1
     stuck.refresh_from_db()
     assert stuck.status_message == "System pause: instantly circuit breaker opened"

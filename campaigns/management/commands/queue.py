@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import overview, recovery
+from campaigns import overview, recovery, resume_plan
 from circuitbreakers import pauses
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
 
@@ -50,7 +50,7 @@ class Command(VerbCommand):
         )  # fmt: skip
 
     def plan(self, options: dict[str, Any]) -> None:
-        seen = recovery.plan()
+        seen = resume_plan.plan()
         rows = [["pass" if p.ok else "FAIL", p.detail, p.mend] for p in seen.prerequisites]
         self.show(
             overview.plan_as_dict(seen),
@@ -80,7 +80,7 @@ class Command(VerbCommand):
                 if changed
                 else f"No operator's pause of {service} stood."
             )
-            still = recovery.services_still_paused()
+            still = resume_plan.services_still_paused()
             self.show(
                 {"service": service, "changed": changed, "services_still_paused": still, "message": message}, message
             )
