@@ -1,4 +1,4 @@
-"""A people search in Apollo's own app, pasted as its URL, as parameters of the API.
+"""A people search in Apollo's own app, pasted as its URL, becomes parameters of the API here.
 
 The app writes camelCase behind a `#`, the API wants snake_case in the query; most filters have the same meaning, some
 have no counterpart. Names: the API's OpenAPI document, and URLs of the app as people publish them; the app's own are
@@ -64,14 +64,15 @@ REASONS = {
 
 @dataclass(frozen=True)
 class ApolloSearch:
-    """`params` are for `apollo.search_people`; each of `messages` names a part of the URL that has no effect."""
+    """A search has the `params` for `apollo.search_people`; each of its `messages` names a part of the URL that has no
+    effect."""
 
     params: dict[str, Any]
     messages: list[str]
 
 
 def from_url(url: str) -> ApolloSearch:
-    """The search behind `https://app.apollo.io/#/people?...`.
+    """Read the search behind `https://app.apollo.io/#/people?...`.
 
     Raises ValueError, with a message for people, for any other address and for one without a usable filter.
     """
@@ -123,7 +124,7 @@ def _unknown(name: str) -> list[str]:
 
 
 def _value(name: str, value: str) -> tuple[list[Any], str]:
-    """The API's value or values for the app's one, or a complaint."""
+    """Return the API's value or values for the app's one, or a complaint."""
     if name in NUMBERS:
         return ([int(value)], "") if value.isdecimal() else ([], f"{name} has no effect: {value!r} is not a number.")
     if name == "include_similar_titles":

@@ -1,4 +1,5 @@
-"""An operator's prompts: the standard ones, their placeholders, and what is wrong with one. Pure."""
+"""An operator's prompts are templates: these are the standard ones, their placeholders, and what is wrong with one.
+Pure."""
 
 import re
 
@@ -54,7 +55,8 @@ DOUBLED = re.compile(r"\{\{\s*(\w*)\s*\}\}")
 
 
 def validate_template(text: str, kind: str) -> list[str]:
-    """What is wrong with a template, as sentences for its author; empty if nothing is. Blank means the standard one."""
+    """Say what is wrong with a template, as sentences for its author; empty if nothing is. Blank means the standard
+    one."""
     known = PLACEHOLDERS[kind]
     problems: list[str] = []
     if len(text) > MAX_TEMPLATE:
@@ -74,7 +76,8 @@ def validate_template(text: str, kind: str) -> list[str]:
 
 
 def clean_template(text: str, kind: str) -> str:
-    """The template as it is stored, for a form's or serializer's clean; raises ValidationError with every problem."""
+    """Return the template as it is stored, for a form's or serializer's clean; raises ValidationError with every
+    problem."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if problems := validate_template(text, kind):
         raise ValidationError(problems)

@@ -1,4 +1,4 @@
-"""The books: every way in which leads, jobs, calls, pauses and the two stores can fail to add up."""
+"""The books are compared here: every way in which leads, jobs, calls, pauses and the two stores can fail to add up."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not add up: which check, how many rows, what is wrong and some ids."""
+    """A finding is one thing that does not add up: which check, how many rows, what is wrong and some ids."""
 
     check: str
     count: int
@@ -106,7 +106,7 @@ QUERIES = {
 
 
 def reconcile() -> list[Finding]:
-    """Everything that does not add up; empty when the books balance. Raises RedisUnavailable."""
+    """Find everything that does not add up; empty when the books balance. Raises RedisUnavailable."""
     found = [finding for name in QUERIES if (finding := _query(name))]
     for check in (_stores_agree, _openings_on_record):
         found += check()
@@ -114,7 +114,7 @@ def reconcile() -> list[Finding]:
 
 
 def uncertain() -> str:
-    """What the ledger cannot know, in one sentence; '' if every call was answered. Not a fault of the books."""
+    """Say what the ledger cannot know, in one sentence; '' if every call was answered. Not a fault of the books."""
     sums = spend.in_all()
     if not sums.may_be_charged:
         return ""

@@ -1,4 +1,4 @@
-"""The queue resume: the only way back for campaigns that the system paused. `resume_plan` says what it needs."""
+"""The queue resume is the only way back for campaigns that the system paused. `resume_plan` says what it needs."""
 
 import logging
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class ResumeRefused(Exception):
 
 @dataclass
 class Resumed:
-    """What a queue resume did. `interrupted_by`: the service whose opening paused everything again meanwhile."""
+    """This is what a queue resume did. `interrupted_by`: the service whose opening paused all again meanwhile."""
 
     jobs: dict[str, int] = field(default_factory=dict)
     campaigns_eligible: int = 0
@@ -60,7 +60,7 @@ class Resumed:
         return f"{text} (with {len(self.errors)} campaign errors)" if self.errors else text
 
     def as_dict(self) -> dict[str, Any]:
-        """The body of docs/contract.md#http."""
+        """Return the body of docs/contract.md#http."""
         body: dict[str, Any] = {
             "queue_resumed": not self.interrupted_by,
             "jobs_resumed": self.jobs_resumed,
@@ -79,7 +79,8 @@ class Resumed:
 
 
 def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
-    """Queue -> campaigns -> jobs -> workers, in this order. May be repeated: it picks up what an interrupted one left.
+    """Bring back queue -> campaigns -> jobs -> workers, in this order. May be repeated: it picks up what an interrupted
+    one left.
 
     Raises ResumeRefused when a prerequisite is missing, RedisUnavailable. Jobs follow their campaigns within seconds;
     the answer counts them and does not wait for them.
@@ -115,7 +116,7 @@ def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
 
 
 def _reopen_queue(actor: events.Actor, reason: str) -> Incident | None:
-    """Step 1: check everything and make the queue ACTIVE, under the switch lock. Returns the incident that it ends."""
+    """Check everything and make the queue ACTIVE, under the switch lock: step 1. Returns the incident that it ends."""
     with switch_lock():
         plan = resume_plan.plan()
         if any(item.name in ("redis", "broker") and not item.ok for item in plan.prerequisites):
@@ -141,7 +142,7 @@ def _reopen_queue(actor: events.Actor, reason: str) -> Incident | None:
 
 
 def _resume_campaigns(result: Resumed, actor: events.Actor, reason: str, incident: Incident | None) -> None:
-    """Step 2: each campaign in its own transaction; one that fails is reported and does not stop the others."""
+    """Resume each campaign in its own transaction: step 2; one that fails is reported and does not stop the others."""
     eligible = Campaign.objects.filter(status=Status.PAUSED).exclude(system_paused_at=None)
     ids = list(eligible.order_by("pk").values_list("pk", flat=True))
     jobs: dict[int, dict[str, int]] = {}

@@ -1,4 +1,5 @@
-"""The plan of a queue resume: its prerequisites one by one, and what it would bring back. Nothing here writes."""
+"""The plan of a queue resume says which prerequisites hold, one by one, and what it would bring back. Nothing here
+writes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ Status = Campaign.Status
 
 @dataclass(frozen=True)
 class Prerequisite:
-    """One thing that must hold before the queue is resumed; `mend` says how to make it so."""
+    """A prerequisite is one thing that must hold before the queue is resumed; `mend` says how to make it so."""
 
     name: str
     ok: bool
@@ -27,7 +28,7 @@ class Prerequisite:
 
 @dataclass(frozen=True)
 class ResumePlan:
-    """What a queue resume would do now, and whether it may.
+    """A plan says what a queue resume would do now, and whether it may.
 
     `epochs` identify the breakers that were looked at; `at` is that instant by Redis's clock.
     """
@@ -46,12 +47,12 @@ class ResumePlan:
 
     @property
     def missing(self) -> str:
-        """What is missing, in one line."""
+        """Say what is missing, in one line."""
         return "; ".join(item.detail for item in self.prerequisites if not item.ok)
 
 
 def plan() -> ResumePlan:
-    """The prerequisites one by one, and what a resume would bring back. Reads only."""
+    """Check the prerequisites one by one, and count what a resume would bring back. Reads only."""
     try:
         snapshot = switch.read_all()
     except switch.RedisUnavailable:
@@ -95,7 +96,7 @@ def _breakers(snapshot: SwitchSnapshot) -> Prerequisite:
 
 
 def _stores(snapshot: SwitchSnapshot) -> Prerequisite:
-    """Closed in Redis is not enough: after a failover it may be what an old copy says."""
+    """Compare the two stores: closed in Redis is not enough, after a failover it may be what an old copy says."""
     name = "stores_agree"
     mend = "Wait a few seconds: the supervisor compares the stores. If it does not, look at its log."
     if not snapshot.sealed:
@@ -148,7 +149,7 @@ def _processes() -> list[Prerequisite]:
 
 
 def services_still_paused() -> list[str]:
-    """Services whose queue an operator's own pause keeps shut, in the order of the pipeline."""
+    """Return the services whose queue an operator's own pause keeps shut, in the order of the pipeline."""
     keys = {row.key for row in pauses.all_standing()}
     return [name for name in SERVICES if QueuePause.ALL in keys or f"operator:{name}" in keys]
 

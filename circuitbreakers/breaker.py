@@ -1,4 +1,4 @@
-"""The verbs on a breaker: announce an opening, reset, hold, release. Nothing here resumes anything."""
+"""These are the verbs on a breaker: announce an opening, reset, hold, release. Nothing here resumes anything."""
 
 import logging
 from datetime import datetime
@@ -49,7 +49,8 @@ def _log(opening: Opening) -> None:
 
 
 def _tell(opening: Opening) -> bool:
-    """Whether a listener says that it wrote the opening down. One that raises is logged, and breaks nothing."""
+    """Send the signal of an opening, and return whether a listener says that it wrote the opening down. One that raises
+    is logged, and breaks nothing."""
     written = False
     for _, result in breaker_opened.send_robust(sender=None, opening=opening):
         if isinstance(result, Exception):
@@ -63,7 +64,7 @@ def _ids(opening: Opening) -> dict[str, object]:
 
 
 def require_reason(reason: str) -> str:
-    """The reason, stripped and as a row takes it; raises BreakerRefused when there is none."""
+    """Return the reason, stripped and as a row takes it; raises BreakerRefused when there is none."""
     reason = storable(reason).strip()
     if not reason:
         raise BreakerRefused("A reason is needed: it becomes part of the incident.")
@@ -163,7 +164,8 @@ def release(service: str, *, actor: events.Actor, reason: str = "") -> bool:
 
 
 def half_open(service: str) -> bool:
-    """OPEN -> HALF_OPEN if its wait is over; True when this call did it. Only free probes are admitted then."""
+    """Move the breaker from OPEN to HALF_OPEN if its wait is over; True when this call did it. Only free probes are
+    admitted then."""
     if switch.run("half_open", service)[0] != "half_opened":
         return False
     logger.info("Circuit breaker half-open for %s: probing", service, extra={"service": service})

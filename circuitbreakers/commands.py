@@ -1,4 +1,4 @@
-"""The shape of every command: verbs, who acts and why, a table for people, JSON for programs, exit status 0, 1 or 2."""
+"""Each command has this shape: verbs, who acts and why, tables for people, JSON for programs, status 0, 1 or 2."""
 
 import getpass
 import json
@@ -27,7 +27,8 @@ WRONG_USAGE = 2
 
 
 class VerbCommand(BaseCommand):
-    """A command with verbs. A subclass adds its verbs with `verb`; `refusals` are the errors that mean 'not now'."""
+    """This is a command with verbs. A subclass adds its verbs with `verb`; `refusals` are the errors that mean 'not
+    now'."""
 
     refusals: tuple[type[Exception], ...] = ()
     # Not all of Django's checks at each verb, but the ones that say whom it may call; see `handle`.
@@ -78,17 +79,18 @@ class VerbCommand(BaseCommand):
             ) from None
 
     def refuse_wrong_vendors(self) -> None:
-        """With settings that web, workers and supervisor do not start with, no verb runs either."""
+        """Refuse every verb under settings that web, workers and supervisor do not start with."""
         for problem in checks.run_checks(tags=[WHOM_TO_CALL]):
             if not (self.works_without_keys and str(problem.id).startswith(NO_KEY)):
                 raise CommandError(f"{problem.msg} {problem.hint}", returncode=REFUSED)
 
     def actor(self, options: dict[str, Any]) -> Actor:
-        """Who acts: `--actor`, else the user of the shell."""
+        """Return who acts: `--actor`, else the user of the shell."""
         return Actor(options.get("actor") or _shell_user(), "command")
 
     def refuse_unwritable(self, options: dict[str, Any]) -> None:
-        """Before anything happens: PostgreSQL would refuse it when Redis has changed already."""
+        """Refuse a text that no row takes before anything happens: PostgreSQL would refuse it when Redis has changed
+        already."""
         for name, value in options.items():
             if isinstance(value, str) and not _is_utf8(value):
                 raise CommandError(f"The {name} is not UTF-8.", returncode=WRONG_USAGE)
@@ -99,7 +101,7 @@ class VerbCommand(BaseCommand):
             )
 
     def show(self, data: Any, *lines: str) -> None:
-        """`data` as JSON for programs, else `lines` for people."""
+        """Print `data` as JSON for programs, else `lines` for people."""
         if self.as_json:
             self.stdout.write(as_json(data))
         else:
@@ -108,17 +110,17 @@ class VerbCommand(BaseCommand):
 
 
 def as_json(data: Any) -> str:
-    """JSON for programs."""
+    """Return the data as JSON for programs."""
     return json.dumps(data, cls=DjangoJSONEncoder, indent=2)
 
 
 def listed(numbers: dict[str, int]) -> str:
-    """`3 RUNNING, 1 PAUSED`, or `none`."""
+    """Write counts as `3 RUNNING, 1 PAUSED`, or `none`."""
     return ", ".join(f"{number} {name}" for name, number in numbers.items()) or "none"
 
 
 def _is_utf8(text: str) -> bool:
-    """Whether the shell gave text: other bytes arrive as surrogates, which no store takes."""
+    """Say whether the shell gave text: other bytes arrive as surrogates, which no store takes."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -134,7 +136,7 @@ def _shell_user() -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A plain table; an empty one says so."""
+    """Lay out a plain table; an empty one says so."""
     if not rows:
         return "(none)"
     cells = [["" if value is None else str(value) for value in row] for row in rows]

@@ -1,4 +1,4 @@
-"""The policies of the `breakers` table, as every process knows them: at most two seconds old."""
+"""Every process knows the policies of the `breakers` table here: they are at most two seconds old."""
 
 import time
 from dataclasses import fields
@@ -13,7 +13,7 @@ _cached: dict[str, tuple[float, Policy]] = {}
 
 
 def policy_of(service: str) -> Policy:
-    """The policy in the `breakers` table, at most two seconds old.
+    """Return the policy in the `breakers` table, at most two seconds old.
 
     While PostgreSQL does not answer, the last one known, else the defaults: a breaker must judge without it too.
     """

@@ -26,7 +26,7 @@ _strange: set[str] = set()
 
 
 class Comparison:
-    """One comparison in pieces: what cannot be compared is logged and does not keep the rest from being mended."""
+    """A comparison has pieces: what cannot be compared is logged and does not keep the rest from being mended."""
 
     def __init__(self) -> None:
         self.found = 0
@@ -76,7 +76,7 @@ def compare() -> int:
 
 
 def _seal(run_id: str, failed: list[str]) -> bool:
-    """Open the gate of a server that started anew; whether this call did.
+    """Open the gate of a server that started anew; True when this call did it.
 
     Pause wins: anything that could not be compared may be an opening, a hold or a pause that this server has lost, and
     keeps the gate shut. A strange key of `queue_pauses` does not: no script reads it, so it pauses nothing anywhere.
@@ -105,7 +105,7 @@ def _mend_status(*, all_compared: bool) -> int:
 
 
 def _status_is_wrong(snapshot: SwitchSnapshot) -> bool:
-    """Whether a queue has no status, or is ACTIVE under a pause: a part of the switch came back from an old copy."""
+    """Say whether a queue has no status, or is ACTIVE under a pause: a part came back from an old copy."""
     everything = bool({QueuePause.SYSTEM, QueuePause.ALL} & snapshot.pauses.keys())
     for service in SERVICES:
         status = snapshot.queue.get(service)
@@ -131,7 +131,7 @@ def _mend_breaker(state: BreakerState, incident: Incident | None, row: Breaker |
 
 
 def _finish_reset(state: BreakerState, incident: Incident | None) -> int:
-    """A reset known to the switch but not to PostgreSQL."""
+    """Write down a reset known to the switch but not to PostgreSQL."""
     if incident is None or state.state != "closed" or state.reset_of < incident.epoch:
         return 0
     actor = events.Actor(state.reset_by or "unknown", "supervisor")
@@ -179,7 +179,7 @@ def _rebuild(state: BreakerState, incident: Incident | None, row: Breaker | None
 
 
 def _match_hold(state: BreakerState, row: Breaker) -> int:
-    """A hold in one store and not in the other stands in both."""
+    """Make a hold that is in one store and not in the other stand in both."""
     if row.held_at and not switch.read(row.service).held:
         apply_hold(row.service, row.hold_reason)
         return 1
@@ -194,7 +194,7 @@ def _match_hold(state: BreakerState, row: Breaker) -> int:
 
 
 def _match_pauses(snapshot: SwitchSnapshot, comparison: Comparison) -> None:
-    """A pause in one store and not in the other stands in both."""
+    """Make a pause that is in one store and not in the other stand in both."""
     rows = {row.key: row for row in pauses.all_standing()}
     for key, row in rows.items():
         if key not in snapshot.pauses:

@@ -1,4 +1,4 @@
-"""The switch's contents as values: what its hashes and lists say, whoever wrote them. Nothing here asks Redis."""
+"""The switch's contents are values here: what its hashes and lists say, whoever wrote them. Nothing here asks Redis."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ LARGEST = 2**63 - 1  # what a bigint column holds
 
 
 def instant(text: str | None) -> datetime | None:
-    """An ISO 8601 instant from a hash; None when it is empty or something else."""
+    """Read an ISO 8601 instant from a hash; None when it is empty or something else."""
     try:
         at = datetime.fromisoformat(text) if text else None
     except ValueError:
@@ -19,7 +19,7 @@ def instant(text: str | None) -> datetime | None:
 
 
 def details(text: str) -> dict[str, Any]:
-    """What a field of `queue_pauses` says; any other text is taken for the cause."""
+    """Read what a field of `queue_pauses` says; any other text is taken for the cause."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -28,7 +28,7 @@ def details(text: str) -> dict[str, Any]:
 
 
 def evidence_of(rows: list[str]) -> list[dict[str, Any]]:
-    """The last failures, as `circuit_failures` holds them; any other text is taken for the error."""
+    """Read the last failures, as `circuit_failures` holds them; any other text is taken for the error."""
     found = []
     for text in rows:
         try:
@@ -40,14 +40,14 @@ def evidence_of(rows: list[str]) -> list[dict[str, Any]]:
 
 
 def from_us(microseconds: str | float) -> datetime:
-    """Redis's microseconds since 1970 as an instant."""
+    """Turn Redis's microseconds since 1970 into an instant."""
     seconds, micros = divmod(int(float(microseconds)), 1_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
 
 
 @dataclass(frozen=True)
 class BreakerState:
-    """One breaker as it is stored. `state` is `lost` when the hash is missing: nothing is admitted then."""
+    """This is one breaker as it is stored. `state` is `lost` when the hash is missing: nothing is admitted then."""
 
     service: str
     state: str = "lost"
@@ -74,7 +74,7 @@ class BreakerState:
 
     @classmethod
     def from_hash(cls, service: str, stored: dict[str, str]) -> "BreakerState":
-        """Tolerates unknown and missing fields: an operator may have typed into the hash."""
+        """Read a breaker's hash, unknown and missing fields tolerated: an operator may have typed into it."""
         if not stored.get("state") or (stored["state"] == "closed" and not stored.get("epoch")):
             return cls(service)
 
@@ -110,7 +110,7 @@ class BreakerState:
         )
 
     def at(self, now: datetime) -> str:
-        """The state to display at `now`: half-open is computed until the supervisor has written it."""
+        """Return the state to display at `now`: half-open is computed until the supervisor has written it."""
         if self.state == "open" and not self.held and self.open_until and now >= self.open_until:
             return "half_open"
         return self.state
@@ -118,7 +118,8 @@ class BreakerState:
 
 @dataclass(frozen=True)
 class GateState:
-    """What the gate of one service does just now. A permit whose answer was lost counts as in flight for 15 minutes."""
+    """This is what the gate of one service does just now. A permit whose answer was lost counts as in flight for 15
+    minutes."""
 
     service: str
     in_flight: int = 0
@@ -128,7 +129,7 @@ class GateState:
 
 @dataclass(frozen=True)
 class SwitchSnapshot:
-    """Everything in the switch, read in one round trip; `now` is Redis's clock."""
+    """A snapshot holds everything in the switch, read in one round trip; `now` is Redis's clock."""
 
     now: datetime
     breakers: dict[str, BreakerState]
@@ -139,14 +140,15 @@ class SwitchSnapshot:
     run_id: str
 
     def waits_until(self, service: str) -> datetime | None:
-        """Until when a vendor, or the backoff after its 429, keeps the service's calls away; None when nothing does."""
+        """Return until when a vendor, or the backoff after its 429, keeps the service's calls away; None when nothing
+        does."""
         until = self.gates[service].blocked_until
         return until if until and until > self.now else None
 
 
 @dataclass(frozen=True)
 class Opening:
-    """One CLOSED -> OPEN transition, as it is announced."""
+    """An opening is one CLOSED -> OPEN transition, as it is announced."""
 
     service: str
     epoch: int
@@ -158,7 +160,7 @@ class Opening:
 
     @classmethod
     def from_answer(cls, service: str, answer: list[Any]) -> "Opening":
-        """From what a script returned after `opened`."""
+        """Read what a script returned after `opened`."""
         _, epoch, opened_at, failures, reason, failure_type, evidence = answer
         return cls(
             service,

@@ -1,4 +1,5 @@
-"""The way to the switch in Redis: one client, the scripts, and reads that never write. Nothing else writes to it."""
+"""This is the way to the switch in Redis: one client, the scripts, and reads that never write. Nothing else writes to
+it."""
 
 import logging
 import threading
@@ -45,7 +46,7 @@ class RedisUnavailable(Exception):
 
 @cache
 def client() -> redis.Redis:
-    """The process's client. Short timeouts and no retries: a script whose answer was lost must not run again."""
+    """Return the process's client. Short timeouts and no retries: a script whose answer was lost must not run again."""
     return redis.Redis.from_url(
         settings.REDIS_SWITCH_URL,
         decode_responses=True,
@@ -59,12 +60,12 @@ def client() -> redis.Redis:
 
 @cache
 def script(name: str) -> Script:
-    """The script of that name with the common text before it."""
+    """Return the script of that name with the common text before it."""
     return client().register_script((SCRIPTS / "common.lua").read_text() + (SCRIPTS / f"{name}.lua").read_text())
 
 
 def keys(service: str) -> list[str]:
-    """The fixed keys of every script; see common.lua."""
+    """Return the fixed keys of every script; see common.lua."""
     return [
         f"circuit_breaker:{service}",
         "queue_status",
@@ -83,14 +84,15 @@ REFUSES = "refuses to write"
 
 
 class Availability:
-    """What is wrong with Redis, empty when nothing is: one log line per change, not per refusal."""
+    """This process knows here what is wrong with Redis, empty when nothing is: one log line per change, not per
+    refusal."""
 
     trouble = ""
     _lock = threading.Lock()
 
     @classmethod
     def failed(cls, trouble: str) -> None:
-        """Redis did not do what it was asked."""
+        """Note that Redis did not do what it was asked."""
         with cls._lock:
             changed, cls.trouble = cls.trouble != trouble, trouble
         if changed:
@@ -98,7 +100,7 @@ class Availability:
 
     @classmethod
     def worked(cls, *, wrote: bool) -> None:
-        """Redis answered. A full or read-only one answers reads: only a script ends its refusal."""
+        """Note that Redis answered. A full or read-only one answers reads: only a script ends its refusal."""
         with cls._lock:
             if not cls.trouble or (cls.trouble == REFUSES and not wrote):
                 return
@@ -107,7 +109,7 @@ class Availability:
 
 
 def ask(question: Callable[[], Answer], *, writes: bool = False) -> Answer:
-    """The answer to one question to Redis; raises RedisUnavailable for every way of not getting one."""
+    """Return the answer to one question to Redis; raises RedisUnavailable for every way of not getting one."""
     try:
         answer = question()
     except (redis.RedisError, OSError) as error:
@@ -124,14 +126,14 @@ def run(name: str, service: str, args: Sequence[Any] = ()) -> list[Any]:
 
 
 def read(service: str) -> BreakerState:
-    """One breaker as stored."""
+    """Read one breaker as stored."""
     validate(service)
     stored: Any = ask(lambda: client().hgetall(f"circuit_breaker:{service}"))
     return BreakerState.from_hash(service, stored)
 
 
 def read_opening(state: BreakerState) -> Opening:
-    """The opening that `state` is in, for whoever finishes another process's announcement."""
+    """Read the opening that `state` is in, for whoever finishes another process's announcement."""
     evidence: Any = ask(lambda: client().lrange(f"circuit_failures:{state.service}", 0, -1))
     return Opening(
         state.service,
@@ -145,7 +147,7 @@ def read_opening(state: BreakerState) -> Opening:
 
 
 def read_all() -> SwitchSnapshot:
-    """The whole switch at one instant (one MULTI)."""
+    """Read the whole switch at one instant (one MULTI)."""
     # Redis's clock is only known with the answer; against a quarter of an hour ours is good enough.
     oldest = (time.time() - PERMIT_LIFE) * 1_000_000
     pipe = client().pipeline(transaction=True)
@@ -180,18 +182,18 @@ def read_all() -> SwitchSnapshot:
 
 
 def _blocked_until(now: datetime, blocked: str | None, wait: str | None) -> datetime | None:
-    """As common.lua's: no further off than it was when it was set, whatever clock wrote it."""
+    """Return the end of a wait as common.lua does: no further off than when it was set, whatever clock wrote it."""
     if not blocked:
         return None
     return min(from_us(blocked), now + timedelta(microseconds=float(wait)) if wait else now + LONGEST_WAIT)
 
 
 def take_probe_lease(service: str, token: str, seconds: int) -> bool:
-    """Whether the fleet's one probe of `service` is ours; the lease expires by itself."""
+    """Say whether the fleet's one probe of `service` is ours now; the lease expires by itself."""
     return bool(ask(lambda: client().set(f"circuit_probe:{service}", token, nx=True, ex=seconds), writes=True))
 
 
 def sealed_at() -> datetime | None:
-    """Since when Redis remembers without a gap: calls from before may be forgotten. None while it is not sealed."""
+    """Return since when Redis has no gap: calls from before may be forgotten. None while it is not sealed."""
     at: Any = ask(lambda: client().hget("switch_seal", "at"))
     return instant(at)

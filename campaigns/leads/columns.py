@@ -1,4 +1,4 @@
-"""What a CSV's columns mean: one line a field, one word more for a header that nobody knew.
+"""This table says what a CSV's columns mean: one line a field, one word more for a header that nobody knew.
 
 `headers.py` finds the header and looks at the cells; here only names count.
 """
@@ -104,7 +104,8 @@ SALUTATION_HEADERS = frozenset({"title", "titel"})
 
 @dataclass(frozen=True)
 class Columns:
-    """`positions`: field -> its columns (0-based), best first. `recognised`: header -> field. `ignored`: headers.
+    """The columns of a file are known by their meaning; `positions`: field -> its columns (0-based), best first.
+    `recognised`: header -> field. `ignored`: headers.
 
     `guessed`: those of the recognised whose header says nothing: their cells do.
     """
@@ -116,12 +117,12 @@ class Columns:
 
 
 def key(header: str) -> str:
-    """`# Employees`, `employees` and `EMPLOYEES ` are one; so are `Prénom` and `Prenom`."""
+    """Fold a header: `# Employees`, `employees` and `EMPLOYEES ` are one; so are `Prénom` and `Prenom`."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKD", header).casefold())
 
 
 def meaning(header: str) -> tuple[str, int] | None:
-    """(field, rank within it) by the header's name alone; a lower rank is preferred."""
+    """Return (field, rank within it) by the header's name alone; a lower rank is preferred."""
     name = key(header)
     digits = re.sub(r"\D", "", name)
     plain = re.sub(r"\d", "", name)
@@ -134,7 +135,8 @@ def meaning(header: str) -> tuple[str, int] | None:
 
 
 def match(header: list[str], mapping: Mapping[str, str] | None = None) -> Columns:
-    """What each column of `header` means. `mapping` (header -> field, '' to ignore it) beats what we would recognise.
+    """Say what each column of `header` means. `mapping` (header -> field, '' to ignore it) beats what we would
+    recognise.
 
     A column that the mapping names comes before one that is only recognised. ValueError for a field or header that
     does not exist.
@@ -159,7 +161,7 @@ def match(header: list[str], mapping: Mapping[str, str] | None = None) -> Column
 
 
 def settled(header: list[str], chosen: list[tuple[int, int, str]], guessed: list[int] | None = None) -> Columns:
-    """Columns of these choices: (preference, position, field)."""
+    """Make columns of these choices: (preference, position, field)."""
     positions: dict[str, list[int]] = {}
     for _, position, name in sorted(chosen):
         positions.setdefault(name, []).append(position)
@@ -173,6 +175,6 @@ def settled(header: list[str], chosen: list[tuple[int, int, str]], guessed: list
 
 
 def list_of(header: list[str], most: int = 20) -> str:
-    """Headers for a message: quoted, and not hundreds of them."""
+    """List headers for a message: quoted, and not hundreds of them."""
     shown = ", ".join(f"“{name[:40]}”" for name in header[:most])
     return f"{shown} and {len(header) - most} more" if len(header) > most else shown

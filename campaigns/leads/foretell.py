@@ -1,4 +1,4 @@
-"""What an import would do: the same file, read in the same way, and nothing is written or locked."""
+"""An import is foretold here: the same file is read in the same way, and nothing is written or locked."""
 
 import json
 
@@ -17,7 +17,7 @@ THERE = (
 
 
 def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
-    """The report that an import into `campaign` would give now; None: into a new one. Raises CampaignEnded.
+    """Return the report that an import into `campaign` would give now; None: into a new one. Raises CampaignEnded.
 
     Remembers the addresses that it has seen: memory grows with the file.
     """
@@ -51,7 +51,7 @@ def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
 
 
 def in_campaign(campaign: Campaign, rows: list[Row]) -> set[str]:
-    """The addresses and Apollo ids of these rows that the campaign has already."""
+    """Find the addresses and Apollo ids of these rows that the campaign has already."""
     found: set[str] = set()
     with connection.cursor() as cursor:
         for name in ("email", "apollo_id"):

@@ -1,4 +1,4 @@
-"""The top of a file that somebody is about to import, for a form that maps its columns."""
+"""A preview shows the top of a file that somebody is about to import, for a form that maps its columns."""
 
 import csv
 import io
@@ -15,7 +15,8 @@ from campaigns.leads.rows import clean, header_names
 
 @dataclass(frozen=True)
 class Preview:
-    """The top of a file, for a form that maps columns. `mapping`: header -> field, '' for what would be ignored.
+    """A preview is the top of a file, for a form that maps columns. `mapping`: header -> field, '' for what would be
+    ignored.
 
     `encoding` is what to import it with; `guessed` if it is not UTF-8 and nobody has said what it is.
     `guessed_columns`: headers whose meaning only their cells tell, to be confirmed. `header_row`: the header's number
@@ -34,7 +35,7 @@ class Preview:
 
 
 def sniff(stream: BinaryIO, encoding: str | None = None, delimiter: str | None = None, *, rows: int = 5) -> Preview:
-    """Header, meaning and first rows, from the first 256 KB. Leaves the stream at its start.
+    """Read header, meaning and first rows, from the first 256 KB. Leaves the stream at its start.
 
     ImportRefused for what is no CSV at all; a file without an address column is shown, it may be mapped.
     """

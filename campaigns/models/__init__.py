@@ -1,4 +1,4 @@
-"""Campaigns, leads, jobs and the ledger of vendor calls. The database itself refuses an impossible row."""
+"""The models are campaigns, leads, jobs and the ledger of calls. The database itself refuses an impossible row."""
 
 from campaigns import tallies  # noqa: F401 (its models are this app's)
 from campaigns.models.call import VendorCall

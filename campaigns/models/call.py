@@ -1,4 +1,4 @@
-"""The ledger of vendor calls."""
+"""The ledger of vendor calls is this table."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,7 +9,7 @@ from campaigns.models.job import JobRow
 
 
 class VendorCall(models.Model):
-    """The ledger: one row per admitted call, written in any case. `unknown`: nobody knows how it ended."""
+    """The ledger has one row per admitted call, written in any case. `unknown`: nobody knows how it ended."""
 
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     kind = models.CharField(max_length=10, choices=KIND_CHOICES)

@@ -1,4 +1,4 @@
-"""One outreach campaign, its two causes of a pause and its times."""
+"""A campaign's row has its search, its prompts, its two causes of a pause and its times."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -11,7 +11,7 @@ from circuitbreakers.storable import REASON
 
 
 class Campaign(models.Model):
-    """One outreach campaign: where its leads come from, what is written to them, where they are pushed.
+    """A campaign says where its leads come from, what is written to them, where they are pushed.
 
     A pause has a cause: the system's, an operator's, or both; it is PAUSED as long as either stands.
     """

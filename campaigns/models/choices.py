@@ -1,4 +1,4 @@
-"""The names of services, kinds of jobs and outcomes of calls, as the columns that hold them offer them."""
+"""Columns of services, kinds of jobs and outcomes of calls offer these names."""
 
 from campaigns.pipeline import KINDS
 from circuitbreakers.policy import OUTCOMES

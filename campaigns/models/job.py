@@ -1,4 +1,4 @@
-"""One vendor call to be made: the row that is written (`JobRow`), and the view that everybody reads (`Job`)."""
+"""A job is one vendor call to be made: the row that is written is `JobRow`, the view that everybody reads is `Job`."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,7 +11,7 @@ from campaigns.pipeline import OF_CAMPAIGN
 
 
 class JobColumns(models.Model):
-    """The columns that a job's row and the view of all jobs have in common."""
+    """A job's row and the view of all jobs have these columns in common."""
 
     kind = models.CharField(max_length=10, choices=KIND_CHOICES)
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
@@ -41,13 +41,13 @@ class JobColumns(models.Model):
 
     @property
     def call(self) -> str:
-        """The id of this claim's vendor call, in Redis and in the ledger."""
+        """Return the id of this claim's vendor call, in Redis and in the ledger."""
         return f"{self.pk}:{self.fence}"
 
 
 class JobRow(JobColumns):
-    """A job as it is stored: what workers claim and verbs change. PROCESSING rows belong to their worker; `fence`
-    numbers its claims.
+    """A row is a job as it is stored: what workers claim and verbs change. PROCESSING rows belong to their worker;
+    `fence` numbers its claims.
 
     No row says PAUSED: whoever asks for a job's state asks `Job`.
     """
@@ -107,11 +107,11 @@ class JobRow(JobColumns):
 
 
 class JobQuerySet(models.QuerySet["Job"]):
-    """Jobs as everybody sees them."""
+    """These are jobs as everybody sees them."""
 
     def in_status(self, *statuses: str) -> "JobQuerySet":
-        """Those in any of these states. As `filter(status=...)`, but by what is stored, which has indexes and is known
-        to the planner."""
+        """Narrow to jobs in any of these states. As `filter(status=...)`, but by what is stored, which has indexes and
+        is known to the planner."""
         campaign_paused = Q(campaign__status=Campaign.Status.PAUSED)
         wanted = Q(stored__in=[status for status in statuses if status not in ("PENDING", "PAUSED")])
         if {"PENDING", "PAUSED"} <= set(statuses):
@@ -124,8 +124,8 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class Job(JobColumns):
-    """One vendor call to be made, as everybody sees it: a waiting job is PAUSED exactly as long as its campaign is, and
-    its error says so meanwhile. For reading only (a view, migration 0011); `JobRow` is what is stored.
+    """A job is one vendor call to be made, as everybody sees it: a waiting one is PAUSED exactly as long as its
+    campaign is, and its error says so meanwhile. For reading only (a view, migration 0011); `JobRow` is what is stored.
     """
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""One person in one campaign."""
+"""A lead is one person in one campaign."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +10,7 @@ from campaigns.models.choices import KIND_CHOICES
 
 
 class Lead(models.Model):
-    """One person in one campaign, with all that was paid for: nothing of it is bought again."""
+    """A lead is one person in one campaign, with all that was paid for: nothing of it is bought again."""
 
     class State(models.TextChoices):
         OPEN = "OPEN"

@@ -1,4 +1,4 @@
-"""The processes that run jobs and watch over them, and which of them are alive."""
+"""Processes run jobs and watch over them; this says which of them are alive."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,12 +19,12 @@ SILENCE = 10
 
 class ProcessQuerySet(models.QuerySet["Process"]):
     def alive(self) -> Self:
-        """Those that gave a sign of life lately, by the database's clock, which wrote it."""
+        """Narrow to those that gave a sign of life lately, by the database's clock, which wrote it."""
         return self.filter(seen_at__gt=Now() - timedelta(seconds=SILENCE))
 
 
 class Process(models.Model):
-    """A worker or supervisor process, as of its last sign of life. Recovery and reclaiming read it."""
+    """A row is a worker or supervisor process, as of its last sign of life. Recovery and reclaiming read it."""
 
     class Role(models.TextChoices):
         WORKER = "worker"
@@ -53,7 +53,7 @@ class Process(models.Model):
         return f"{self.role} {self.name}"
 
     def overruns(self, now: datetime) -> list[str]:
-        """A sentence for each of its steps that lately took longer than the others should wait."""
+        """Write a sentence for each of its steps that lately took longer than the others should wait."""
         found = []
         for name, step in self.steps.items():
             with suppress(TypeError, ValueError, KeyError):

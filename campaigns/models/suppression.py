@@ -1,4 +1,4 @@
-"""The addresses and domains that nobody writes to."""
+"""Nobody writes to the addresses and domains in this table."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Suppression(models.Model):
-    """An address, or a whole domain, that nobody writes to. Checked at import and again before the push."""
+    """A row is an address, or a whole domain, that nobody writes to. Checked at import and again before the push."""
 
     value = models.CharField(max_length=320, unique=True, help_text="An address, or a domain such as acme.example.")
     reason = models.CharField(max_length=300, blank=True)

@@ -1,11 +1,11 @@
-"""The verdicts on addresses that have been paid for."""
+"""Verdicts on addresses that have been paid for are kept here."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class KnownVerdict(models.Model):
-    """MillionVerifier's answer by address, so that a second campaign does not pay for it again.
+    """A known verdict is MillionVerifier's answer by address, so that a second campaign does not pay for it again.
 
     Without a `result` it is being asked for by the job `asked_by`, until `asked_until` at most.
     """

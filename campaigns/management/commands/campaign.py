@@ -1,4 +1,4 @@
-"""`manage.py campaign`: make campaigns, import and export leads, start, pause, resume, retry, cancel."""
+"""`manage.py campaign` makes campaigns, imports and exports leads, starts, pauses, resumes, retries, cancels."""
 
 import dataclasses
 import sys
@@ -120,7 +120,7 @@ class Command(VerbCommand):
 
     @contextmanager
     def source(self, path: Path, options: dict[str, Any]) -> Iterator[Source]:
-        """The file, checked before anything is made for it."""
+        """Open the file, checked before anything is made for it."""
         if not path.is_file():
             raise CommandError(f"There is no file {path}.", returncode=REFUSED)
         mapping = dict(options["map"]) or None
@@ -144,7 +144,7 @@ class Command(VerbCommand):
             return import_source(campaign, source, skipped_to=target, **arguments)
 
     def _progress(self, size: int) -> Callable[[int, int], None] | None:
-        """A bar on a terminal; nothing for programs."""
+        """Show a bar on a terminal; nothing for programs."""
         if self.as_json or not sys.stderr.isatty():
             return None
 
@@ -258,7 +258,7 @@ class Command(VerbCommand):
 
 @contextmanager
 def files_or_refusal(path: Path) -> Iterator[None]:
-    """What the system says against reading or writing `path` is a refusal: no traceback, exit status 1."""
+    """Make what the system says against reading or writing `path` a refusal: no traceback, exit status 1."""
     try:
         yield
     except OSError as error:

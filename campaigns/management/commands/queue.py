@@ -1,4 +1,4 @@
-"""`manage.py queue`: status, plan, an operator's own pauses, and the queue resume."""
+"""`manage.py queue` shows status and plan, sets an operator's own pauses, and resumes the queue."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""`manage.py reconcile`: the books. Exits 1 and says what is wrong if a lead, job, call or pause does not add up."""
+"""`manage.py reconcile` compares the books. Exits 1 and says what is wrong if a lead, job, call or pause does not add
+up."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py breaker`: status, reset, probe, hold and release of the five circuit breakers."""
+"""`manage.py breaker` shows, resets, probes, holds and releases the five circuit breakers."""
 
 from datetime import datetime
 from typing import Any
