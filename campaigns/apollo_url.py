@@ -79,18 +79,18 @@ def from_url(url: str) -> ApolloSearch:
     params: dict[str, Any] = {}
     messages: list[str] = []
     for name, value in _pairs(url):
-        known = SAME.get(name.removesuffix("[]"))
-        if known is None:
+        parameter = SAME.get(name.removesuffix("[]"))
+        if parameter is None:
             messages += [message for message in _unknown(name) if message not in messages]
             continue
-        good, complaint = _value(known, value)
+        good, complaint = _value(parameter, value)
         if complaint:
             messages.append(complaint)
-        elif known.endswith("[]"):
-            values = params.setdefault(known, [])
+        elif parameter.endswith("[]"):
+            values = params.setdefault(parameter, [])
             values += [item for item in good if item not in values]
         else:
-            params[known] = good[0]
+            params[parameter] = good[0]
     domains = params.get("q_organization_domains_list[]", [])
     if len(domains) > MOST_DOMAINS:
         messages.append(f"Only the first {MOST_DOMAINS} of {len(domains)} company domains are searched.")

@@ -52,14 +52,12 @@ def pause_running(service: str, incident: Incident | None) -> list[int]:
         # A row is stuck: pause the others; the supervisor repeats until it gets that one, and names it.
         free = list(running.select_for_update(skip_locked=True).values_list("pk", flat=True))
         paused = _pause(running.filter(pk__in=free), message) if free else []
+    details: Any = {"actor": events.BREAKER, "reason": message, "incident": incident}
+    details |= {"before": {"status": "RUNNING"}, "after": {"status": "PAUSED"}}
     Event.objects.bulk_create(
-        [
-            events.build("campaign", pk, "paused", actor=events.BREAKER, reason=message, incident=incident,
-                         before={"status": "RUNNING"}, after={"status": "PAUSED"})
-            for pk in paused
-        ],
+        [events.build("campaign", pk, "paused", **details) for pk in paused],
         batch_size=1000,
-    )  # fmt: skip
+    )
     paused_jobs.record(paused, actor=events.BREAKER, incident=incident)
     for pk in paused:
         logger.warning(

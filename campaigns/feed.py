@@ -70,10 +70,10 @@ def feed() -> int:
     many."""
     with connection.cursor() as cursor:
         cursor.execute(FEED, [BATCH, BATCH, FIRST_OF_LEAD, FIRST_OF_LEAD, SERVICE_OF[FIRST_OF_LEAD]])
-        made = int(cursor.rowcount)
-    if made == BATCH:
+        jobs = int(cursor.rowcount)
+    if jobs == BATCH:
         wake_supervisor()
-    return made + _feed_campaigns()
+    return jobs + _feed_campaigns()
 
 
 def _feed_campaigns() -> int:

@@ -44,7 +44,9 @@ RETURNING job_rows.*
 BOOK = """
 INSERT INTO vendor_calls (job_id, fence, campaign_id, service, kind, admitted_at, duration_ms, http_status, outcome,
     error, request_id, credits, tokens_in, tokens_out, cost_usd, may_be_charged, may_cost_usd, worker)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+VALUES (%(job)s, %(fence)s, %(campaign)s, %(service)s, %(kind)s, %(admitted_at)s, %(duration_ms)s, %(http_status)s,
+    %(outcome)s, %(error)s, %(request_id)s, %(credits)s, %(tokens_in)s, %(tokens_out)s, %(cost_usd)s,
+    %(may_be_charged)s, %(may_cost_usd)s, %(worker)s)
 ON CONFLICT (job_id, fence) DO UPDATE SET admitted_at = excluded.admitted_at, duration_ms = excluded.duration_ms,
     http_status = excluded.http_status, outcome = excluded.outcome, error = left('late: ' || excluded.error, 500),
     request_id = excluded.request_id, credits = excluded.credits, tokens_in = excluded.tokens_in,
@@ -133,14 +135,12 @@ def hand_back(job: JobRow, *, wait: float | None = None) -> bool:
 
 def book(job: JobRow, call: Call) -> None:
     """Write one row in the ledger for this claim; see BOOK."""
+    claim = {"job": job.pk, "campaign": job.campaign_id}
+    claim |= {name: getattr(job, name) for name in ("fence", "service", "kind", "worker")}
+    texts = {name: fit(getattr(call, name), VendorCall, name) for name in ("error", "request_id")}
+    charge = {"may_be_charged": call.may_cost_usd is not None, "may_cost_usd": call.may_cost_usd or 0}
     with connection.cursor() as cursor:
-        cursor.execute(
-            BOOK,
-            [job.pk, job.fence, job.campaign_id, job.service, job.kind, call.admitted_at, call.duration_ms,
-             call.http_status, call.outcome, fit(call.error, VendorCall, "error"),
-             fit(call.request_id, VendorCall, "request_id"), call.credits, call.tokens_in, call.tokens_out,
-             call.cost_usd, call.may_cost_usd is not None, call.may_cost_usd or 0, job.worker],
-        )  # fmt: skip
+        cursor.execute(BOOK, {**vars(call), **claim, **texts, **charge})
 
 
 def complete(job: JobRow, done: Done, call: Call | None) -> bool:

@@ -61,10 +61,10 @@ def links(text: str) -> set[str]:
     """Find every link and address in a text, in one form: `https://acme.example/demo` and `Acme.example/demo/` are
     equal."""
     shown = as_shown(text)
-    found = _links(INVISIBLE.sub("", shown))
+    all_links = _links(INVISIBLE.sub("", shown))
     if INVISIBLE.search(shown):
-        found |= _links(INVISIBLE.sub(" ", shown))
-    return found
+        all_links |= _links(INVISIBLE.sub(" ", shown))
+    return all_links
 
 
 def as_shown(text: str) -> str:
@@ -90,22 +90,22 @@ def canonical(link: str) -> str:
 
 
 def _links(text: str) -> set[str]:
-    found: set[str] = set()
+    canonical_links: set[str] = set()
     for pattern in (URL, EMAIL):
-        found.update(canonical(match) for match in pattern.findall(text))
+        canonical_links.update(canonical(match) for match in pattern.findall(text))
         text = pattern.sub(" ", text)
     for name, port, path in NAME.findall(text):
         if host := _host(name, bool(port or path)):
-            found.add(canonical(host + port + path if host == name.strip("-_") else host))
+            canonical_links.add(canonical(host + port + path if host == name.strip("-_") else host))
     for number, port, path in NUMERIC.findall(text):
         if _is_address(number, bool(port), path):
-            found.add(canonical(number + port + path))
-    found.update(
+            canonical_links.add(canonical(number + port + path))
+    canonical_links.update(
         match[0]
         for match in SIXTH.finditer(text)
         if _is_sixth(match[0], text[match.start() - 1 : match.start()] == "[")
     )
-    return found - {""}
+    return canonical_links - {""}
 
 
 def _host(name: str, led_on: bool) -> str:

@@ -78,12 +78,12 @@ def preview(campaign: Campaign, lead: Lead | None = None) -> PromptPreview:
     Nothing is sent. ValueError for a template that `validate_template` refuses.
     """
     lead = lead or campaign.leads.order_by("id").first() or Lead(campaign=campaign, **SOMEBODY)
-    known = fit(lead.research, MAX_RESEARCH)
+    research = fit(lead.research, MAX_RESEARCH)
     return PromptPreview(
         lead=f"lead {lead.pk}" if lead.pk else "somebody made up: the campaign has no leads yet",
         research=research_request(campaign, lead),
         mail=mail_request(campaign, lead),
-        missing="" if known else "There is no research yet: in the mail's record it is missing.",
+        missing="" if research else "There is no research yet: in the mail's record it is missing.",
     )
 
 

@@ -98,10 +98,9 @@ def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
         result.services = []
     for service, count in result.jobs.items():
         logger.info("Queue resume: %d jobs resumed for %s", count, service, extra={"service": service})
-    events.record(
-        "queue", "all", "resumed" if not result.interrupted_by else "resume_interrupted", actor=actor, reason=reason,
-        after={"jobs": result.jobs_resumed, "campaigns": result.campaigns_resumed}, incident=incident,
-    )  # fmt: skip
+    verb = "resume_interrupted" if result.interrupted_by else "resumed"
+    after = {"jobs": result.jobs_resumed, "campaigns": result.campaigns_resumed}
+    events.record("queue", "all", verb, actor=actor, reason=reason, after=after, incident=incident)
     wake_supervisor()
     if result.interrupted_by:
         logger.warning("%s", result.message, extra={"actor": actor.name})
@@ -180,11 +179,10 @@ def _resume_campaign(pk: int, actor: events.Actor, reason: str, incident: Incide
     campaign = Campaign.objects.filter(pk=pk, status=Status.PAUSED).exclude(system_paused_at=None).first()
     if campaign is None:
         return None
+    details: Any = {"actor": actor, "reason": reason, "incident": incident, "system_paused_at": None}
     if campaign.operator_paused_at:
         message = f"Paused by {campaign.operator_paused_by}: {campaign.operator_pause_reason}"
-        move(campaign, Status.PAUSED, message, verb="system_pause_lifted", actor=actor, reason=reason,
-             incident=incident, system_paused_at=None)  # fmt: skip
+        move(campaign, Status.PAUSED, message, verb="system_pause_lifted", **details)
         return False
-    move(campaign, Status.RUNNING, RESUMED, verb="resumed", actor=actor, reason=reason, incident=incident,
-         system_paused_at=None)  # fmt: skip
+    move(campaign, Status.RUNNING, RESUMED, verb="resumed", **details)
     return True

@@ -136,16 +136,14 @@ def _processes() -> list[Prerequisite]:
     for row in alive.filter(role=Process.Role.WORKER):
         served.update(row.queues)
     unserved = [name for name in SERVICES if name not in served]
-    supervised = alive.filter(role=Process.Role.SUPERVISOR).exists()
-    start = "Start `manage.py rundramatiq`."
-    return [
-        Prerequisite("workers", True, "A live worker serves every queue")
-        if not unserved
-        else Prerequisite("workers", False, f"No live worker for: {', '.join(unserved)}", start),
-        Prerequisite("supervisor", True, "A supervisor is alive")
-        if supervised
-        else Prerequisite("supervisor", False, "No live supervisor", "Start `manage.py supervise`."),
-    ]  # fmt: skip
+    workers = Prerequisite("workers", True, "A live worker serves every queue")
+    if unserved:
+        missing = f"No live worker for: {', '.join(unserved)}"
+        workers = Prerequisite("workers", False, missing, "Start `manage.py rundramatiq`.")
+    supervisor = Prerequisite("supervisor", True, "A supervisor is alive")
+    if not alive.filter(role=Process.Role.SUPERVISOR).exists():
+        supervisor = Prerequisite("supervisor", False, "No live supervisor", "Start `manage.py supervise`.")
+    return [workers, supervisor]
 
 
 def services_still_paused() -> list[str]:

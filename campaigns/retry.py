@@ -122,7 +122,7 @@ class FailedJobs:
                 count, last = cursor.fetchone()
             self.where |= {"since": last or self.where["since"], "limit": BATCH}
             if count:
-                events.record("campaign", self.where["campaign"], "retried_failed", actor=actor, reason=reason,
-                              after={"jobs": count})  # fmt: skip
+                campaign, after = self.where["campaign"], {"jobs": count}
+                events.record("campaign", campaign, "retried_failed", actor=actor, reason=reason, after=after)
                 wake_supervisor()
         return int(count)

@@ -60,8 +60,8 @@ def by_service(
 ) -> dict[str, Spend]:
     """Sum what was spent at each of the five services, in the pipeline's order; one that was not called has zeros."""
     rows = _tallies(campaign, since, until).values("service").annotate(**SUMS)
-    found = {row["service"]: _spend(row) for row in rows}
-    return {service: found.get(service, Spend()) for service in SERVICES}
+    sums = {row["service"]: _spend(row) for row in rows}
+    return {service: sums.get(service, Spend()) for service in SERVICES}
 
 
 def by_day(

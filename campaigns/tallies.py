@@ -126,16 +126,16 @@ class CampaignProgress:
 
 def progress(campaigns: Iterable[int]) -> dict[int, CampaignProgress]:
     """Read the progress of each of these campaigns, as of now: two statements for a page of a list."""
-    found = {pk: CampaignProgress() for pk in campaigns}
-    leads = LeadTally.objects.filter(campaign_id__in=list(found))
+    by_campaign = {pk: CampaignProgress() for pk in campaigns}
+    leads = LeadTally.objects.filter(campaign_id__in=list(by_campaign))
     for (pk, state, stage), number in summed(leads, "campaign_id", "state", "stage").items():
-        found[pk].leads[state] = found[pk].leads.get(state, 0) + number
+        by_campaign[pk].leads[state] = by_campaign[pk].leads.get(state, 0) + number
         if state == "OPEN":
-            found[pk].stages[stage or "waiting"] = number
-    jobs = JobCount.objects.filter(campaign_id__in=list(found))
+            by_campaign[pk].stages[stage or "waiting"] = number
+    jobs = JobCount.objects.filter(campaign_id__in=list(by_campaign))
     for (pk, status), number in summed(jobs, "campaign_id", "status").items():
-        found[pk].jobs[status] = number
-    return found
+        by_campaign[pk].jobs[status] = number
+    return by_campaign
 
 
 def fold() -> int:

@@ -151,12 +151,12 @@ def release(service: str, *, actor: events.Actor, reason: str = "") -> bool:
     """End a hold; False when there was none. The breaker stays open, to be reset."""
     with switch_lock():
         held = Breaker.objects.filter(service=validate(service)).exclude(held_at=None)
-        known = held.update(held_at=None, held_by="", hold_reason="", remind_at=None)
+        was_on_record = held.update(held_at=None, held_by="", hold_reason="", remind_at=None)
         # The switch is asked in any case: it may hold what PostgreSQL does not (a crossed hold, an old copy).
         verdict = switch.run("release", service)[0]
         if verdict == "lost":
             raise BreakerRefused(f"The state of {service} is being rebuilt. Try again in a few seconds.")
-        if not known and verdict == "not_held":
+        if not was_on_record and verdict == "not_held":
             return False
         events.record("breaker", service, "released", actor=actor, reason=reason, incident=incidents.current())
     logger.info("Hold of %s released by %s", service, actor.name, extra={"service": service})
@@ -170,7 +170,12 @@ def half_open(service: str) -> bool:
         return False
     logger.info("Circuit breaker half-open for %s: probing", service, extra={"service": service})
     events.record(
-        "breaker", service, "half_opened", actor=events.SUPERVISOR, before={"state": "open"},
-        after={"state": "half_open"}, incident=incidents.unreset().get(service),
-    )  # fmt: skip
+        "breaker",
+        service,
+        "half_opened",
+        actor=events.SUPERVISOR,
+        before={"state": "open"},
+        after={"state": "half_open"},
+        incident=incidents.unreset().get(service),
+    )
     return True

@@ -87,8 +87,15 @@ class Permit:
             if limit.name == "tokens":
                 corrections = [limit.name, limit.interval_us, tokens - self.tokens, limit.longest_us(self.tokens)]
         try:
-            record(self.service, outcome, message, call=self.call, epoch=self.epoch, retry_after=retry_after,
-                   corrections=corrections)  # fmt: skip
+            record(
+                self.service,
+                outcome,
+                message,
+                call=self.call,
+                epoch=self.epoch,
+                retry_after=retry_after,
+                corrections=corrections,
+            )
         except switch.RedisUnavailable:
             logger.warning("Outcome of call %s not recorded: Redis does not answer", self.call)
 

@@ -74,8 +74,8 @@ def activate(lift: str, epochs: dict[str, int] | None = None) -> list[str]:
 
     With `epochs`, refuses (SwitchRefused) when any breaker has moved since they were read.
     """
-    seen = [str(epochs[name]) if epochs else "" for name in SERVICES]
-    verdict, *names = switch.run("activate", switch.EVERYBODY, [lift, *seen])
+    checked_epochs = [str(epochs[name]) if epochs else "" for name in SERVICES]
+    verdict, *names = switch.run("activate", switch.EVERYBODY, [lift, *checked_epochs])
     if verdict == "active":
         return names
     why = {

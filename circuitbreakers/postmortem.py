@@ -30,12 +30,13 @@ class Entry:
 def entries(incident: Incident) -> list[Entry]:
     """Return the timeline from the first failure on, oldest first; what happened to a thousand campaigns at once, or a
     probe that found the same again and again, is one entry."""
-    entries = [
-        Entry(instant(row.get("at")), f"call failed: {row.get('failure_type', '')}", row.get("worker", ""), "worker",
-              row.get("error", ""))
-        for row in reversed(incident.evidence)
-    ]  # fmt: skip
-    return entries + list(_grouped(Event.objects.filter(incident=incident).order_by("id")[:MOST].iterator()))
+    failures = [_failure(row) for row in reversed(incident.evidence)]
+    return failures + list(_grouped(Event.objects.filter(incident=incident).order_by("id")[:MOST].iterator()))
+
+
+def _failure(row: dict[str, str]) -> Entry:
+    what = f"call failed: {row.get('failure_type', '')}"
+    return Entry(instant(row.get("at")), what, row.get("worker", ""), "worker", row.get("error", ""))
 
 
 def _grouped(rows: Iterator[Event]) -> Iterator[Entry]:

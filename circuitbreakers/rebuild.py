@@ -29,14 +29,14 @@ class Comparison:
     """A comparison has pieces: what cannot be compared is logged and does not keep the rest from being mended."""
 
     def __init__(self) -> None:
-        self.found = 0
+        self.mended = 0
         self.failed: list[str] = []
 
     def mend(self, what: str, piece: Callable[[], int]) -> None:
         """Run one piece in a savepoint of its own and count what it mended."""
         try:
             with transaction.atomic():
-                self.found += piece()
+                self.mended += piece()
         except switch.RedisUnavailable:
             raise
         except Exception as error:
@@ -72,7 +72,7 @@ def compare() -> int:
         for _, result in switch_sealed.send_robust(sender=None):
             if isinstance(result, Exception):
                 logger.error("A listener failed on the seal of Redis: %r", result)
-    return comparison.found
+    return comparison.mended
 
 
 def _seal(run_id: str, failed: list[str]) -> bool:
@@ -169,12 +169,12 @@ def _rebuild(state: BreakerState, incident: Incident | None, row: Breaker | None
             policy_of(state.service).reset_timeout_us,
         ],
     )
-    if answer[0] == "kept":
+    service, done = state.service, answer[0]
+    if done == "kept":
         return 0
-    logger.warning("Breaker state of %s %s from PostgreSQL: %s", state.service, answer[0], wanted,
-                   extra={"service": state.service})  # fmt: skip
-    events.record("breaker", state.service, answer[0], actor=events.SUPERVISOR, after={"state": wanted},
-                  incident=incident)  # fmt: skip
+    logger.warning("Breaker state of %s %s from PostgreSQL: %s", service, done, wanted, extra={"service": service})
+    after = {"state": wanted}
+    events.record("breaker", service, done, actor=events.SUPERVISOR, after=after, incident=incident)
     return 1
 
 
@@ -224,6 +224,6 @@ def _keep_pause(key: str, value: dict[str, Any], snapshot: SwitchSnapshot) -> in
         reason=fit(value.get("cause") or "", QueuePause, "reason") or "Found in the switch",
         actor=events.Actor(str(value.get("actor") or events.SUPERVISOR.name), "supervisor").name,
     )
-    events.record("queue", key, "paused", actor=events.SUPERVISOR, reason="Found in the switch only",
-                  after={"pause": json.dumps(value)})  # fmt: skip
+    after = {"pause": json.dumps(value)}
+    events.record("queue", key, "paused", actor=events.SUPERVISOR, reason="Found in the switch only", after=after)
     return 1

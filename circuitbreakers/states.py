@@ -29,14 +29,14 @@ def details(text: str) -> dict[str, Any]:
 
 def evidence_of(rows: list[str]) -> list[dict[str, Any]]:
     """Read the last failures, as `circuit_failures` holds them; any other text is taken for the error."""
-    found = []
+    failures = []
     for text in rows:
         try:
             row = json.loads(text)
         except (ValueError, RecursionError):
             row = None
-        found.append(row if isinstance(row, dict) else {"error": text})
-    return found
+        failures.append(row if isinstance(row, dict) else {"error": text})
+    return failures
 
 
 def from_us(microseconds: str | float) -> datetime:

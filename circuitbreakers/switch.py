@@ -194,6 +194,9 @@ def take_probe_lease(service: str, token: str, seconds: int) -> bool:
 
 
 def sealed_at() -> datetime | None:
-    """Return since when Redis has no gap: calls from before may be forgotten. None while it is not sealed."""
+    """Return the instant since when Redis remembers without a gap: older calls may be forgotten.
+
+    None while it is not sealed.
+    """
     at: Any = ask(lambda: client().hget("switch_seal", "at"))
     return instant(at)

@@ -47,8 +47,8 @@ def normalise(raw: str) -> str | None:
     Forgives what exports do to addresses (`residue`), so that residue neither makes another address nor gets around the
     suppression list. A plus tag stays: it is part of the address.
     """
-    found = addresses_in(raw)
-    return found[0] if len(found) == 1 else None
+    addresses = addresses_in(raw)
+    return addresses[0] if len(addresses) == 1 else None
 
 
 def addresses_in(raw: str) -> list[str]:
@@ -58,12 +58,12 @@ def addresses_in(raw: str) -> list[str]:
         return [] if PERHAPS_LOCKED.search(lower) and is_locked(lower) else [lower]
     if len(text) > MAX_RAW:
         return []
-    found: dict[str, None] = {}
+    addresses: dict[str, None] = {}
     parts = SEPARATOR.split(decoded(text))
     for place in range(0, len(parts), 2):
         if "@" in parts[place] and not is_torn(parts, place):
-            found |= dict.fromkeys(in_piece(parts[place]))
-    return [address for address in found if not is_locked(address)]
+            addresses |= dict.fromkeys(in_piece(parts[place]))
+    return [address for address in addresses if not is_locked(address)]
 
 
 def is_torn(parts: list[str], place: int) -> bool:

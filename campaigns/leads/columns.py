@@ -127,8 +127,9 @@ def meaning(header: str) -> tuple[str, int] | None:
     digits = re.sub(r"\D", "", name)
     plain = re.sub(r"\d", "", name)
     for less, candidate in enumerate((name, plain, WHOSE.sub("", name, count=1), WHOSE.sub("", plain, count=1))):
-        if found := MEANING.get(candidate):
-            return found[0], found[1] + (0 if not less else 100 * less + min(int(digits[:3] or 0), 99))
+        if candidate in MEANING:
+            field, rank = MEANING[candidate]
+            return field, rank + (0 if not less else 100 * less + min(int(digits[:3] or 0), 99))
     if OPTED_OUT.search(name) and not NO_FLAG.search(name):
         return "opted_out", 0
     return None
@@ -148,9 +149,9 @@ def match(header: list[str], mapping: Mapping[str, str] | None = None) -> Column
         raise ValueError(f"There is no column {missing[0]!r}. The file has: {list_of(header)}.")
     chosen: list[tuple[int, int, str]] = []  # preference, position, field
     for position, name in enumerate(header):
-        found = (mapping[name], -1) if name in mapping else meaning(name)
-        if found and found[0]:
-            chosen.append((found[1], position, found[0]))
+        field, rank = (mapping[name], -1) if name in mapping else meaning(name) or ("", 0)
+        if field:
+            chosen.append((rank, position, field))
     best = min((rank for rank, _, name in chosen if name == "title"), default=0)
     chosen = [
         (rank, position, name)

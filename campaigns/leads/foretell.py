@@ -24,7 +24,7 @@ def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
     if campaign is not None:
         refuse_finished(campaign, status_now(campaign))
     report = report_of(source)
-    seen: set[str] = set()
+    earlier: set[str] = set()
 
     def take_batch(batch: list[Row]) -> int:
         rows = [row for row in batch if not row.reason]
@@ -36,12 +36,12 @@ def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
             if row.reason:
                 continue
             keys = {row.email, row.apollo_id} - {""}
-            if row.email in of_batch or keys & seen:
+            if row.email in of_batch or keys & earlier:
                 row.reason = TWICE
             elif keys & there:
                 row.reason = KNOWN
             else:
-                seen.update(keys)
+                earlier.update(keys)
                 taken += 1
             of_batch.add(row.email)
         return taken
@@ -52,9 +52,9 @@ def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
 
 def in_campaign(campaign: Campaign, rows: list[Row]) -> set[str]:
     """Find the addresses and Apollo ids of these rows that the campaign has already."""
-    found: set[str] = set()
+    keys: set[str] = set()
     with connection.cursor() as cursor:
         for name in ("email", "apollo_id"):
             cursor.execute(THERE.format(name), [json.dumps([{name: getattr(row, name)} for row in rows]), campaign.pk])
-            found |= {value for (value,) in cursor.fetchall()}
-    return found
+            keys |= {value for (value,) in cursor.fetchall()}
+    return keys

@@ -34,9 +34,9 @@ def find_header(records: Sequence[Sequence[str]]) -> int | None:
         if any(is_address(cell) for cell in cells):
             below_an_address = True
             continue
-        found = match(list(cells))
-        names = len(found.recognised)
-        score = ("email" in found.positions, names, sum(1 for cell in cells if cell.strip()))
+        columns = match(list(cells))
+        names = len(columns.recognised)
+        score = ("email" in columns.positions, names, sum(1 for cell in cells if cell.strip()))
         if score > best and not (below_an_address and not (score[0] and names > max(best[1], 1))):
             best, place = score, number
     return place

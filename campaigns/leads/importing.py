@@ -187,12 +187,12 @@ def record(campaign: Campaign, report: ImportReport, actor: Actor, reason: str, 
     events.record("campaign", campaign.pk, "leads_imported", actor=actor, reason=reason, after=counts)
 
 
-def refuse_finished(campaign: Campaign, found: tuple[str] | None) -> None:
-    """Raise CampaignEnded for a campaign that takes no more leads; `found` holds its status, None: it is gone."""
-    if found is None:
+def refuse_finished(campaign: Campaign, status: tuple[str] | None) -> None:
+    """Raise CampaignEnded for a campaign that takes no more leads; `status` is the row with it, None: it is gone."""
+    if status is None:
         raise CampaignEnded(f"Campaign {campaign.pk} does not exist any more. Import into another one.")
-    if found[0] in FINISHED:
-        raise CampaignEnded(f"Campaign {campaign.pk} is {found[0]} and takes no more leads. Import into another one.")
+    if status[0] in FINISHED:
+        raise CampaignEnded(f"Campaign {campaign.pk} is {status[0]} and takes no more leads. Import into another one.")
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

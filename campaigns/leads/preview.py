@@ -42,11 +42,11 @@ def sniff(stream: BinaryIO, encoding: str | None = None, delimiter: str | None =
     stream.seek(0)
     head = stream.read(csvfile.HEAD)
     stream.seek(0)
-    found = csvfile.detect_encoding(head, encoding)
-    text = csvfile.start_of_text(head, found)
+    codec = csvfile.detect_encoding(head, encoding)
+    text = csvfile.start_of_text(head, codec)
     if guessed := encoding is None and "\ufffd" in text and "\ufffd".encode() not in head:
-        found = "cp1252"
-        text = csvfile.start_of_text(head, found)
+        codec = "cp1252"
+        text = csvfile.start_of_text(head, codec)
     text = text.removeprefix("\ufeff")
     separator = csvfile.settle_delimiter(text, delimiter)
     hinted = csvfile.SEPARATOR_LINE.fullmatch(text.partition("\n")[0].rstrip("\r"))
@@ -65,7 +65,7 @@ def sniff(stream: BinaryIO, encoding: str | None = None, delimiter: str | None =
         header=header,
         mapping={name: columns.recognised.get(name, "") for name in header},
         rows=[[clean(cell) for cell in cells] for cells in below[:rows]],
-        encoding=csvfile.name_of(found),
+        encoding=csvfile.name_of(codec),
         guessed=guessed,
         delimiter=separator,
         fields=FIELDS,

@@ -106,14 +106,14 @@ def find_addresses(row: Row, positions: list[int]) -> bool:
     """
     cells, best = row.cells, positions[0]
     if len(positions) == 1:  # nearly always, and then nearly always one address
-        found = addresses_in(undefuse(cells[best])) if best < len(cells) else []
+        addresses = addresses_in(undefuse(cells[best])) if best < len(cells) else []
         of_best = True
     else:
         each = {place: addresses_in(undefuse(cells[place])) for place in positions if place < len(cells)}
-        found = list(dict.fromkeys(address for addresses in each.values() for address in addresses))
+        addresses = list(dict.fromkeys(address for in_cell in each.values() for address in in_cell))
         of_best = bool(each.get(best))
-    if found:
-        row.email, *row.others = found
+    if addresses:
+        row.email, *row.others = addresses
         if row.others:
             row.data["other_emails"] = ", ".join(row.others)[:MAX_DATA]
         return of_best

@@ -75,10 +75,10 @@ def parse_value(raw: str) -> str:
     """
     text = raw.strip()
     domain = text.removeprefix("*.").removeprefix("@")
-    if found := addresses_in(text):
-        if len(found) > 1:
-            raise ValueRefused(f"These are {len(found)} addresses. Give each by itself.")
-        return found[0]
+    if addresses := addresses_in(text):
+        if len(addresses) > 1:
+            raise ValueRefused(f"These are {len(addresses)} addresses. Give each by itself.")
+        return addresses[0]
     value = None if "@" in domain else normalise_domain(domain)
     if value is None and domain.isalpha() and SUFFIXES(domain).suffix == domain.lower():
         value = domain.lower()

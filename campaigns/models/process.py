@@ -54,12 +54,12 @@ class Process(models.Model):
 
     def overruns(self, now: datetime) -> list[str]:
         """Write a sentence for each of its steps that lately took longer than the others should wait."""
-        found = []
+        sentences = []
         for name, step in self.steps.items():
             with suppress(TypeError, ValueError, KeyError):
                 last = step["overrun"]
                 at, seconds = datetime.fromisoformat(last["at"]), float(last["seconds"])
                 if now - at < OVERRUN_SHOWN:
                     how = "was cut off after" if last.get("cut_off") else "took"
-                    found.append(f"The supervisor's step '{name}' {how} {seconds:.0f} s ({at:%H:%M})")
-        return found
+                    sentences.append(f"The supervisor's step '{name}' {how} {seconds:.0f} s ({at:%H:%M})")
+        return sentences

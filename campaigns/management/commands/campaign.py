@@ -22,6 +22,10 @@ from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, 
 
 LISTED = 50
 NOTHING_CHANGED = "Nothing was changed."
+SPEND_COLUMNS = (
+    *("service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD"),
+    *("answers lost", "USD more at most"),
+)
 
 
 class Command(VerbCommand):
@@ -219,17 +223,22 @@ class Command(VerbCommand):
         campaign = Campaign.objects.get(pk=options["id"])
         progress = dataclasses.asdict(tallies.progress([campaign.pk])[campaign.pk])
         spent = spend.by_service(campaign=campaign.pk)
+        data = {
+            "mode": settings.MODE,
+            "id": campaign.pk,
+            **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
+            **progress,
+            "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
+        }
         self.show(
-            {"mode": settings.MODE, "id": campaign.pk, "name": campaign.name, "status": campaign.status,
-             "status_message": campaign.status_message, **progress,
-             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()}},
+            data,
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
-            table(["service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD", "answers lost",
-                   "USD more at most"],
-                  [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]),
-        )  # fmt: skip
+            table(
+                SPEND_COLUMNS, [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]
+            ),
+        )
 
     def export(self, options: dict[str, Any]) -> None:
         if self.as_json and options["file"] is None:
