@@ -15,7 +15,9 @@ from django.db import DatabaseError
 
 from circuitbreakers import postgresql
 from circuitbreakers.events import NAME_LENGTH, Actor
+from circuitbreakers.models import Event
 from circuitbreakers.services import UnknownService
+from circuitbreakers.storable import length_of
 from circuitbreakers.switch import RedisUnavailable
 
 # The tag of the system checks that say whom a command may call, and the id of the one for a missing key.
@@ -89,8 +91,8 @@ class VerbCommand(BaseCommand):
         return Actor(options.get("actor") or _shell_user(), "command")
 
     def refuse_unwritable(self, options: dict[str, Any]) -> None:
-        """Refuse a text that no row takes before anything happens: PostgreSQL would refuse it when Redis has changed
-        already."""
+        """Refuse a text that no row takes whole before anything happens: PostgreSQL would refuse or cut it when
+        Redis has changed already."""
         for name, value in options.items():
             if isinstance(value, str) and not _is_utf8(value):
                 raise CommandError(f"The {name} is not UTF-8.", returncode=WRONG_USAGE)
@@ -98,6 +100,11 @@ class VerbCommand(BaseCommand):
         if "actor" in options and not (who.isprintable() and len(who) <= NAME_LENGTH):
             raise CommandError(
                 f"--actor must be a name of at most {NAME_LENGTH} printable characters.", returncode=WRONG_USAGE
+            )
+        reason, longest = options.get("reason") or "", length_of(Event, "reason")
+        if longest and len(reason) > longest:
+            raise CommandError(
+                f"A reason has at most {longest} characters; this one has {len(reason):,}.", returncode=WRONG_USAGE
             )
 
     def show(self, data: Any, *lines: str) -> None:

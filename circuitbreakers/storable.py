@@ -16,5 +16,10 @@ def storable(text: object, longest: int | None = REASON) -> str:
 
 def fit(text: object, model: type[Model], column: str) -> str:
     """Return `text` as that column takes it: storable, and no longer than the model says."""
+    return storable(text, length_of(model, column))
+
+
+def length_of(model: type[Model], column: str) -> int | None:
+    """Return how many characters that column holds; None for any number."""
     field = model._meta.get_field(column)
-    return storable(text, field.max_length if isinstance(field, Field) else None)
+    return field.max_length if isinstance(field, Field) else None
