@@ -33,9 +33,8 @@ from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign, Lead
+from campaigns.permissions import ADD_CAMPAIGN, CHANGE_CAMPAIGN, OPERATE_CAMPAIGN, VIEW_CAMPAIGN, VIEW_LEAD
 
-OPERATE = "campaigns.operate_campaign"
-VIEW = "campaigns.view_campaign"
 KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -72,7 +71,7 @@ class Progress(Numbers):
 class Campaigns(Listing):
     """Campaigns, newest first; POST makes one."""
 
-    required = {"GET": VIEW, "POST": "campaigns.add_campaign"}
+    required = {"GET": VIEW_CAMPAIGN, "POST": ADD_CAMPAIGN}
     refusals = {idempotency.KeyReused: 409}
     doing = "creating campaign"
     queryset = Campaign.objects.all()
@@ -155,7 +154,7 @@ def import_upload(campaign: Campaign, stream: BinaryIO, door: ApiView, reading: 
 class CampaignView(RetrieveAPIView, ApiView):
     """One campaign."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_CAMPAIGN}
     queryset = Campaign.objects.all()
     serializer_class = CampaignSerializer
 
@@ -163,7 +162,7 @@ class CampaignView(RetrieveAPIView, ApiView):
 class Verb(ApiView):
     """One verb of campaigns/lifecycle.py on one campaign."""
 
-    required = {"POST": OPERATE}
+    required = {"POST": OPERATE_CAMPAIGN}
     refusals = {moves.MoveRefused: 409}
     serializer_class = Reason
 
@@ -240,7 +239,7 @@ class RetryFailed(Verb):
 class ProgressView(ApiView):
     """How far one campaign is now."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_CAMPAIGN}
     serializer_class = Progress
 
     @extend_schema(tags=["campaigns"], operation_id="campaign_progress", responses={200: Progress})
@@ -260,7 +259,7 @@ class ProgressView(ApiView):
 class CampaignLeads(Listing):
     """The leads of one campaign, newest first; POST imports a CSV."""
 
-    required = {"GET": "campaigns.view_lead", "POST": "campaigns.change_campaign"}
+    required = {"GET": VIEW_LEAD, "POST": CHANGE_CAMPAIGN}
     refusals = {CampaignEnded: 409}
     doing = "importing leads"
     queryset = Lead.objects.all()

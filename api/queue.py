@@ -15,11 +15,11 @@ from api.frame.errors import failure
 from api.frame.views import ApiView, Listing
 from campaigns import overview, recovery, resume_plan
 from campaigns.models import Campaign, Job
+from campaigns.permissions import VIEW_CAMPAIGN, VIEW_JOB
 from circuitbreakers import pauses, switch
+from circuitbreakers.permissions import OPERATE_QUEUE, VIEW_BREAKER
 from circuitbreakers.services import SERVICES, validate
 
-OPERATE = "circuitbreakers.operate_queue"
-VIEW = "circuitbreakers.view_breaker"
 # Campaigns named of each status; the counts are of all.
 NAMED = 500
 # What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
@@ -125,7 +125,7 @@ class CampaignStatus(serializers.Serializer):
 class Status(ApiView):
     """Breakers, queue, standing pauses, job and campaign counts, paused jobs by service."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_BREAKER}
     doing = "reading queue status"
 
     @extend_schema(tags=["queue"], operation_id="queue_status", responses={200: QueueStatus})
@@ -136,7 +136,7 @@ class Status(ApiView):
 class CircuitBreakers(ApiView):
     """The five breakers."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_BREAKER}
     doing = "reading circuit breakers"
 
     @extend_schema(tags=["circuit breakers"], operation_id="breaker_status", responses={200: Breakers})
@@ -150,7 +150,7 @@ class CircuitBreakers(ApiView):
 class ResumeQueue(ApiView):
     """GET: what a resume needs and would do. POST: resume queue, campaigns that the system paused, and their jobs."""
 
-    required = {"GET": VIEW, "POST": OPERATE}
+    required = {"GET": VIEW_BREAKER, "POST": OPERATE_QUEUE}
     refusals = {recovery.ResumeRefused: 400, pauses.SwitchRefused: 409}
     doing = "resuming queue"
     serializer_class = Reason
@@ -193,7 +193,7 @@ class ResumeQueue(ApiView):
 class ResumeService(ApiView):
     """Lift an operator's own pause of one service's queue, or of `all`. Other pauses stay."""
 
-    required = {"POST": OPERATE}
+    required = {"POST": OPERATE_QUEUE}
     refusals = {pauses.SwitchRefused: 409}
     doing = "resuming service"
     serializer_class = PauseRequest
@@ -219,7 +219,7 @@ class ResumeService(ApiView):
 class PausedJobs(Listing):
     """The PAUSED jobs of one service."""
 
-    required = {"GET": "campaigns.view_job"}
+    required = {"GET": VIEW_JOB}
     queryset = Job.objects.all()
     serializer_class = JobSerializer
 
@@ -232,7 +232,7 @@ class PausedJobs(Listing):
 class CampaignStatusView(ApiView):
     """Campaigns by status, with their reasons."""
 
-    required = {"GET": "campaigns.view_campaign"}
+    required = {"GET": VIEW_CAMPAIGN}
 
     @extend_schema(tags=["queue"], operation_id="campaign_status", responses={200: CampaignStatus})
     def get(self, request: Request) -> Response:
