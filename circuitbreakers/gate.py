@@ -193,17 +193,6 @@ def should_allow_request(service: str) -> bool:
     return closed and snapshot.sealed and snapshot.queue.get(service) == "ACTIVE"
 
 
-def call_state(service: str, call: str) -> str:
-    """Where a call is: `in_flight`, `settled` (answered within the last 15 minutes) or `absent`."""
-    pipe = switch.client().pipeline()
-    pipe.zscore(f"circuit_permits:{service}", call)
-    pipe.zscore(f"circuit_settled:{service}", call)
-    in_flight, settled = switch.ask(pipe.execute)
-    if in_flight is not None:
-        return "in_flight"
-    return "absent" if settled is None else "settled"
-
-
 @dataclass(frozen=True)
 class Trace:
     """A trace says what Redis knows of a call. `admitted_at` is its time, None if it was not admitted or nobody knows;

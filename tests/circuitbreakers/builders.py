@@ -111,6 +111,13 @@ def in_flight(service: str = "apollo") -> int:
     return switch.read_all().gates[service].in_flight
 
 
+def call_state(service: str, call: str) -> str:
+    """Where a call is in Redis: `in_flight`, `settled` or `absent`. Reads only, which the script of `trace` does not."""
+    if redis_cli().zscore(f"circuit_permits:{service}", call) is not None:
+        return "in_flight"
+    return "absent" if redis_cli().zscore(f"circuit_settled:{service}", call) is None else "settled"
+
+
 def old_copy() -> Callable[[], None]:
     """Everything in the switch as it is now; call it to put just that back, as a restore from a backup would."""
     kept = {key: redis_cli().hgetall(key) for key in redis_cli().scan_iter() if redis_cli().type(key) == "hash"}

@@ -18,6 +18,7 @@ from tests.circuitbreakers.builders import (
     admit,
     answer_probes,
     at_once,
+    call_state,
     compare_until_quiet,
     fail,
     in_flight,
@@ -310,10 +311,10 @@ def test_S4_a_permit_whose_answer_was_lost_is_in_flight_for_a_quarter_of_an_hour
 
 def test_S4_a_call_is_in_flight_then_settled_and_a_stranger_absent():
     permit = admit()
-    assert gate.call_state("apollo", permit.call) == "in_flight"
+    assert call_state("apollo", permit.call) == "in_flight"
     permit.settle("success")
-    assert gate.call_state("apollo", permit.call) == "settled"
-    assert gate.call_state("apollo", "job-0:1") == "absent"
+    assert call_state("apollo", permit.call) == "settled"
+    assert call_state("apollo", "job-0:1") == "absent"
 
 
 def test_S4_a_dead_workers_permit_is_ended_by_whoever_reclaims_its_job():
@@ -371,7 +372,6 @@ def test_S6_reading_never_writes():
         state = switch.read(service)
         state.at(switch.read_all().now)
         switch.read_opening(state)
-        gate.call_state(service, "job-0:1")
     switch.sealed_at()
 
     assert redis_cli().info("persistence")["rdb_changes_since_last_save"] == changes

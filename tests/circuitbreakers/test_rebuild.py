@@ -18,6 +18,7 @@ from tests.circuitbreakers.builders import (
     a_call,
     admit,
     at_once,
+    call_state,
     compare_until_quiet,
     fail,
     in_flight,
@@ -431,7 +432,7 @@ def test_since_when_redis_remembers_is_told():
     redis_cli().flushdb()
     assert switch.sealed_at() is None
     rebuild.compare()
-    assert gate.call_state("apollo", permit_before) == "absent"
+    assert call_state("apollo", permit_before) == "absent"
 
 
 # --- one bad value ---------------------------------------------------------------------------------------------------
