@@ -22,10 +22,8 @@ from api.filters import EventFilter, IncidentFilter
 from api.frame.views import ApiView, Listing
 from circuitbreakers import breaker, gate, pauses, probes
 from circuitbreakers.models import Event, Incident
+from circuitbreakers.permissions import OPERATE_BREAKER, OPERATE_QUEUE, VIEW_EVENT, VIEW_INCIDENT
 from circuitbreakers.services import validate
-
-OPERATE_BREAKER = "circuitbreakers.operate_breaker"
-OPERATE_QUEUE = "circuitbreakers.operate_queue"
 
 
 def report(service: str, action: str, changed: bool, message: str, **more: Any) -> Response:
@@ -170,7 +168,7 @@ class PauseService(ApiView):
 class Incidents(Listing):
     """Openings of breakers, newest first."""
 
-    required = {"GET": "circuitbreakers.view_incident"}
+    required = {"GET": VIEW_INCIDENT}
     queryset = Incident.objects.all()
     serializer_class = IncidentSerializer
     filterset_class = IncidentFilter
@@ -182,7 +180,7 @@ class Incidents(Listing):
 class IncidentView(RetrieveAPIView, ApiView):
     """One incident with its evidence and its timeline."""
 
-    required = {"GET": "circuitbreakers.view_incident"}
+    required = {"GET": VIEW_INCIDENT}
     queryset = Incident.objects.all()
     serializer_class = IncidentDetail
 
@@ -191,7 +189,7 @@ class IncidentView(RetrieveAPIView, ApiView):
 class Events(Listing):
     """The append-only record of everything that changed, by whom or what, through which door."""
 
-    required = {"GET": "circuitbreakers.view_event"}
+    required = {"GET": VIEW_EVENT}
     queryset = Event.objects.all()
     serializer_class = EventSerializer
     filterset_class = EventFilter

@@ -35,9 +35,8 @@ from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign, Lead
+from campaigns.permissions import ADD_CAMPAIGN, CHANGE_CAMPAIGN, OPERATE_CAMPAIGN, VIEW_CAMPAIGN, VIEW_LEAD
 
-OPERATE = "campaigns.operate_campaign"
-VIEW = "campaigns.view_campaign"
 KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -50,7 +49,7 @@ KEY = OpenApiParameter(
 class Campaigns(Listing):
     """Campaigns, newest first; POST makes one."""
 
-    required = {"GET": VIEW, "POST": "campaigns.add_campaign"}
+    required = {"GET": VIEW_CAMPAIGN, "POST": ADD_CAMPAIGN}
     refusals = {idempotency.KeyReused: 409}
     doing = "creating campaign"
     queryset = Campaign.objects.all()
@@ -133,7 +132,7 @@ def import_upload(campaign: Campaign, stream: BinaryIO, view: ApiView, reading: 
 class CampaignView(RetrieveAPIView, ApiView):
     """One campaign."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_CAMPAIGN}
     queryset = Campaign.objects.all()
     serializer_class = CampaignSerializer
 
@@ -141,7 +140,7 @@ class CampaignView(RetrieveAPIView, ApiView):
 class Verb(ApiView):
     """A Verb calls a function of campaigns/lifecycle.py on the campaign that the path names."""
 
-    required = {"POST": OPERATE}
+    required = {"POST": OPERATE_CAMPAIGN}
     refusals = {moves.MoveRefused: 409}
     serializer_class: Any = Reason
 
@@ -228,7 +227,7 @@ class RetryFailed(Verb):
 class ProgressView(ApiView):
     """How far one campaign is now."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_CAMPAIGN}
     serializer_class = Progress
 
     @extend_schema(tags=["campaigns"], operation_id="campaign_progress", responses={200: Progress})
@@ -248,7 +247,7 @@ class ProgressView(ApiView):
 class CampaignLeads(Listing):
     """The leads of one campaign, newest first; POST imports a CSV."""
 
-    required = {"GET": "campaigns.view_lead", "POST": "campaigns.change_campaign"}
+    required = {"GET": VIEW_LEAD, "POST": CHANGE_CAMPAIGN}
     refusals = {CampaignEnded: 409}
     doing = "importing leads"
     queryset = Lead.objects.all()

@@ -6,13 +6,14 @@ from api.campaign_serializers import JobSerializer, LeadSerializer, VendorCallSe
 from api.filters import AllLeadsFilter, JobFilter, VendorCallFilter
 from api.frame.views import Listing
 from campaigns.models import Job, Lead, VendorCall
+from campaigns.permissions import VIEW_CALL, VIEW_JOB, VIEW_LEAD
 
 
 @extend_schema_view(get=extend_schema(tags=["lists"], operation_id="list_leads"))
 class Leads(Listing):
     """Leads of all campaigns, newest first."""
 
-    required = {"GET": "campaigns.view_lead"}
+    required = {"GET": VIEW_LEAD}
     queryset = Lead.objects.all()
     serializer_class = LeadSerializer
     filterset_class = AllLeadsFilter
@@ -23,7 +24,7 @@ class Leads(Listing):
 class Jobs(Listing):
     """Jobs, newest first: one vendor call each."""
 
-    required = {"GET": "campaigns.view_job"}
+    required = {"GET": VIEW_JOB}
     queryset = Job.objects.all()
     serializer_class = JobSerializer
     filterset_class = JobFilter
@@ -34,7 +35,7 @@ class Jobs(Listing):
 class VendorCalls(Listing):
     """The ledger: one row per admitted call, newest first."""
 
-    required = {"GET": "campaigns.view_vendorcall"}
+    required = {"GET": VIEW_CALL}
     queryset = VendorCall.objects.all()
     serializer_class = VendorCallSerializer
     filterset_class = VendorCallFilter

@@ -18,6 +18,7 @@ from campaigns.overview import counts
 from campaigns.tallies import JobCount, summed
 from circuitbreakers import broker, switch
 from circuitbreakers.models import Incident
+from circuitbreakers.states import SwitchSnapshot
 
 STATES = ("closed", "half_open", "open", "lost")
 
@@ -27,7 +28,7 @@ class Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            snapshot: switch.SwitchSnapshot | None = switch.read_all()
+            snapshot: SwitchSnapshot | None = switch.read_all()
             depths = broker.depths()
         except switch.RedisUnavailable:
             snapshot, depths = None, {}
@@ -46,7 +47,7 @@ class Numbers(Collector):
         yield from of_supervisor()
 
 
-def of_switch(snapshot: switch.SwitchSnapshot) -> Iterator[Metric]:
+def of_switch(snapshot: SwitchSnapshot) -> Iterator[Metric]:
     """Yield the gauges of breakers and queue; 1 stands for the state that a breaker is in."""
     state = GaugeMetricFamily("holdfast_breaker_state", "1 for the state it is in.", labels=["service", "state"])
     for name, breaker in snapshot.breakers.items():

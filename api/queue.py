@@ -14,13 +14,13 @@ from api.breakers import report
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
 from api.frame.views import ApiView, Listing
-from campaigns import overview, recovery
+from campaigns import overview, recovery, resume_plan
 from campaigns.models import Campaign, Job
+from campaigns.permissions import VIEW_CAMPAIGN, VIEW_JOB
 from circuitbreakers import pauses, switch
+from circuitbreakers.permissions import OPERATE_QUEUE, VIEW_BREAKER
 from circuitbreakers.services import SERVICES, validate
 
-OPERATE = "circuitbreakers.operate_queue"
-VIEW = "circuitbreakers.view_breaker"
 # Campaigns named of each status; the counts are of all.
 NAMED = 500
 # What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
@@ -130,7 +130,7 @@ class CampaignStatus(serializers.Serializer):
 class Status(ApiView):
     """Breakers, queue, standing pauses, job and campaign counts, paused jobs by service."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_BREAKER}
     doing = "reading queue status"
 
     @extend_schema(tags=["queue"], operation_id="queue_status", responses={200: QueueStatus})
@@ -141,7 +141,7 @@ class Status(ApiView):
 class CircuitBreakers(ApiView):
     """The five breakers."""
 
-    required = {"GET": VIEW}
+    required = {"GET": VIEW_BREAKER}
     doing = "reading circuit breakers"
 
     @extend_schema(tags=["circuit breakers"], operation_id="breaker_status", responses={200: Breakers})
@@ -155,14 +155,14 @@ class CircuitBreakers(ApiView):
 class ResumeQueue(ApiView):
     """GET: what a resume needs and would do. POST: resume queue, campaigns that the system paused, and their jobs."""
 
-    required = {"GET": VIEW, "POST": OPERATE}
+    required = {"GET": VIEW_BREAKER, "POST": OPERATE_QUEUE}
     refusals = {recovery.ResumeRefused: 400, pauses.SwitchRefused: 409}
     doing = "resuming queue"
     serializer_class = Reason
 
     @extend_schema(tags=["queue"], operation_id="resume_plan", responses={200: ResumePlan})
     def get(self, request: Request) -> Response:
-        return Response(overview.plan_as_dict(recovery.plan()))
+        return Response(overview.plan_as_dict(resume_plan.plan()))
 
     @extend_schema(
         tags=["queue"],
@@ -198,7 +198,7 @@ class ResumeQueue(ApiView):
 class ResumeService(ApiView):
     """Lift an operator's own pause of one service's queue, or of `all`. Other pauses stay."""
 
-    required = {"POST": OPERATE}
+    required = {"POST": OPERATE_QUEUE}
     refusals = {pauses.SwitchRefused: 409}
     doing = "resuming service"
     serializer_class = PauseRequest
@@ -209,7 +209,7 @@ class ResumeService(ApiView):
         service = body["service"]
         changed = pauses.lift(service, actor=self.actor, reason=body["reason"])
         did = f"The operator's pause of {service} is lifted." if changed else f"No operator's pause of {service} stood."
-        still_paused = recovery.services_still_paused()
+        still_paused = resume_plan.services_still_paused()
         return report(service, "queue_resume", changed, did, services_still_paused=still_paused)
 
 
@@ -217,7 +217,7 @@ class ResumeService(ApiView):
 class PausedJobs(Listing):
     """The PAUSED jobs of one service."""
 
-    required = {"GET": "campaigns.view_job"}
+    required = {"GET": VIEW_JOB}
     queryset = Job.objects.all()
     serializer_class = JobSerializer
 
@@ -230,7 +230,7 @@ class PausedJobs(Listing):
 class CampaignStatusView(ApiView):
     """Campaigns by status, with their reasons."""
 
-    required = {"GET": "campaigns.view_campaign"}
+    required = {"GET": VIEW_CAMPAIGN}
 
     @extend_schema(tags=["queue"], operation_id="campaign_status", responses={200: CampaignStatus})
     def get(self, request: Request) -> Response:

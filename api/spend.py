@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from api.filters import BIGGEST
 from api.frame.views import ApiView
 from campaigns import spend
+from campaigns.permissions import VIEW_CALL
 
 DAYS = 30  # without `since`
 MOST_DAYS = 366
@@ -67,7 +68,7 @@ class Spent(serializers.Serializer):
 class SpendView(ApiView):
     """What was spent at each service, day by day, as booked; and what may have been charged beyond it."""
 
-    required = {"GET": "campaigns.view_vendorcall"}
+    required = {"GET": VIEW_CALL}
 
     @extend_schema(tags=["lists"], operation_id="spend", parameters=[Stretch], responses={200: Spent})
     def get(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""A people search in Apollo's own app, pasted as its URL, as parameters of the API.
+"""A people search in Apollo's own app, pasted as its URL, becomes parameters of the API here.
 
 The app writes camelCase behind a `#`, the API wants snake_case in the query; most filters have the same meaning, some
 have no counterpart. Names: the API's OpenAPI document, and URLs of the app as people publish them; the app's own are
@@ -64,32 +64,33 @@ REASONS = {
 
 @dataclass(frozen=True)
 class ApolloSearch:
-    """`params` are for `apollo.search_people`; each of `messages` names a part of the URL that has no effect."""
+    """A search has the `params` for `apollo.search_people`; each of its `messages` names a part of the URL that has no
+    effect."""
 
     params: dict[str, Any]
     messages: list[str]
 
 
 def from_url(url: str) -> ApolloSearch:
-    """The search behind `https://app.apollo.io/#/people?...`.
+    """Read the search behind `https://app.apollo.io/#/people?...`.
 
     Raises ValueError, with a message for people, for any other address and for one without a usable filter.
     """
     params: dict[str, Any] = {}
     messages: list[str] = []
     for name, value in _pairs(url):
-        known = SAME.get(name.removesuffix("[]"))
-        if known is None:
+        parameter = SAME.get(name.removesuffix("[]"))
+        if parameter is None:
             messages += [message for message in _unknown(name) if message not in messages]
             continue
-        good, complaint = _value(known, value)
+        good, complaint = _value(parameter, value)
         if complaint:
             messages.append(complaint)
-        elif known.endswith("[]"):
-            values = params.setdefault(known, [])
+        elif parameter.endswith("[]"):
+            values = params.setdefault(parameter, [])
             values += [item for item in good if item not in values]
         else:
-            params[known] = good[0]
+            params[parameter] = good[0]
     domains = params.get("q_organization_domains_list[]", [])
     if len(domains) > MOST_DOMAINS:
         messages.append(f"Only the first {MOST_DOMAINS} of {len(domains)} company domains are searched.")
@@ -123,7 +124,7 @@ def _unknown(name: str) -> list[str]:
 
 
 def _value(name: str, value: str) -> tuple[list[Any], str]:
-    """The API's value or values for the app's one, or a complaint."""
+    """Return the API's value or values for the app's one, or a complaint."""
     if name in NUMBERS:
         return ([int(value)], "") if value.isdecimal() else ([], f"{name} has no effect: {value!r} is not a number.")
     if name == "include_similar_titles":

@@ -1,4 +1,4 @@
-"""The app of campaigns; it listens to the breakers."""
+"""This is the app of campaigns; it listens to the breakers."""
 
 from django.apps import AppConfig
 

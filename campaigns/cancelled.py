@@ -1,4 +1,5 @@
-"""The end of a cancelled campaign's jobs and leads: set-based, in batches that can be repeated and interrupted.
+"""The jobs and leads of a cancelled campaign are ended here: set-based, in batches that can be repeated and
+interrupted.
 
 PROCESSING rows are not touched: their workers finish and book them.
 """
@@ -41,12 +42,12 @@ WHERE leads.id = ANY(ARRAY(SELECT id FROM batch)) AND leads.state = 'OPEN'
 
 
 def end_cancelled() -> int:
-    """Jobs and leads of cancelled campaigns end, some ten thousands a call; how many."""
+    """End jobs and leads of cancelled campaigns, some ten thousands a call; how many."""
     return cancel_jobs() + cancel_leads()
 
 
 def cancel_jobs() -> int:
-    """Waiting jobs of cancelled campaigns become CANCELLED; how many."""
+    """Make waiting jobs of cancelled campaigns CANCELLED; how many."""
     # Walking on by campaign: starting over would read the index entries of all that was moved before.
     since, moved = 0, 0
     while moved < MOST:
@@ -62,7 +63,7 @@ def cancel_jobs() -> int:
 
 
 def cancel_leads() -> int:
-    """Leads of a cancelled campaign end as DROPPED, but for one whose call is in flight; how many."""
+    """End leads of a cancelled campaign as DROPPED, but for one whose call is in flight; how many."""
     with connection.cursor() as cursor:
         cursor.execute(CANCEL_LEADS, [BATCH])
         ended = int(cursor.rowcount)

@@ -1,4 +1,4 @@
-"""The cascade: an opening becomes an incident, a system pause, and every RUNNING campaign PAUSED, in one transaction.
+"""By the cascade an opening becomes an incident, a system pause, and every RUNNING campaign PAUSED, in one transaction.
 
 Their waiting jobs are PAUSED with them, and by nothing else: no row of a job is written.
 """
@@ -16,13 +16,13 @@ from campaigns.wake import wake_supervisor
 from circuitbreakers import events, incidents, pauses
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Event, Incident, QueuePause
-from circuitbreakers.switch import Opening
+from circuitbreakers.states import Opening
 
 logger = logging.getLogger(__name__)
 
 
 def handle_circuit_breaker_opened(opening: Opening, **kwargs: Any) -> bool:
-    """Receiver of `breaker_opened`: ANY opening pauses ALL running campaigns, no threshold, no dependency check.
+    """Pause ALL running campaigns for ANY opening, no threshold, no dependency check: the receiver of `breaker_opened`.
 
     False, and nothing done, when the incident exists: somebody finished this already, and an operator may have resumed
     since.
@@ -38,7 +38,7 @@ def handle_circuit_breaker_opened(opening: Opening, **kwargs: Any) -> bool:
 
 
 def pause_running(service: str, incident: Incident | None) -> list[int]:
-    """Pause every RUNNING campaign for an opening of `service`; the ids. Call it under the switch lock."""
+    """Pause every RUNNING campaign for an opening of `service`; returns the ids. Call it under the switch lock."""
     running = Campaign.objects.filter(status=Campaign.Status.RUNNING)
     ids = {"service": service, "incident": incident.pk if incident else None}
     logger.info(
@@ -52,14 +52,12 @@ def pause_running(service: str, incident: Incident | None) -> list[int]:
         # A row is stuck: pause the others; the supervisor repeats until it gets that one, and names it.
         free = list(running.select_for_update(skip_locked=True).values_list("pk", flat=True))
         paused = _pause(running.filter(pk__in=free), message) if free else []
+    details: Any = {"actor": events.BREAKER, "reason": message, "incident": incident}
+    details |= {"before": {"status": "RUNNING"}, "after": {"status": "PAUSED"}}
     Event.objects.bulk_create(
-        [
-            events.build("campaign", pk, "paused", actor=events.BREAKER, reason=message, incident=incident,
-                         before={"status": "RUNNING"}, after={"status": "PAUSED"})
-            for pk in paused
-        ],
+        [events.build("campaign", pk, "paused", **details) for pk in paused],
         batch_size=1000,
-    )  # fmt: skip
+    )
     paused_jobs.record(paused, actor=events.BREAKER, incident=incident)
     for pk in paused:
         logger.warning(
@@ -69,7 +67,8 @@ def pause_running(service: str, incident: Incident | None) -> list[int]:
 
 
 def _pause(campaigns: QuerySet[Campaign], message: str) -> list[int]:
-    """One UPDATE of them all; their ids. Under the switch lock nobody else moves a campaign in between."""
+    """Write the pause of them all in one UPDATE; returns their ids. Under the switch lock nobody else moves a campaign
+    in between."""
     ids = list(campaigns.order_by("pk").values_list("pk", flat=True))
     Campaign.objects.filter(pk__in=ids, status=Campaign.Status.RUNNING).update(
         status=Campaign.Status.PAUSED, status_message=message, system_paused_at=timezone.now()

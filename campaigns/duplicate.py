@@ -1,4 +1,4 @@
-"""A new campaign like another one: its search, its prompts, its target; not its leads."""
+"""A new campaign is made like another one: its search, its prompts, its target; not its leads."""
 
 from campaigns import lifecycle
 from campaigns.models import Campaign
@@ -8,6 +8,6 @@ COPIED = ("search", "search_url", "max_leads", "research_prompt", "mail_prompt")
 
 
 def duplicate(campaign: Campaign, *, actor: Actor) -> Campaign:
-    """The copy, CREATED. Its target at Instantly is made anew: two campaigns in one would mail people twice."""
+    """Make the copy, CREATED. Its target at Instantly is made anew: two campaigns in one would mail people twice."""
     name = f"{campaign.name[:193]} (copy)"
     return lifecycle.create(actor=actor, name=name, **{field: getattr(campaign, field) for field in COPIED})

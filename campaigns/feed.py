@@ -1,4 +1,4 @@
-"""Taking leads into the pipeline: the first jobs of a campaign, by set-based SQL that can be repeated."""
+"""Leads are taken into the pipeline here: the first jobs of a campaign, by set-based SQL that can be repeated."""
 
 import logging
 import time
@@ -66,13 +66,14 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 
 
 def feed() -> int:
-    """First jobs of new leads of RUNNING campaigns, some thousands a call, their searches and targets; how many."""
+    """Make the first jobs of new leads of RUNNING campaigns, some thousands a call, their searches and targets; how
+    many."""
     with connection.cursor() as cursor:
         cursor.execute(FEED, [BATCH, BATCH, FIRST_OF_LEAD, FIRST_OF_LEAD, SERVICE_OF[FIRST_OF_LEAD]])
-        made = int(cursor.rowcount)
-    if made == BATCH:
+        jobs = int(cursor.rowcount)
+    if jobs == BATCH:
         wake_supervisor()
-    return made + _feed_campaigns()
+    return jobs + _feed_campaigns()
 
 
 def _feed_campaigns() -> int:
@@ -94,7 +95,7 @@ def _feed_campaigns() -> int:
 
 
 class Walk:
-    """How far this process's walk over the leads has come: all with an id up to `after` were looked at."""
+    """A walk says how far this process has come through the leads: all with an id up to `after` were looked at."""
 
     after = 0
 
@@ -121,7 +122,7 @@ def mend_leads(limit: int = SLICE) -> int:
 
 
 def put_back(lead: Lead) -> int:
-    """The next unpaid job of one lead, made or put back to PENDING."""
+    """Make the next unpaid job of one lead, or put it back to PENDING."""
     done = set(lead.job_rows.filter(status=JobRow.Status.COMPLETED).values_list("kind", flat=True))
     kind = FIRST_OF_LEAD
     while kind in done and kind in FOLLOWS:

@@ -1,4 +1,4 @@
-"""The end of a campaign. Set-based and safe to repeat."""
+"""A campaign ends here, when nothing is left to do in it. Set-based and safe to repeat."""
 
 import logging
 
@@ -17,8 +17,8 @@ _leads = Lead.objects.filter(campaign=OuterRef("pk"))
 
 
 def finish_campaigns() -> int:
-    """RUNNING campaigns in which nothing is left to do become COMPLETED, or FAILED when finding failed for good and
-    there is no lead; how many."""
+    """Make RUNNING campaigns in which nothing is left to do COMPLETED, or FAILED when finding failed for good and there
+    is no lead; how many."""
     over = (
         Campaign.objects.filter(status=Campaign.Status.RUNNING)
         .exclude(Exists(_leads.filter(state=Lead.State.OPEN)))
@@ -38,7 +38,7 @@ def finish_campaigns() -> int:
 
 
 def _finish(campaign: Campaign) -> bool:
-    """End it; False while a worker holds the job of its target, who might hand it back to nobody."""
+    """End one campaign; False while a worker holds the job of its target, who might hand it back to nobody."""
     # Its target at Instantly is not needed any more if no lead got that far.
     target = campaign.job_rows.filter(lead=None, kind="prepare")
     target.filter(status=JobRow.Status.PENDING).update(

@@ -1,4 +1,5 @@
-"""The life of a job in PostgreSQL: claim, hand back, book, reclaim. Workers call these; nobody else moves theirs.
+"""A job lives in PostgreSQL by these verbs: claim, hand back, book, reclaim. Workers call these; nobody else moves
+theirs.
 
 Every verb is conditional on the fencing number of the claim: a worker that was thought dead and wakes up changes
 nothing but the books.
@@ -34,7 +35,7 @@ ANSWER = "answer"
 
 @dataclass(frozen=True)
 class Call:
-    """How one admitted call ended, for the ledger. `outcome`: success, a failure type, or unknown.
+    """A call says how one admitted call ended, for the ledger. `outcome`: success, a failure type, or unknown.
 
     `may_cost_usd`: its answer was lost after it had been sent, and can have cost so much at most; None for all others.
     """
@@ -54,7 +55,7 @@ class Call:
 
 @dataclass
 class Done:
-    """What a job leaves behind: changes to its lead, and the jobs that follow."""
+    """A finished job leaves this behind: changes to its lead, and the jobs that follow."""
 
     lead: dict[str, Any] = field(default_factory=dict)
     next_kind: str = ""
@@ -67,12 +68,12 @@ class Done:
 
 
 def lease_seconds(service: str) -> float:
-    """Longer than the call can take by more than 30 s: docs/contract.md#timings."""
+    """Return the length of a lease: longer than the call can take by more than 30 s (docs/contract.md#timings)."""
     return deadline(service) + LEASE_MARGIN
 
 
 def deadline(service: str) -> float:
-    """Seconds after which a call of `service` is cut off."""
+    """Return the seconds after which a call of `service` is cut off."""
     return float(settings.VENDORS[service]["deadline"])
 
 
@@ -86,13 +87,13 @@ def _ours(job: JobRow) -> QuerySet[JobRow]:
 
 
 def is_ours(job: JobRow) -> bool:
-    """Whether this claim still holds: nobody has taken the job for a dead worker's."""
+    """Say whether this claim still holds: nobody has taken the job for a dead worker's."""
     return _ours(job).exists()
 
 
 def hand_back(job: JobRow, *, wait: float | None = None) -> bool:
-    """PROCESSING -> PENDING, nothing spent; it must `wait` so many seconds, by the clock that claims go by. False when
-    the job is no longer ours."""
+    """Move a job from PROCESSING to PENDING, nothing spent; it must `wait` so many seconds, by the clock that claims go
+    by. False when the job is no longer ours."""
     changes: dict[str, Any] = {"status": JobRow.Status.PENDING, "lease_until": None, "sent_at": None}
     if wait is not None:
         changes["run_at"] = Now() + timedelta(seconds=wait)
@@ -154,7 +155,7 @@ def complete(job: JobRow, done: Done, call: Call | None) -> bool:
 
 
 def _once_more(job: JobRow, payload: dict[str, Any]) -> bool:
-    """PROCESSING -> PENDING at once; False when the job was no longer ours."""
+    """Move a job from PROCESSING to PENDING at once; False when the job was no longer ours."""
     changed = _ours(job).update(
         status=JobRow.Status.PENDING, lease_until=None, sent_at=None, error=None, failure_type="", payload=payload
     )
@@ -194,8 +195,8 @@ def failed(
 
 
 def spoiled(job: JobRow, *, call: Call | None, answer: Any, message: str) -> bool:
-    """An error of our own has met an answer that was paid for. PROCESSING -> FAILED at once: the same again would be
-    paid again. The answer is kept, and used when the job is put back. False when the job was no longer ours."""
+    """End a job for whose paid answer an error of our own was met. PROCESSING -> FAILED at once: the same again would
+    be paid again. The answer is kept, and used when the job is put back. False when the job was no longer ours."""
     payload = job.payload if answer is None else {**job.payload, ANSWER: answer}
     with transaction.atomic():
         if call:
@@ -204,12 +205,13 @@ def spoiled(job: JobRow, *, call: Call | None, answer: Any, message: str) -> boo
 
 
 def without_answer(job: JobRow) -> dict[str, Any]:
-    """The payload without an answer that was kept."""
+    """Return the payload without an answer that was kept."""
     return {name: value for name, value in job.payload.items() if name != ANSWER}
 
 
 def end_failed(job: JobRow, failure_type: str, message: str, **changes: Any) -> bool:
-    """PROCESSING -> FAILED, the lead too; others go on. Call it in a transaction. False when it was not ours."""
+    """Move a job from PROCESSING to FAILED, the lead too; others go on. Call it in a transaction. False when it was not
+    ours."""
     changed = _ours(job).update(
         status=JobRow.Status.FAILED,
         completed_at=Now(),

@@ -1,4 +1,5 @@
-"""The verbs on a campaign: create, start, pause, resume, cancel, retry. Doors parse, call one of these, report.
+"""These are the verbs on a campaign: create, start, pause, resume, cancel, retry. Doors parse, call one of these,
+report.
 
 Every verb that changes who may run holds the switch lock for its status flip only; jobs follow afterwards.
 """
@@ -21,7 +22,7 @@ Status = Campaign.Status
 
 
 def create(*, actor: events.Actor, reason: str = "", **fields: Any) -> Campaign:
-    """A new campaign, CREATED. Raises ValidationError for fields that are not fit."""
+    """Make a new campaign, CREATED. Raises ValidationError for fields that are not fit."""
     campaign = Campaign(created_by=actor.name, **fields)
     with transaction.atomic():
         campaign.full_clean(exclude=["idempotency_key"])
@@ -31,7 +32,8 @@ def create(*, actor: events.Actor, reason: str = "", **fields: Any) -> Campaign:
 
 
 def start(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
-    """CREATED -> RUNNING, and its first jobs. Raises DoesNotExist, MoveRefused, RedisUnavailable."""
+    """Move a campaign from CREATED to RUNNING, and make its first jobs. Raises DoesNotExist, MoveRefused,
+    RedisUnavailable."""
     with switch_lock():
         campaign = Campaign.objects.get(pk=pk)
         if campaign.status != Status.CREATED:
@@ -46,7 +48,7 @@ def start(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
 
 
 def pause(pk: int, *, actor: events.Actor, reason: str) -> Campaign:
-    """An operator's pause of one campaign; it survives a queue resume. Its waiting jobs are PAUSED with it."""
+    """Pause one campaign for an operator; it survives a queue resume. Its waiting jobs are PAUSED with it."""
     with switch_lock():
         campaign = Campaign.objects.get(pk=pk)
         if campaign.status not in (Status.RUNNING, Status.PAUSED):

@@ -1,4 +1,4 @@
-"""Every link in a text, in whatever form a mail program or a reader would follow it.
+"""Every link in a text is found here, in whatever form a mail program or a reader would follow it.
 
 A text is first read as a mail program shows it: entities decoded, full-width letters and dots made plain, invisible
 characters gone, and what is written around filters (hxxp, evil[.]example) written out. Then URLs, addresses, names that
@@ -58,16 +58,18 @@ LEAST_IN_DIGITS = 9  # of an address that is one number and no hexadecimal one: 
 
 
 def links(text: str) -> set[str]:
-    """Every link and address in a text, in one form: `https://acme.example/demo` and `Acme.example/demo/` are equal."""
+    """Find every link and address in a text, in one form: `https://acme.example/demo` and `Acme.example/demo/` are
+    equal."""
     shown = as_shown(text)
-    found = _links(INVISIBLE.sub("", shown))
+    all_links = _links(INVISIBLE.sub("", shown))
     if INVISIBLE.search(shown):
-        found |= _links(INVISIBLE.sub(" ", shown))
-    return found
+        all_links |= _links(INVISIBLE.sub(" ", shown))
+    return all_links
 
 
 def as_shown(text: str) -> str:
-    """The text without entities, full-width letters and dots, and ways around filters; invisible characters stay."""
+    """Return the text without entities, full-width letters and dots, and ways around filters; invisible characters
+    stay."""
     for _ in range(TIMES_ENCODED):
         if "&" not in text:
             break
@@ -77,7 +79,7 @@ def as_shown(text: str) -> str:
 
 
 def canonical(link: str) -> str:
-    """A link without its scheme, `www.` and final slash, its host in lower case and ASCII."""
+    """Return a link without its scheme, `www.` and final slash, its host in lower case and ASCII."""
     text = link.rstrip(TRAILING)
     text = re.sub(r"(?i)^https?://", "", text)
     text = re.sub(r"(?i)^(?:www\.|mailto:(?=[^:]*@))", "", text)
@@ -88,27 +90,27 @@ def canonical(link: str) -> str:
 
 
 def _links(text: str) -> set[str]:
-    found: set[str] = set()
+    canonical_links: set[str] = set()
     for pattern in (URL, EMAIL):
-        found.update(canonical(match) for match in pattern.findall(text))
+        canonical_links.update(canonical(match) for match in pattern.findall(text))
         text = pattern.sub(" ", text)
     for name, port, path in NAME.findall(text):
         if host := _host(name, bool(port or path)):
-            found.add(canonical(host + port + path if host == name.strip("-_") else host))
+            canonical_links.add(canonical(host + port + path if host == name.strip("-_") else host))
     for number, port, path in NUMERIC.findall(text):
         if _is_address(number, bool(port), path):
-            found.add(canonical(number + port + path))
-    found.update(
+            canonical_links.add(canonical(number + port + path))
+    canonical_links.update(
         match[0]
         for match in SIXTH.finditer(text)
         if _is_sixth(match[0], text[match.start() - 1 : match.start()] == "[")
     )
-    return found - {""}
+    return canonical_links - {""}
 
 
 def _host(name: str, led_on: bool) -> str:
-    """The part of a dotted name that is a host: `evil.com.Then` is `evil.com`; "" if there is none. `led_on`: a port or
-    a path follows."""
+    """Return the part of a dotted name that is a host: `evil.com.Then` is `evil.com`; "" if there is none. `led_on`: a
+    port or a path follows."""
     labels = name.strip("-_").split(".")
     for count in range(len(labels), 1, -1):
         stem, ending = labels[: count - 1], labels[count - 1].rstrip("-_")
@@ -142,7 +144,7 @@ def _is_suffix(ending: str) -> bool:
 
 
 def _is_address(number: str, has_port: bool, path: str) -> bool:
-    """Whether a dotted number is an IPv4 address in any notation that browsers take, and is meant as one."""
+    """Say whether a dotted number is an IPv4 address in any notation that browsers take, and is meant as one."""
     parts = number.split(".")
     hexadecimal = "x" in number.lower()
     if len(parts) == 1:
@@ -162,7 +164,7 @@ def _is_address(number: str, has_port: bool, path: str) -> bool:
 
 
 def _is_sixth(text: str, in_brackets: bool) -> bool:
-    """Whether this is an IPv6 address and not a time or `a::b`."""
+    """Say whether this is an IPv6 address and not a time or `a::b`."""
     if text.count(":") < 2:
         return False
     text = text.rstrip(".")

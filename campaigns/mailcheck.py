@@ -1,4 +1,5 @@
-"""What a written mail must not contain before it is pushed: gaps, markup, and links that nobody gave."""
+"""A written mail is checked here before it is pushed for what it must not contain: gaps, markup, and links that nobody
+gave."""
 
 import re
 
@@ -17,7 +18,7 @@ TAG = re.compile(r"<!--|</?[A-Za-z][\w-]{0,30}(?:\s[^<>]{0,200})?/?>")
 
 
 def check_mail(subject: str, body: str, lead: Lead, template: str) -> list[str]:
-    """What speaks against sending this mail, as sentences; empty if nothing does.
+    """Say what speaks against sending this mail, as sentences; empty if nothing does.
 
     Given links are those of the template, literally, and the lead's own domain, profile and address.
     """
@@ -47,14 +48,15 @@ def check_mail(subject: str, body: str, lead: Lead, template: str) -> list[str]:
 
 
 def unfilled(text: str, lead: Lead) -> list[str]:
-    """{first_name}, {{company}}, %NAME%, [Your name]; brackets that belong to the lead's company or title are none."""
+    """Find gaps: {first_name}, {{company}}, %NAME%, [Your name]; brackets that belong to the lead's company or title
+    are none."""
     own = f"{lead.company}\n{lead.title}"
     gaps = [*BRACES.findall(text), *(found for found in BRACKETS.findall(text) if found not in own)]
     return list(dict.fromkeys(gaps))
 
 
 def given(lead: Lead, template: str) -> set[str]:
-    """The links that may appear. Not those in a name, title or company: anybody may write them there.
+    """Return the links that may appear. Not those in a name, title or company: anybody may write them there.
 
     A company that is called by its domain (Booking.com) may be named, if that is its domain.
     """

@@ -1,4 +1,5 @@
-"""How a campaign moves from state to state, and what forbids it. The verbs are in `lifecycle`."""
+"""A campaign moves from state to state here, and nowhere else; what forbids it is here too. The verbs are in
+`lifecycle`."""
 
 import logging
 from typing import Any
@@ -40,7 +41,7 @@ def move(
     incident: Incident | None = None,
     **fields: Any,
 ) -> None:
-    """The one way of a campaign from state to state, with its event. Call it under the switch lock."""
+    """Move a campaign from state to state, with its event: there is no other way. Call it under the switch lock."""
     before = campaign.status
     if status == Campaign.Status.RUNNING:
         fields["running_since"] = Now()  # by the clock that messages are dated by

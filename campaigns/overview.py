@@ -1,4 +1,4 @@
-"""What the doors show: one reading of switch and rows, as plain values."""
+"""Doors show one reading of switch and rows, which this makes plain values of."""
 
 from typing import Any
 
@@ -7,15 +7,16 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from campaigns.models import Campaign, Job
-from campaigns.recovery import ResumePlan
+from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
 from circuitbreakers import pauses, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import SwitchSnapshot
 
 
-def breakers(snapshot: switch.SwitchSnapshot) -> dict[str, dict[str, Any]]:
-    """Per service, what docs/contract.md#http promises of a breaker."""
+def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
+    """Return, per service, what docs/contract.md#http promises of a breaker."""
     return {
         state.service: {
             "circuit_state": state.at(snapshot.now),
@@ -43,7 +44,7 @@ def breakers(snapshot: switch.SwitchSnapshot) -> dict[str, dict[str, Any]]:
 
 
 def queue_status() -> dict[str, Any]:
-    """Breakers, queue, pauses, job and campaign counts, paused jobs by service. Raises RedisUnavailable."""
+    """Return breakers, queue, pauses, job and campaign counts, paused jobs by service. Raises RedisUnavailable."""
     snapshot = switch.read_all()
     jobs = JobCount.objects.all()
     return {
@@ -62,12 +63,12 @@ def queue_status() -> dict[str, Any]:
 
 
 def counts(rows: QuerySet[Any], field: str) -> dict[str, int]:
-    """How many rows by the values of one field."""
+    """Count the rows by the values of one field."""
     return dict(rows.order_by(field).values_list(field).annotate(n=Count("pk")))
 
 
 def plan_as_dict(plan: ResumePlan) -> dict[str, Any]:
-    """A resume's plan for JSON."""
+    """Return a resume's plan for JSON."""
     return {
         "ready": plan.ready,
         "prerequisites": [

@@ -1,4 +1,5 @@
-"""The jobs that a pause of campaigns stops: counted and told. Nothing is written to them: `Job` shows them PAUSED."""
+"""The jobs that a pause of campaigns stops are counted and told here. Nothing is written to them: `Job` shows them
+PAUSED."""
 
 import logging
 from collections.abc import Sequence

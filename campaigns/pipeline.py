@@ -1,4 +1,4 @@
-"""What follows what. Pure: a table and two functions that return values and touch nothing.
+"""The pipeline says what follows what. Pure: a table and two functions that return values and touch nothing.
 
 find -> reveal -> (a lead) verify -> research -> write -> push. One job is one vendor call. `prepare` makes the campaign
 at Instantly that a campaign without one pushes into; its pushes wait for it.
@@ -29,7 +29,7 @@ GOOD_VERDICTS = frozenset({"ok"})
 
 @dataclass(frozen=True)
 class LeadStep:
-    """What becomes of a lead: the kind of its next job, or how it ended and why."""
+    """A step says what becomes of a lead: the kind of its next job, or how it ended and why."""
 
     next_kind: str = ""
     end: str = ""
@@ -51,13 +51,13 @@ def after_push(outcome: str) -> LeadStep:
 
 
 def reveals(page: int, people: list[str]) -> list[tuple[int, list[str]]]:
-    """The reveal jobs of one page of a search: (part, person ids), ten people each."""
+    """Return the reveal jobs of one page of a search: (part, person ids), ten people each."""
     groups = [people[i : i + REVEAL_AT_ONCE] for i in range(0, len(people), REVEAL_AT_ONCE)]
     return [(page * 100 + number, group) for number, group in enumerate(groups)]
 
 
 def pages(max_leads: int, total: int) -> int:
-    """Pages of the search that are needed for `max_leads` of `total` people."""
+    """Return the pages of the search that are needed for `max_leads` of `total` people."""
     return -(-min(max_leads, total) // FIND_AT_ONCE)
 
 
@@ -72,7 +72,8 @@ WAITS = frozenset({"quota_exhausted", "auth", "rate_limit"})
 
 @dataclass(frozen=True)
 class FailureDecision:
-    """What a failed call means for its job: whether it spends an attempt, ends it, or waits (seconds) for the next."""
+    """A decision says what a failed call means for its job: whether it spends an attempt, ends it, or waits (seconds)
+    for the next."""
 
     attempts: int
     ends: bool
@@ -82,7 +83,8 @@ class FailureDecision:
 def after_failure(
     failure_type: str, attempts: int, retry_after: float | None = None, jitter: float | None = None
 ) -> FailureDecision:
-    """A job's half of docs/contract.md#outcomes. `attempts` are those spent before; backoff with jitter."""
+    """Decide what a failure does to its job: its half of docs/contract.md#outcomes. `attempts` are those spent before;
+    backoff with jitter."""
     if failure_type in WAITS:
         return FailureDecision(attempts, ends=False, wait=retry_after or 0.0)
     spent = attempts + 1

@@ -1,4 +1,5 @@
-"""An operator's prompts: the standard ones, their placeholders, and what is wrong with one. Pure."""
+"""An operator's prompts are templates: these are the standard ones, their placeholders, and what is wrong with one.
+Pure."""
 
 import re
 
@@ -54,8 +55,9 @@ DOUBLED = re.compile(r"\{\{\s*(\w*)\s*\}\}")
 
 
 def validate_template(text: str, kind: str) -> list[str]:
-    """What is wrong with a template, as sentences for its author; empty if nothing is. Blank means the standard one."""
-    known = PLACEHOLDERS[kind]
+    """Say what is wrong with a template, as sentences for its author; empty if nothing is. Blank means the standard
+    one."""
+    allowed = PLACEHOLDERS[kind]
     problems: list[str] = []
     if len(text) > MAX_TEMPLATE:
         problems.append(f"The prompt has {len(text):,} characters; at most {MAX_TEMPLATE:,} are allowed.")
@@ -65,16 +67,17 @@ def validate_template(text: str, kind: str) -> list[str]:
         problems.append(f"Write {{{name or 'first_name'}}} with single braces.")
     single = DOUBLED.sub("", text)
     for name in dict.fromkeys(PLACEHOLDER.findall(single)):
-        if name not in known:
+        if name not in allowed:
             why = " It exists in the mail prompt only." if name == "research" else ""
-            problems.append(f"There is no placeholder {{{name[:60]}}}.{why} Use: {', '.join(known)}.")
+            problems.append(f"There is no placeholder {{{name[:60]}}}.{why} Use: {', '.join(allowed)}.")
     if re.search(r"[{}]", PLACEHOLDER.sub("", single)):
         problems.append("A brace { or } has no partner. Braces are for placeholders such as {first_name} only.")
     return problems
 
 
 def clean_template(text: str, kind: str) -> str:
-    """The template as it is stored, for a form's or serializer's clean; raises ValidationError with every problem."""
+    """Return the template as it is stored, for a form's or serializer's clean; raises ValidationError with every
+    problem."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if problems := validate_template(text, kind):
         raise ValidationError(problems)

@@ -1,4 +1,5 @@
-"""Research and mail prompts: an operator's template becomes the instructions, the lead travels apart from them as data.
+"""Research and mail prompts are made here: an operator's template becomes the instructions, the lead travels apart from
+them as data.
 
 The instructions are the same for every lead of a campaign: a placeholder becomes a reference to a field of the record,
 never the field's text. So nothing that a lead (or a page that was read about one) says can become an instruction by our
@@ -42,19 +43,19 @@ e-mail address except those that stand in the task itself. No markup.
 
 
 def template_of(campaign: Campaign, kind: str) -> str:
-    """The campaign's own template, or the standard one if it has none. `kind`: research | mail."""
+    """Return the campaign's own template, or the standard one if it has none. `kind`: research | mail."""
     if kind == "research":
         return campaign.research_prompt.strip() or RESEARCH_PROMPT
     return campaign.mail_prompt.strip() or MAIL_PROMPT
 
 
 def research_request(campaign: Campaign, lead: Lead) -> tuple[str, str]:
-    """(instructions, prompt) for the research. ValueError for a template that `validate_template` refuses."""
+    """Return (instructions, prompt) for the research. ValueError for a template that `validate_template` refuses."""
     return _instructions(campaign, "research"), _prompt("research", record(lead))
 
 
 def mail_request(campaign: Campaign, lead: Lead) -> tuple[str, str]:
-    """(instructions, prompt) for the mail; the research of this lead is part of its record."""
+    """Return (instructions, prompt) for the mail; the research of this lead is part of its record."""
     data = record(lead)
     if research := fit(lead.research, MAX_RESEARCH):
         data["research"] = research
@@ -63,7 +64,7 @@ def mail_request(campaign: Campaign, lead: Lead) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class PromptPreview:
-    """What would be sent for one lead, word by word; `missing` says what a real call would have beside it."""
+    """A preview is what would be sent for a lead, word by word; `missing` says what a real call would have besides."""
 
     lead: str
     research: tuple[str, str]
@@ -72,22 +73,22 @@ class PromptPreview:
 
 
 def preview(campaign: Campaign, lead: Lead | None = None) -> PromptPreview:
-    """The instructions and prompts for `lead`, else for the campaign's first one, else for somebody made up.
+    """Make the instructions and prompts for `lead`, else for the campaign's first one, else for somebody made up.
 
     Nothing is sent. ValueError for a template that `validate_template` refuses.
     """
     lead = lead or campaign.leads.order_by("id").first() or Lead(campaign=campaign, **SOMEBODY)
-    known = fit(lead.research, MAX_RESEARCH)
+    research = fit(lead.research, MAX_RESEARCH)
     return PromptPreview(
         lead=f"lead {lead.pk}" if lead.pk else "somebody made up: the campaign has no leads yet",
         research=research_request(campaign, lead),
         mail=mail_request(campaign, lead),
-        missing="" if known else "There is no research yet: in the mail's record it is missing.",
+        missing="" if research else "There is no research yet: in the mail's record it is missing.",
     )
 
 
 def record(lead: Lead) -> dict[str, str]:
-    """What is known of the lead, cleaned and cut to length. The address comes first: it identifies the record."""
+    """Return what is known of a lead, cleaned and cut. The address comes first: it identifies the record."""
     data = {"email": fit(lead.email, 320)}
     for name, length in LEAD_FIELDS.items():
         value = getattr(lead, name) if name in OWN_COLUMN else (lead.data or {}).get(name)
@@ -97,7 +98,7 @@ def record(lead: Lead) -> dict[str, str]:
 
 
 def fit(value: object, length: int) -> str:
-    """One line of at most `length` characters, without control, direction and invisible tag characters."""
+    """Make one line of at most `length` characters, without control, direction and invisible tag characters."""
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     if value is None or isinstance(value, dict):
@@ -107,7 +108,8 @@ def fit(value: object, length: int) -> str:
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens that a text costs, for budgets: about four ASCII characters each, one for any other. Errs upwards."""
+    """Estimate the tokens that a text costs, for budgets: about four ASCII characters each, one for any other. Errs
+    upwards."""
     others = sum(not character.isascii() for character in text)
     return math.ceil((len(text) - others) / 4) + others
 
@@ -121,6 +123,6 @@ def _instructions(campaign: Campaign, kind: str) -> str:
 
 
 def _prompt(kind: str, data: dict[str, str]) -> str:
-    """JSON, a field per line; with < and > escaped, no value can end the record."""
+    """Write the record as JSON, a field per line; with < and > escaped, no value can end the record."""
     block = json.dumps(data, ensure_ascii=False, indent=1).replace("<", "\\u003c").replace(">", "\\u003e")
     return f"{TASKS[kind]}\n<lead>\n{block}\n</lead>"

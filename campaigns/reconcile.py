@@ -1,4 +1,4 @@
-"""The books: every way in which leads, jobs, calls, pauses and the two stores can fail to add up."""
+"""The books are compared here: every way in which leads, jobs, calls, pauses and the two stores can fail to add up."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not add up: which check, how many rows, what is wrong and some ids."""
+    """A finding is one thing that does not add up: which check, how many rows, what is wrong and some ids."""
 
     check: str
     count: int
@@ -102,19 +102,19 @@ QUERIES = {
         "HAVING sum(number) <> 0 OR sum(cost) <> 0 ORDER BY 1",
         "campaigns have other jobs, leads or calls than their tallies say (`reconcile --recount` mends those): {}",
     ),
-}  # fmt: skip
+}
 
 
 def reconcile() -> list[Finding]:
-    """Everything that does not add up; empty when the books balance. Raises RedisUnavailable."""
-    found = [finding for name in QUERIES if (finding := _query(name))]
+    """Find everything that does not add up; empty when the books balance. Raises RedisUnavailable."""
+    findings = [finding for name in QUERIES if (finding := _query(name))]
     for check in (_stores_agree, _openings_on_record):
-        found += check()
-    return found
+        findings += check()
+    return findings
 
 
 def uncertain() -> str:
-    """What the ledger cannot know, in one sentence; '' if every call was answered. Not a fault of the books."""
+    """Say what the ledger cannot know, in one sentence; '' if every call was answered. Not a fault of the books."""
     sums = spend.in_all()
     if not sums.may_be_charged:
         return ""
@@ -136,29 +136,31 @@ def _query(name: str) -> Finding | None:
 
 def _stores_agree() -> list[Finding]:
     snapshot, rows = switch.read_all(), {row.key for row in pauses.all_standing()}
-    found = []
+    disagreements = []
     for key in sorted(rows ^ set(snapshot.pauses)):
         where, not_where = ("PostgreSQL", "Redis") if key in rows else ("Redis", "PostgreSQL")
-        found.append(Finding("stores_disagree", 1, f"The pause {key} stands in {where} and not in {not_where}"))
+        disagreements.append(Finding("stores_disagree", 1, f"The pause {key} stands in {where} and not in {not_where}"))
     unreset = incidents.unreset()
     for service in SERVICES:
         state = snapshot.breakers[service].state
         if state == "lost":
-            found.append(Finding("stores_disagree", 1, f"The breaker state of {service} is missing in Redis"))
+            disagreements.append(Finding("stores_disagree", 1, f"The breaker state of {service} is missing in Redis"))
         elif (state == "closed") == (service in unreset):
             where = "an incident not yet reset" if service in unreset else "no open incident"
-            found.append(
+            disagreements.append(
                 Finding("stores_disagree", 1, f"The {service} breaker is {state} in Redis, PostgreSQL has {where}")
             )
         queue = snapshot.queue.get(service)
         shut = bool(rows & {"system", "operator:all", f"operator:{service}"})
         if queue != ("PAUSED" if shut else "ACTIVE"):
-            found.append(
+            disagreements.append(
                 Finding("stores_disagree", 1, f"The queue of {service} is {queue} in Redis, the pauses say otherwise")
             )
     if not snapshot.sealed:
-        found.append(Finding("stores_disagree", 1, "Redis has restarted and was not compared with PostgreSQL since"))
-    return found
+        disagreements.append(
+            Finding("stores_disagree", 1, "Redis has restarted and was not compared with PostgreSQL since")
+        )
+    return disagreements
 
 
 def _openings_on_record() -> list[Finding]:

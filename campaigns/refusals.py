@@ -1,4 +1,4 @@
-"""Calls that one vendor refuses one after the other in the same words: then it is not the leads that are wrong."""
+"""One vendor may refuse calls one after the other in the same words: then it is not the leads that are wrong."""
 
 import re
 
@@ -16,7 +16,8 @@ MARK = "Refused like all others: "
 
 
 def alike(job: JobRow, message: str) -> list[int] | None:
-    """The jobs of the latest calls of this campaign and service, if all were refused as `job` is now and are enough."""
+    """Find the jobs of the latest calls of this campaign and service, if all were refused as `job` is now and are
+    enough."""
     latest = VendorCall.objects.filter(campaign=job.campaign_id, service=job.service).order_by("-id")
     before = list(latest.values_list("job", "outcome", "error")[: IN_A_ROW - 1])
     if len(before) < IN_A_ROW - 1:
@@ -27,12 +28,12 @@ def alike(job: JobRow, message: str) -> list[int] | None:
 
 
 def gist(message: str) -> str:
-    """A refusal's words without what is different each time."""
+    """Return a refusal's words without what is different each time."""
     return " ".join(VARIES.sub("", message).lower().split())
 
 
 def why(service: str, message: str) -> str:
-    """The sentence for whoever must mend it."""
+    """Write the sentence for whoever must mend it."""
     return (
         f"{service} refused {IN_A_ROW} calls in a row in the same words: {message} "
         "Mend the cause, resume the campaign, and retry what failed."

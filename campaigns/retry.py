@@ -1,4 +1,4 @@
-"""Putting back what has ended, one job or all of a campaign that FAILED: `AFRESH` says what that means for a job."""
+"""Jobs that have ended are put back here, one, or all of a campaign that FAILED: `AFRESH` says what that means."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ SELECT (SELECT count(*) FROM moved), (SELECT max(id) FROM batch)
 
 
 def retry_job(pk: int, *, actor: events.Actor, reason: str = "") -> None:
-    """FAILED -> PENDING with fresh attempts, its lead put back. Raises DoesNotExist, MoveRefused.
+    """Move a job from FAILED to PENDING with fresh attempts, its lead put back. Raises DoesNotExist, MoveRefused.
 
     In a paused campaign it is PAUSED at once. Under the switch lock, so that the campaign does not end meanwhile.
     """
@@ -90,14 +90,14 @@ def retry_job(pk: int, *, actor: events.Actor, reason: str = "") -> None:
 
 
 def _reopen_lead(lead: int, kind: str) -> bool:
-    """FAILED -> OPEN if it failed at this very step; an OPEN one stays as it is."""
+    """Move a lead from FAILED to OPEN if it failed at this very step; an OPEN one stays as it is."""
     rows = Lead.objects.filter(pk=lead, stage=kind)
     changed = rows.filter(state=Lead.State.FAILED).update(state=Lead.State.OPEN, ended_at=None, end_reason="")
     return bool(changed) or rows.filter(state=Lead.State.OPEN).exists()
 
 
 class FailedJobs:
-    """Those of one campaign that had failed when this was made and may be tried again, from the oldest on.
+    """These are the jobs of one campaign that had failed when this was made and may be tried again, from the oldest on.
 
     `refused`: those too that the vendor called invalid.
     """
@@ -109,20 +109,20 @@ class FailedJobs:
             self.where["begun"] = cursor.fetchone()[0]
 
     def left(self) -> bool:
-        """Whether there are any that put_back has not passed."""
+        """Say whether there are any that put_back has not passed."""
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT EXISTS ({FAILED})", self.where)
             return bool(cursor.fetchone()[0])
 
     def put_back(self, *, actor: events.Actor, reason: str) -> int:
-        """The next of them become PENDING, with their event; how many. None of a campaign that has ended."""
+        """Make the next of them PENDING, with their event; how many. None of a campaign that has ended."""
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(PUT_BACK, AFRESH_PARAMS | self.where)
                 count, last = cursor.fetchone()
             self.where |= {"since": last or self.where["since"], "limit": BATCH}
             if count:
-                events.record("campaign", self.where["campaign"], "retried_failed", actor=actor, reason=reason,
-                              after={"jobs": count})  # fmt: skip
+                campaign, after = self.where["campaign"], {"jobs": count}
+                events.record("campaign", campaign, "retried_failed", actor=actor, reason=reason, after=after)
                 wake_supervisor()
         return int(count)

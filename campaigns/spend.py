@@ -1,4 +1,4 @@
-"""What the calls cost: totals of the ledger per service and per day (UTC), in all or of one campaign."""
+"""Spend is what the calls cost: totals of the ledger per service and per day (UTC), in all or of one campaign."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True, kw_only=True)
 class Spend:
-    """Sums over some calls. `credits` are the service's own unit.
+    """A spend holds the sums over some calls. `credits` are the service's own unit.
 
     `unknown`: nobody knows how they ended. `may_be_charged`: those of all that were sent and whose answer was lost; up
     to `may_cost_usd` may have been charged for them beyond what is booked.
@@ -44,7 +44,7 @@ def _spend(row: Mapping[str, Any]) -> Spend:
 
 
 def _tallies(campaign: int | None, since: date | None, until: date | None) -> QuerySet[CallTally]:
-    """Of one campaign or of all, from the day `since` to the day `until`, both inclusive."""
+    """Select the tallies of one campaign or of all, from the day `since` to the day `until`, both inclusive."""
     tallies = CallTally.objects.order_by()
     if campaign is not None:
         tallies = tallies.filter(campaign_id=campaign)
@@ -58,16 +58,16 @@ def _tallies(campaign: int | None, since: date | None, until: date | None) -> Qu
 def by_service(
     *, campaign: int | None = None, since: date | None = None, until: date | None = None
 ) -> dict[str, Spend]:
-    """What was spent at each of the five services, in the pipeline's order; one that was not called has zeros."""
+    """Sum what was spent at each of the five services, in the pipeline's order; one that was not called has zeros."""
     rows = _tallies(campaign, since, until).values("service").annotate(**SUMS)
-    found = {row["service"]: _spend(row) for row in rows}
-    return {service: found.get(service, Spend()) for service in SERVICES}
+    sums = {row["service"]: _spend(row) for row in rows}
+    return {service: sums.get(service, Spend()) for service in SERVICES}
 
 
 def by_day(
     *, campaign: int | None = None, since: date | None = None, until: date | None = None
 ) -> dict[date, dict[str, Spend]]:
-    """What was spent on each day that saw a call, oldest first, at the services that were called then."""
+    """Sum what was spent on each day that saw a call, oldest first, at the services that were called then."""
     rows = _tallies(campaign, since, until).values("day", "service").annotate(**SUMS)
     days: dict[date, dict[str, Spend]] = {}
     for row in rows.order_by("day", "service"):
@@ -77,5 +77,5 @@ def by_day(
 
 
 def in_all() -> Spend:
-    """Over all calls of all services."""
+    """Sum over all calls of all services."""
     return _spend(CallTally.objects.aggregate(**SUMS))

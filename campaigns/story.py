@@ -1,4 +1,4 @@
-"""One lead's story: every job, every call, what was paid, and one sentence for 'why is it not moving?'."""
+"""A lead's story tells every job, every call, what was paid, and one sentence for 'why is it not moving?'."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from campaigns.models import Campaign, Job, Lead, VendorCall
 
 @dataclass(frozen=True)
 class Story:
-    """What a lead's page tells."""
+    """A story is what a lead's page tells."""
 
     why: str
     jobs: list[Job]
@@ -19,7 +19,8 @@ class Story:
 
 
 def tell(lead: Lead, *, now: datetime, queue: Mapping[str, str], blocked: Mapping[str, datetime]) -> Story:
-    """Three queries. `queue`: service -> ACTIVE or PAUSED; `blocked`: service -> until when the vendor slows us."""
+    """Tell a lead's story by three queries. `queue`: service -> ACTIVE or PAUSED; `blocked`: service -> until when the
+    vendor slows us."""
     jobs = list(Job.objects.filter(lead=lead).order_by("pk"))
     calls = list(VendorCall.objects.filter(job__in=[job.pk for job in jobs]).order_by("admitted_at"))
     why = why_not_moving(lead, lead.campaign, jobs, now=now, queue=queue, blocked=blocked)
@@ -35,7 +36,7 @@ def why_not_moving(  # (a list of cases, the most final first)
     queue: Mapping[str, str],
     blocked: Mapping[str, datetime],
 ) -> str:
-    """One sentence. Pure."""
+    """Say in one sentence why a lead is not moving. Pure."""
     if lead.state == Lead.State.PUSHED:
         return f"It is done: pushed to Instantly{_at(lead.ended_at)}."
     if lead.state != Lead.State.OPEN:

@@ -1,4 +1,4 @@
-"""How many jobs, leads and calls there are, and what they cost, without counting a million rows.
+"""Tallies say how many jobs, leads and calls there are, and what they cost, without counting a million rows.
 
 The database keeps the tallies itself: each statement that changes jobs, leads or calls appends its differences to them
 in the same transaction (triggers, migration 0003). So a sum of tallies is exact in every snapshot, no writer ever
@@ -14,7 +14,8 @@ from django.db.models import QuerySet, Sum
 
 
 class JobTally(models.Model):
-    """A difference in the number of stored jobs; plain numbers, so that a campaign's deletion can be tallied as well.
+    """A tally is a difference in the number of stored jobs; it has plain numbers, so that a campaign's deletion can be
+    tallied as well.
 
     Whoever asks how many are in a state asks `JobCount`.
     """
@@ -32,7 +33,8 @@ class JobTally(models.Model):
 
 
 class JobCount(models.Model):
-    """The number of jobs as everybody sees them: waiting ones of a paused campaign are PAUSED. A view (migration 0011).
+    """A count is the number of jobs as everybody sees them: waiting ones of a paused campaign are PAUSED. A view
+    (migration 0011).
 
     Like the tallies, several rows may have the same keys: their sum counts.
     """
@@ -51,7 +53,7 @@ class JobCount(models.Model):
 
 
 class LeadTally(models.Model):
-    """A difference in the number of leads."""
+    """A tally is a difference in the number of leads."""
 
     campaign_id = models.BigIntegerField(db_index=True)
     state = models.CharField(max_length=10)
@@ -66,7 +68,7 @@ class LeadTally(models.Model):
 
 
 class CallTally(models.Model):
-    """A difference in the ledger. `day` (UTC) is that of the admission; `campaign_id` 0 is none."""
+    """A tally is a difference in the ledger. `day` (UTC) is that of the admission; `campaign_id` 0 is none."""
 
     campaign_id = models.BigIntegerField(db_index=True)
     service = models.CharField(max_length=20)
@@ -107,14 +109,15 @@ HAVING NOT 0 = ALL (ARRAY[{sums}]::numeric[])
 
 
 def summed(tallies: QuerySet[Any], *by: str) -> dict[Any, int]:
-    """The number by one field (its values are the keys) or several (tuples of them); only what is not zero."""
+    """Sum the number by one field (its values are the keys) or several (tuples of them); only what is not zero."""
     rows = tallies.order_by().values_list(*by).annotate(n=Sum("number")).exclude(n=0)
     return {key[0] if len(by) == 1 else tuple(key): number for *key, number in rows}
 
 
 @dataclass
 class CampaignProgress:
-    """The numbers of one campaign: leads by state, those of OPEN leads by stage, jobs by status; none that are zero."""
+    """A campaign's progress is in numbers: leads by state, those of OPEN leads by stage, jobs by status; none that are
+    zero."""
 
     leads: dict[str, int] = field(default_factory=dict)
     stages: dict[str, int] = field(default_factory=dict)
@@ -122,17 +125,17 @@ class CampaignProgress:
 
 
 def progress(campaigns: Iterable[int]) -> dict[int, CampaignProgress]:
-    """Of each of these campaigns, as of now: two statements for a page of a list."""
-    found = {pk: CampaignProgress() for pk in campaigns}
-    leads = LeadTally.objects.filter(campaign_id__in=list(found))
+    """Read the progress of each of these campaigns, as of now: two statements for a page of a list."""
+    by_campaign = {pk: CampaignProgress() for pk in campaigns}
+    leads = LeadTally.objects.filter(campaign_id__in=list(by_campaign))
     for (pk, state, stage), number in summed(leads, "campaign_id", "state", "stage").items():
-        found[pk].leads[state] = found[pk].leads.get(state, 0) + number
+        by_campaign[pk].leads[state] = by_campaign[pk].leads.get(state, 0) + number
         if state == "OPEN":
-            found[pk].stages[stage or "waiting"] = number
-    jobs = JobCount.objects.filter(campaign_id__in=list(found))
+            by_campaign[pk].stages[stage or "waiting"] = number
+    jobs = JobCount.objects.filter(campaign_id__in=list(by_campaign))
     for (pk, status), number in summed(jobs, "campaign_id", "status").items():
-        found[pk].jobs[status] = number
-    return found
+        by_campaign[pk].jobs[status] = number
+    return by_campaign
 
 
 def fold() -> int:

@@ -1,4 +1,4 @@
-"""Waking the supervisor: NOTIFY is a hint that saves it up to a second of waiting, never a guarantee."""
+"""The supervisor is woken by NOTIFY, a hint that saves it up to a second of waiting, never a guarantee."""
 
 import time
 

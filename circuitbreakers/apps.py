@@ -1,4 +1,4 @@
-"""The app of the breakers: rows that must exist are ensured after each migration."""
+"""This is the app of the breakers: rows that must exist are ensured after each migration."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from circuitbreakers.services import SERVICES
 
 
 def ensure_breakers(using: str, **kwargs: Any) -> None:
-    """One policy row per service; existing ones are kept. A migration's rows would vanish in transactional tests."""
+    """Make a policy row per service; existing ones are kept. A migration's rows would vanish in transactional tests."""
     from circuitbreakers.models import Breaker
 
     Breaker.objects.using(using).bulk_create([Breaker(service=name) for name in SERVICES], ignore_conflicts=True)

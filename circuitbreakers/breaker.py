@@ -1,4 +1,4 @@
-"""The verbs on a breaker: announce an opening, reset, hold, release. Nothing here resumes anything."""
+"""These are the verbs on a breaker: announce an opening, reset, hold, release. Nothing here resumes anything."""
 
 import logging
 from datetime import datetime
@@ -11,6 +11,7 @@ from circuitbreakers.models import Breaker
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.signals import breaker_opened
+from circuitbreakers.states import BreakerState, Opening
 from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -23,13 +24,13 @@ class BreakerRefused(Exception):
     """The breaker's state forbids this move; the text says what to do."""
 
 
-def announce(opening: switch.Opening) -> None:
+def announce(opening: Opening) -> None:
     """Tell this process's listeners of an opening that it caused. What they leave, the supervisor finishes."""
     _log(opening)
     _tell(opening)
 
 
-def finish_announcement(state: switch.BreakerState) -> None:
+def finish_announcement(state: BreakerState) -> None:
     """Write the incident of an opening whose own process did not; the supervisor's and reset's fallback."""
     if incidents.of_opening(state) is not None:
         return
@@ -39,7 +40,7 @@ def finish_announcement(state: switch.BreakerState) -> None:
         _log(opening)
 
 
-def _log(opening: switch.Opening) -> None:
+def _log(opening: Opening) -> None:
     ids = _ids(opening)
     logger.warning(
         "Circuit breaker opened for service %s after %d failures", opening.service, opening.failures, extra=ids
@@ -47,8 +48,9 @@ def _log(opening: switch.Opening) -> None:
     logger.warning("Pausing queues for service %s due to circuit breaker", opening.service, extra=ids)
 
 
-def _tell(opening: switch.Opening) -> bool:
-    """Whether a listener says that it wrote the opening down. One that raises is logged, and breaks nothing."""
+def _tell(opening: Opening) -> bool:
+    """Send the signal of an opening, and return whether a listener says that it wrote the opening down. One that raises
+    is logged, and breaks nothing."""
     written = False
     for _, result in breaker_opened.send_robust(sender=None, opening=opening):
         if isinstance(result, Exception):
@@ -57,12 +59,12 @@ def _tell(opening: switch.Opening) -> bool:
     return written
 
 
-def _ids(opening: switch.Opening) -> dict[str, object]:
+def _ids(opening: Opening) -> dict[str, object]:
     return {"service": opening.service, "epoch": opening.epoch, "failure_type": opening.failure_type}
 
 
 def require_reason(reason: str) -> str:
-    """The reason, stripped and as a row takes it; raises BreakerRefused when there is none."""
+    """Return the reason, stripped and as a row takes it; raises BreakerRefused when there is none."""
     reason = storable(reason).strip()
     if not reason:
         raise BreakerRefused("A reason is needed: it becomes part of the incident.")
@@ -142,19 +144,19 @@ def apply_hold(service: str, reason: str) -> None:
     """Make the switch hold the breaker, and announce it if that opened it."""
     answer = switch.run("hold", service, [reason, policy_of(service).reset_timeout_us])
     if answer[0] == "opened":
-        announce(switch.Opening.from_answer(service, answer))
+        announce(Opening.from_answer(service, answer))
 
 
 def release(service: str, *, actor: events.Actor, reason: str = "") -> bool:
     """End a hold; False when there was none. The breaker stays open, to be reset."""
     with switch_lock():
         held = Breaker.objects.filter(service=validate(service)).exclude(held_at=None)
-        known = held.update(held_at=None, held_by="", hold_reason="", remind_at=None)
+        was_on_record = held.update(held_at=None, held_by="", hold_reason="", remind_at=None)
         # The switch is asked in any case: it may hold what PostgreSQL does not (a crossed hold, an old copy).
         verdict = switch.run("release", service)[0]
         if verdict == "lost":
             raise BreakerRefused(f"The state of {service} is being rebuilt. Try again in a few seconds.")
-        if not known and verdict == "not_held":
+        if not was_on_record and verdict == "not_held":
             return False
         events.record("breaker", service, "released", actor=actor, reason=reason, incident=incidents.current())
     logger.info("Hold of %s released by %s", service, actor.name, extra={"service": service})
@@ -162,12 +164,18 @@ def release(service: str, *, actor: events.Actor, reason: str = "") -> bool:
 
 
 def half_open(service: str) -> bool:
-    """OPEN -> HALF_OPEN if its wait is over; True when this call did it. Only free probes are admitted then."""
+    """Move the breaker from OPEN to HALF_OPEN if its wait is over; True when this call did it. Only free probes are
+    admitted then."""
     if switch.run("half_open", service)[0] != "half_opened":
         return False
     logger.info("Circuit breaker half-open for %s: probing", service, extra={"service": service})
     events.record(
-        "breaker", service, "half_opened", actor=events.SUPERVISOR, before={"state": "open"},
-        after={"state": "half_open"}, incident=incidents.unreset().get(service),
-    )  # fmt: skip
+        "breaker",
+        service,
+        "half_opened",
+        actor=events.SUPERVISOR,
+        before={"state": "open"},
+        after={"state": "half_open"},
+        incident=incidents.unreset().get(service),
+    )
     return True

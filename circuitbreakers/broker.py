@@ -1,4 +1,4 @@
-"""Dramatiq's Redis, as far as recovery and displays need it: does it answer, how much waits in it."""
+"""Recovery and displays ask here about Dramatiq's Redis: does it answer, how much waits in it."""
 
 import contextlib
 from functools import cache
@@ -24,12 +24,12 @@ def client() -> redis.Redis:
 
 
 def ping() -> None:
-    """Raises RedisUnavailable when the broker does not answer."""
+    """Ask the broker for an answer; raises RedisUnavailable when there is none."""
     ask(client().ping)
 
 
 def depths() -> dict[str, int]:
-    """Messages in each service's queue, those that workers hold included. Raises RedisUnavailable."""
+    """Count the messages in each service's queue, those that workers hold included. Raises RedisUnavailable."""
     pipe = client().pipeline(transaction=False)
     for service in SERVICES:
         # Dramatiq keeps every message, waiting or fetched, in this hash until it is acknowledged.

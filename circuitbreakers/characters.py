@@ -1,4 +1,5 @@
-r"""The characters that a text must not hold, by where it goes. Every place has its own table, and this says why.
+r"""Some characters must not stand in a text; these tables name them, by where the text goes. Every place has its own
+table, and this says why.
 
 What has no width or changes the direction of writing is harmless in a row and dangerous before a person's eyes; a line
 end is what a note is made of, and forges a line of a log. So there is no one table: a text is judged by the strictest

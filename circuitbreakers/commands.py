@@ -1,4 +1,4 @@
-"""The shape of every command: verbs, who acts and why, a table for people, JSON for programs, exit status 0, 1 or 2."""
+"""Each command has this shape: verbs, who acts and why, tables for people, JSON for programs, status 0, 1 or 2."""
 
 import getpass
 import json
@@ -15,7 +15,9 @@ from django.db import DatabaseError
 
 from circuitbreakers import postgresql
 from circuitbreakers.events import NAME_LENGTH, Actor
+from circuitbreakers.models import Event
 from circuitbreakers.services import UnknownService
+from circuitbreakers.storable import length_of
 from circuitbreakers.switch import RedisUnavailable
 
 # The tag of the system checks that say whom a command may call, and the id of the one for a missing key.
@@ -27,7 +29,8 @@ WRONG_USAGE = 2
 
 
 class VerbCommand(BaseCommand):
-    """A command with verbs. A subclass adds its verbs with `verb`; `refusals` are the errors that mean 'not now'."""
+    """This is a command with verbs. A subclass adds its verbs with `verb`; `refusals` are the errors that mean 'not
+    now'."""
 
     refusals: tuple[type[Exception], ...] = ()
     # Not all of Django's checks at each verb, but the ones that say whom it may call; see `handle`.
@@ -78,17 +81,18 @@ class VerbCommand(BaseCommand):
             ) from None
 
     def refuse_wrong_vendors(self) -> None:
-        """With settings that web, workers and supervisor do not start with, no verb runs either."""
+        """Refuse every verb under settings that web, workers and supervisor do not start with."""
         for problem in checks.run_checks(tags=[WHOM_TO_CALL]):
             if not (self.works_without_keys and str(problem.id).startswith(NO_KEY)):
                 raise CommandError(f"{problem.msg} {problem.hint}", returncode=REFUSED)
 
     def actor(self, options: dict[str, Any]) -> Actor:
-        """Who acts: `--actor`, else the user of the shell."""
+        """Return who acts: `--actor`, else the user of the shell."""
         return Actor(options.get("actor") or _shell_user(), "command")
 
     def refuse_unwritable(self, options: dict[str, Any]) -> None:
-        """Before anything happens: PostgreSQL would refuse it when Redis has changed already."""
+        """Refuse a text that no row takes whole before anything happens: PostgreSQL would refuse or cut it when
+        Redis has changed already."""
         for name, value in options.items():
             if isinstance(value, str) and not _is_utf8(value):
                 raise CommandError(f"The {name} is not UTF-8.", returncode=WRONG_USAGE)
@@ -97,9 +101,14 @@ class VerbCommand(BaseCommand):
             raise CommandError(
                 f"--actor must be a name of at most {NAME_LENGTH} printable characters.", returncode=WRONG_USAGE
             )
+        reason, longest = options.get("reason") or "", length_of(Event, "reason")
+        if longest and len(reason) > longest:
+            raise CommandError(
+                f"A reason has at most {longest} characters; this one has {len(reason):,}.", returncode=WRONG_USAGE
+            )
 
     def show(self, data: Any, *lines: str) -> None:
-        """`data` as JSON for programs, else `lines` for people."""
+        """Print `data` as JSON for programs, else `lines` for people."""
         if self.as_json:
             self.stdout.write(as_json(data))
         else:
@@ -108,17 +117,17 @@ class VerbCommand(BaseCommand):
 
 
 def as_json(data: Any) -> str:
-    """JSON for programs."""
+    """Return the data as JSON for programs."""
     return json.dumps(data, cls=DjangoJSONEncoder, indent=2)
 
 
 def listed(numbers: dict[str, int]) -> str:
-    """`3 RUNNING, 1 PAUSED`, or `none`."""
+    """Write counts as `3 RUNNING, 1 PAUSED`, or `none`."""
     return ", ".join(f"{number} {name}" for name, number in numbers.items()) or "none"
 
 
 def _is_utf8(text: str) -> bool:
-    """Whether the shell gave text: other bytes arrive as surrogates, which no store takes."""
+    """Say whether the shell gave text: other bytes arrive as surrogates, which no store takes."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -134,7 +143,7 @@ def _shell_user() -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A plain table; an empty one says so."""
+    """Lay out a plain table; an empty one says so."""
     if not rows:
         return "(none)"
     cells = [["" if value is None else str(value) for value in row] for row in rows]

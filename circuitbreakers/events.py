@@ -1,4 +1,4 @@
-"""The append-only record of everything that changed, by whom or what, through which door."""
+"""This is the append-only record of everything that changed, by whom or what, through which door."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 @dataclass(frozen=True)
 class Actor:
-    """Who or what acts, and the door: one of models.DOORS.
+    """An actor is the person or process that acts, and the door that it came through: one of models.DOORS.
 
     Redis keeps any name and PostgreSQL does not, and a change may be in one of them already. So a name is made to fit
     here: cut to NAME_LENGTH, with a mark for what cannot be printed. Commands refuse such a name before they begin.
@@ -42,7 +42,7 @@ def build(
     after: Any = None,
     incident: Incident | int | None = None,
 ) -> Event:
-    """An unsaved event, for bulk_create where many things change at once."""
+    """Build an unsaved event, for bulk_create where many things change at once."""
     return Event(
         subject_type=subject_type,
         subject_id=str(subject_id),

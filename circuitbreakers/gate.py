@@ -1,4 +1,4 @@
-"""The gate, just before each paid call: one atomic question, and a permit that ends exactly once."""
+"""The gate stands just before each paid call: one atomic question, and a permit that ends exactly once."""
 
 import logging
 import os
@@ -18,6 +18,7 @@ from circuitbreakers.policies import policy_of
 from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import validate
 from circuitbreakers.signals import wait_lifted
+from circuitbreakers.states import Opening, from_us
 from circuitbreakers.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,12 @@ PERMIT_SECONDS = 1.0
 
 
 def process_name() -> str:
-    """This process, as evidence, ledger and signs of life name it: host:pid. Asked anew, for processes fork."""
+    """Name this process as evidence, ledger and signs of life do: host:pid. Asked anew, for processes fork."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class NotAdmitted(Exception):
-    """No call now. `reason`: paused | open | lost | rate | seen | unreachable.
+    """The gate allows no call now. `reason`: paused | open | lost | rate | seen | unreachable.
 
     For a rate, `until` is Redis's instant and `wait` the seconds up to it: clocks differ, a wait does not.
     """
@@ -56,7 +57,7 @@ class Seen(NotAdmitted):
 
 @dataclass
 class Permit:
-    """One admitted call. `admitted_at` is Redis's time; a permit is settled once, on every path out."""
+    """A permit is one admitted call. `admitted_at` is Redis's time; a permit is settled once, on every path out."""
 
     service: str
     call: str
@@ -67,7 +68,7 @@ class Permit:
     asked_at: float = field(default_factory=time.monotonic)
 
     def stale(self) -> bool:
-        """Too old to be used: ask again before sending."""
+        """Say whether it is too old to be used: ask again before sending."""
         return time.monotonic() - self.asked_at > PERMIT_SECONDS
 
     def settle(self, outcome: str, message: str = "", *, retry_after: float | None = None, tokens: int = 0) -> None:
@@ -86,19 +87,26 @@ class Permit:
             if limit.name == "tokens":
                 corrections = [limit.name, limit.interval_us, tokens - self.tokens, limit.longest_us(self.tokens)]
         try:
-            record(self.service, outcome, message, call=self.call, epoch=self.epoch, retry_after=retry_after,
-                   corrections=corrections)  # fmt: skip
+            record(
+                self.service,
+                outcome,
+                message,
+                call=self.call,
+                epoch=self.epoch,
+                retry_after=retry_after,
+                corrections=corrections,
+            )
         except switch.RedisUnavailable:
             logger.warning("Outcome of call %s not recorded: Redis does not answer", self.call)
 
 
 def limits_of(service: str) -> tuple[rates.RateLimit, ...]:
-    """The configured rate limits of `service`."""
+    """Return the configured rate limits of `service`."""
     return settings.RATE_LIMITS[service]
 
 
 def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
-    """A permit for one call, or raises NotAdmitted. `call` is unique to the attempt: job id and fencing number.
+    """Return a permit for one call, or raise NotAdmitted. `call` is unique to the attempt: job id and fencing number.
 
     `tokens` is the estimate that is held against the service's token budget.
     """
@@ -109,17 +117,18 @@ def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
     except switch.RedisUnavailable:
         raise NotAdmitted(service, "unreachable") from None
     if verdict == "rate":
-        raise NotAdmitted(service, "rate", switch.from_us(rest[0]), float(rest[1]) / 1_000_000)
+        raise NotAdmitted(service, "rate", from_us(rest[0]), float(rest[1]) / 1_000_000)
     if verdict == "seen":
-        raise Seen(service, switch.from_us(rest[0]))
+        raise Seen(service, from_us(rest[0]))
     if verdict != "admitted":
         raise NotAdmitted(service, verdict)
-    return Permit(service, call, rest[0], switch.from_us(rest[1]), tokens, asked_at=asked_at)
+    return Permit(service, call, rest[0], from_us(rest[1]), tokens, asked_at=asked_at)
 
 
 @contextmanager
 def admitted(service: str, call: str, *, tokens: int = 0) -> Iterator[Permit]:
-    """`admit` for a with-block. A block that does not settle its permit, however it ends, leaves it as `unknown`."""
+    """Ask for a permit as `admit` does, for a with-block. A block that does not settle its permit, however it ends,
+    leaves it as `unknown`."""
     permit = admit(service, call, tokens=tokens)
     try:
         yield permit
@@ -160,7 +169,7 @@ def record(
         ],
     )
     if answer[0] == "opened":
-        announce(switch.Opening.from_answer(service, answer))
+        announce(Opening.from_answer(service, answer))
     return answer[0]
 
 
@@ -175,7 +184,7 @@ def record_success(service: str) -> str:
 
 
 def should_allow_request(service: str) -> bool:
-    """Whether a call would be admitted now, rate limits aside. A read, for displays; Redis unreachable means no."""
+    """Say whether a call would be admitted now, rate limits aside. A read, for displays; Redis unreachable means no."""
     try:
         snapshot = switch.read_all()
     except switch.RedisUnavailable:
@@ -184,30 +193,20 @@ def should_allow_request(service: str) -> bool:
     return closed and snapshot.sealed and snapshot.queue.get(service) == "ACTIVE"
 
 
-def call_state(service: str, call: str) -> str:
-    """Where a call is: `in_flight`, `settled` (answered within the last 15 minutes) or `absent`."""
-    pipe = switch.client().pipeline()
-    pipe.zscore(f"circuit_permits:{service}", call)
-    pipe.zscore(f"circuit_settled:{service}", call)
-    in_flight, settled = switch.ask(pipe.execute)
-    if in_flight is not None:
-        return "in_flight"
-    return "absent" if settled is None else "settled"
-
-
 @dataclass(frozen=True)
 class Trace:
-    """What Redis knows of a call. `admitted_at` is its time, None if it was not admitted or nobody knows; `since`: of a
-    call from before then nobody knows, None when nothing was ever forgotten."""
+    """A trace says what Redis knows of a call. `admitted_at` is its time, None if it was not admitted or nobody knows;
+    `since`: of a call from before then nobody knows, None when nothing was ever forgotten."""
 
     admitted_at: datetime | None
     since: datetime | None
 
 
 def trace(service: str, call: str) -> Trace:
-    """What became of a call whose claim was abandoned. Notes what Redis has lost, if any. Raises RedisUnavailable."""
+    """Ask Redis what became of a call whose claim was abandoned. Notes what Redis has lost, if any. Raises
+    RedisUnavailable."""
     verdict, at = switch.run("trace", service, [call])
-    instant = switch.from_us(at) if at else None
+    instant = from_us(at) if at else None
     return Trace(None, instant) if verdict == "absent" else Trace(instant, None)
 
 
@@ -217,7 +216,7 @@ def lift_wait(service: str, *, actor: events.Actor, reason: str = "") -> datetim
     verdict, *rest = switch.run("lift_wait", validate(service))
     if verdict == "none":
         return None
-    until = switch.from_us(rest[0])
+    until = from_us(rest[0])
     events.record("breaker", service, "wait_lifted", actor=actor, reason=reason, before={"until": until.isoformat()})
     logger.info("Wait of %s lifted by %s", service, actor.name, extra={"service": service})
     for _, result in wait_lifted.send_robust(sender=None, service=service):
@@ -227,6 +226,7 @@ def lift_wait(service: str, *, actor: events.Actor, reason: str = "") -> datetim
 
 
 def slow_down(service: str, *, wait: float = 0, paces: dict[str, int] | None = None) -> None:
-    """Follow a vendor's own headers: nothing for `wait` seconds, and at least so many microseconds a unit per limit."""
+    """Follow a vendor's own headers: nothing goes out for `wait` seconds, and a unit of each limit takes at least so
+    many microseconds."""
     pairs = [part for pair in (paces or {}).items() for part in pair]
     switch.run("slow_down", service, [int(wait * 1_000_000), *pairs])

@@ -1,19 +1,19 @@
-"""Incidents: one row per opening, written by whoever finishes its announcement first."""
+"""An incident is one row per opening, written by whoever finishes its announcement first."""
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from circuitbreakers import events, pauses
 from circuitbreakers.models import Event, Incident, QueuePause
+from circuitbreakers.states import BreakerState, Opening
 from circuitbreakers.storable import fit, storable
-from circuitbreakers.switch import BreakerState, Opening
 
 # What the column holds.
 FAILURES = 2**31 - 1
 
 
 def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> Incident | None:
-    """The incident of `opening` and the system pause it joins; None when somebody has written it already.
+    """Write the incident of `opening` and the system pause it joins; None when somebody has written it already.
 
     Call it under the switch lock, in the transaction that also pauses the campaigns. Whatever an opening holds (a
     vendor's words, an operator's, what somebody typed into Redis), its row is not refused: everything waits for it.
@@ -57,12 +57,12 @@ def _evidence(opening: Opening) -> list[dict[str, str]]:
 
 
 def of_opening(state: BreakerState) -> Incident | None:
-    """The incident of the opening that `state` is in, if it has been written."""
+    """Find the incident of the opening that `state` is in, if it has been written."""
     return Incident.objects.filter(service=state.service, epoch=state.opening_epoch).first()
 
 
 def unreset() -> dict[str, Incident]:
-    """The latest incident not yet reset, by service."""
+    """Return the latest incident not yet reset, by service."""
     rows = Incident.objects.filter(reset_at=None).select_related("pause").order_by("id")
     return {incident.service: incident for incident in rows}
 
@@ -89,10 +89,10 @@ def mark_reset(service: str, epoch: int, *, actor: events.Actor, reason: str) ->
 
 
 def current() -> Incident | None:
-    """The incident that an event of now belongs to: the latest one under the standing system pause."""
+    """Return the incident that an event of now belongs to: the latest one under the standing system pause."""
     return Incident.objects.filter(pause__ended_at=None).order_by("-id").first()
 
 
 def timeline(incident: Incident) -> QuerySet[Event]:
-    """Everything that happened from its opening on, oldest first."""
+    """Return everything that happened from its opening on, oldest first."""
     return Event.objects.filter(incident=incident).order_by("id")

@@ -13,7 +13,7 @@ ROW_WAIT = "500ms"
 
 @contextmanager
 def switch_lock() -> Iterator[None]:
-    """A transaction that holds the switch lock until it ends.
+    """Open a transaction that holds the switch lock until it ends.
 
     Taken in a statement of its own, before anything is read: under READ COMMITTED each later statement then sees all
     that the last holder committed. Covers status flips only; nothing slow happens inside, and nothing waits: a row that

@@ -1,4 +1,4 @@
-"""Policies, incidents, pauses and the append-only events: what PostgreSQL knows of the switch."""
+"""PostgreSQL knows this of the switch: policies, incidents, pauses and the append-only events."""
 
 from dataclasses import fields
 from typing import Any
@@ -24,7 +24,7 @@ def at_least(minimum: int) -> list[MinValueValidator]:
 
 
 class Breaker(models.Model):
-    """The policy of one service, and its hold. The state itself is in Redis."""
+    """A row holds the policy of one service, and its hold. The state itself is in Redis."""
 
     service = models.CharField(primary_key=True, max_length=20, choices=SERVICE_CHOICES)
     failure_threshold = models.PositiveIntegerField(
@@ -84,7 +84,8 @@ class Breaker(models.Model):
 
 
 class QueuePause(models.Model):
-    """One pause of one or all queues: `system`, `operator:all` or `operator:{service}`. It stands until lifted."""
+    """A row is one pause of one or all queues: `system`, `operator:all` or `operator:{service}`. It stands until
+    lifted."""
 
     SYSTEM = "system"
     ALL = "operator:all"
@@ -113,13 +114,14 @@ class QueuePause(models.Model):
 
     @property
     def service(self) -> str | None:
-        """The one service it concerns; None for all of them."""
+        """Return the one service it concerns; None for all of them."""
         name = self.key.partition(":")[2]
         return name if name in SERVICES else None
 
 
 class Incident(models.Model):
-    """One opening of one breaker, from the first failure to the reset; the epoch names it in both stores."""
+    """An incident is one opening of one breaker, from the first failure to the reset; the epoch names it in both
+    stores."""
 
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     epoch = models.BigIntegerField()
@@ -153,7 +155,7 @@ class Incident(models.Model):
 
 
 class Event(models.Model):
-    """One change, whichever door it came through. Append-only: the database refuses updates and deletions."""
+    """An event is a change, by whichever door it came. Append-only: the database refuses updates and deletions."""
 
     at = models.DateTimeField(default=timezone.now)
     subject_type = models.CharField(max_length=20)

@@ -1,4 +1,4 @@
-"""What people add to an incident: that they have seen it, and notes."""
+"""People add two things to an incident: that they have seen it, and notes."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,7 +9,7 @@ from circuitbreakers.models import Incident
 
 
 def acknowledge(pk: int, *, actor: events.Actor, reason: str = "") -> bool:
-    """Somebody looks after it; False when somebody did already."""
+    """Note that somebody looks after the incident; False when somebody did already."""
     with transaction.atomic():
         free = Incident.objects.filter(pk=pk, acknowledged_at=None)
         if not free.update(acknowledged_at=timezone.now(), acknowledged_by=actor.name):

@@ -1,4 +1,4 @@
-"""Pauses of the queue: they stack, each with its reason and actor, and each is lifted on its own."""
+"""Pauses of the queue stack, each with its reason and actor, and each is lifted on its own."""
 
 import json
 import logging
@@ -20,17 +20,17 @@ class SwitchRefused(Exception):
 
 
 def standing(key: str) -> QueuePause | None:
-    """The pause of that key which stands now."""
+    """Find the pause of that key which stands now."""
     return QueuePause.objects.filter(key=key, ended_at=None).first()
 
 
 def all_standing() -> list[QueuePause]:
-    """Every pause that stands, oldest first."""
+    """Return every pause that stands, oldest first."""
     return list(QueuePause.objects.filter(ended_at=None).order_by("id"))
 
 
 def operator_key(service: str) -> str:
-    """The key of an operator's pause of `service`, or of everything for `all`. Raises UnknownService."""
+    """Return the key of an operator's pause of `service`, or of everything for `all`. Raises UnknownService."""
     return QueuePause.ALL if service == "all" else f"operator:{validate(service)}"
 
 
@@ -41,7 +41,7 @@ def write_to_switch(pause: QueuePause) -> None:
 
 
 def pause(service: str, *, actor: events.Actor, reason: str) -> bool:
-    """An operator's own pause of one service's queue, or of `all`. False when it stood already.
+    """Pause one service's queue, or `all`, for an operator. False when it stood already.
 
     Raises UnknownService, RedisUnavailable (then nothing is paused by this call).
     """
@@ -74,8 +74,8 @@ def activate(lift: str, epochs: dict[str, int] | None = None) -> list[str]:
 
     With `epochs`, refuses (SwitchRefused) when any breaker has moved since they were read.
     """
-    seen = [str(epochs[name]) if epochs else "" for name in SERVICES]
-    verdict, *names = switch.run("activate", switch.EVERYBODY, [lift, *seen])
+    checked_epochs = [str(epochs[name]) if epochs else "" for name in SERVICES]
+    verdict, *names = switch.run("activate", switch.EVERYBODY, [lift, *checked_epochs])
     if verdict == "active":
         return names
     why = {

@@ -1,4 +1,4 @@
-"""The policies of the `breakers` table, as every process knows them: at most two seconds old."""
+"""Every process knows the policies of the `breakers` table here: they are at most two seconds old."""
 
 import time
 from dataclasses import fields
@@ -13,19 +13,19 @@ _cached: dict[str, tuple[float, Policy]] = {}
 
 
 def policy_of(service: str) -> Policy:
-    """The policy in the `breakers` table, at most two seconds old.
+    """Return the policy in the `breakers` table, at most two seconds old.
 
-    While PostgreSQL does not answer, the last one known, else the defaults: a breaker must judge without it too.
+    While PostgreSQL does not answer, the last one cached, else the defaults: a breaker must judge without it too.
     """
-    known = _cached.get(service)
-    if known and time.monotonic() - known[0] < CACHE_SECONDS:
-        return known[1]
+    cached = _cached.get(service)
+    if cached and time.monotonic() - cached[0] < CACHE_SECONDS:
+        return cached[1]
     try:
         row = Breaker.objects.filter(service=service).values(*(f.name for f in fields(Policy))).first()
         policy = Policy(**row) if row else Policy()
     except Error:
         # Kept like a fresh one: waiting for PostgreSQL once per call would hold up every judgement.
-        policy = known[1] if known else Policy()
+        policy = cached[1] if cached else Policy()
     _cached[service] = (time.monotonic(), policy)
     return policy
 

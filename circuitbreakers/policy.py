@@ -1,4 +1,4 @@
-"""When a breaker opens: the numbers of one service, and how a failure type is judged. Pure."""
+"""A policy says when a breaker opens: the numbers of one service, and how a failure type is judged. Pure."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ FAILURE_TYPES = tuple(name for name in OUTCOMES if name != "success")
 
 @dataclass(frozen=True)
 class Policy:
-    """Seconds where not said otherwise; the defaults are those of docs/contract.md#configuration."""
+    """A policy counts in seconds where not said otherwise; the defaults are those of docs/contract.md#configuration."""
 
     failure_threshold: int = 5
     reset_timeout: int = 60

@@ -1,4 +1,4 @@
-"""PostgreSQL that is away for a while, told apart from a statement that will fail every time."""
+"""A PostgreSQL that is away for a while is told apart here from a statement that will fail every time."""
 
 import logging
 import threading
@@ -22,12 +22,12 @@ OWN_FAULT = frozenset({"0A", "20", "21", "22", "23", "26", "2F", "34", "38", "39
 
 
 def sqlstate(error: BaseException) -> str:
-    """PostgreSQL's code for an error of Django or psycopg; empty when there was no answer."""
+    """Return PostgreSQL's code for an error of Django or psycopg; empty when there was no answer."""
     return str(getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or "")
 
 
 def away(error: BaseException) -> bool:
-    """Whether trying again may help: the server does not answer, refuses for now, or has cut us off."""
+    """Say whether trying again may help: the server does not answer, refuses for now, or has cut us off."""
     if not isinstance(error, Error):
         return False
     state = sqlstate(error)
@@ -35,7 +35,7 @@ def away(error: BaseException) -> bool:
 
 
 def server_away(error: BaseException) -> bool:
-    """Whether the server itself does not answer, or takes no writes for now: an outage, to be told once."""
+    """Say whether the server itself does not answer, or takes no writes for now: an outage, to be told once."""
     if not isinstance(
         error, OperationalError | InterfaceError | InternalError | psycopg.OperationalError | psycopg.InterfaceError
     ):
@@ -46,19 +46,20 @@ def server_away(error: BaseException) -> bool:
 
 
 def row_in_use(error: BaseException) -> bool:
-    """Whether it is only a row that somebody else kept locked for too long."""
+    """Say whether it is only a row that somebody else kept locked for too long."""
     return sqlstate(error) == "55P03"
 
 
 def words(error: BaseException) -> str:
-    """One sentence for people on an error that passes, without a word of the statement."""
+    """Put an error that passes into one sentence for people, without a word of the statement."""
     if row_in_use(error):
         return "Somebody else is changing what this needs. Nothing was changed; try again in a few seconds."
     return "PostgreSQL does not answer. Try again."
 
 
 class Availability:
-    """What this process knows of it: one log line when it goes away, one when it answers again, however many ask."""
+    """This process knows here whether PostgreSQL is there: it logs one line when it goes away, one when it answers
+    again, however many ask."""
 
     trouble = False
     refuses = False  # it takes connections, but no writes
@@ -67,7 +68,8 @@ class Availability:
 
     @classmethod
     def failed(cls, error: BaseException) -> None:
-        """Somebody did not get an answer. After a recovery each thread finds its own dead connection: not told."""
+        """Note that somebody did not get an answer. After a recovery each thread finds its own dead connection: not
+        told."""
         with cls._lock:
             now, cls.refuses = time.monotonic(), sqlstate(error) == READ_ONLY
             tell = not cls.trouble and now - cls.changed > QUIET
@@ -79,7 +81,7 @@ class Availability:
 
     @classmethod
     def answered(cls, *, wrote: bool) -> None:
-        """Somebody got one."""
+        """Note that somebody got an answer."""
         with cls._lock:
             tell = cls.trouble and (wrote or not cls.refuses)
             if tell:

@@ -1,4 +1,4 @@
-"""An incident's timeline for people, and the whole incident as Markdown for the post-mortem."""
+"""The post-mortem shows an incident's timeline to people, and writes the whole incident as Markdown."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.probes import PROBED
-from circuitbreakers.switch import instant
+from circuitbreakers.states import instant
 
 MOST = 20_000
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~])")
@@ -15,7 +15,8 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a timeline; `count` things to which the same happened in a row, until `last`."""
+    """An entry is one line of a timeline; it stands for `count` things to which the same happened in a row, until
+    `last`."""
 
     at: datetime | None
     what: str
@@ -27,14 +28,15 @@ class Entry:
 
 
 def entries(incident: Incident) -> list[Entry]:
-    """From the first failure on, oldest first; what happened to a thousand campaigns at once, or a probe that found the
-    same again and again, is one entry."""
-    entries = [
-        Entry(instant(row.get("at")), f"call failed: {row.get('failure_type', '')}", row.get("worker", ""), "worker",
-              row.get("error", ""))
-        for row in reversed(incident.evidence)
-    ]  # fmt: skip
-    return entries + list(_grouped(Event.objects.filter(incident=incident).order_by("id")[:MOST].iterator()))
+    """Return the timeline from the first failure on, oldest first; what happened to a thousand campaigns at once, or a
+    probe that found the same again and again, is one entry."""
+    failures = [_failure(row) for row in reversed(incident.evidence)]
+    return failures + list(_grouped(Event.objects.filter(incident=incident).order_by("id")[:MOST].iterator()))
+
+
+def _failure(row: dict[str, str]) -> Entry:
+    what = f"call failed: {row.get('failure_type', '')}"
+    return Entry(instant(row.get("at")), what, row.get("worker", ""), "worker", row.get("error", ""))
 
 
 def _grouped(rows: Iterator[Event]) -> Iterator[Entry]:
@@ -65,7 +67,7 @@ def _entry(run: list[Event]) -> Entry:
 
 
 def _numbers(run: list[Event]) -> str:
-    """The counts that a single event carries: ` (jobs: 60)`."""
+    """Write the counts that a single event carries: ` (jobs: 60)`."""
     after = run[0].after
     if len(run) > 1 or not isinstance(after, dict):
         return ""
@@ -74,12 +76,12 @@ def _numbers(run: list[Event]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Escape a text so that Markdown shows it as it is, on one line."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def markdown(incident: Incident) -> str:
-    """The incident as a document."""
+    """Write the incident as a document."""
     ended = f"{incident.reset_at:%Y-%m-%d %H:%M:%S} by {plain(incident.reset_by)}" if incident.reset_at else "not yet"
     resumed = incident.pause.ended_at
     lines = [

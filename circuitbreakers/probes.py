@@ -1,4 +1,5 @@
-"""Health calls: free, on record, one at a time per service in the whole fleet; registered by whoever can make them."""
+"""Probes are health calls: free, on record, one at a time per service in the whole fleet; registered by whoever can
+make them."""
 
 import logging
 import secrets
@@ -22,7 +23,7 @@ PROBED = "probed"  # the verb of its event
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a health call found: whether it succeeded, what that proves, and one sentence for people."""
+    """A result says what a health call found: whether it succeeded, what that proves, and one sentence for people."""
 
     ok: bool
     proves: str
@@ -77,7 +78,7 @@ def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, reason: str 
 
 
 def _record(service: str, result: ProbeResult, outcome: str, actor: events.Actor, why: str) -> None:
-    """On the incident that it belongs to, if one is open: a failed probe is no new opening."""
+    """Write the event on the incident that the probe belongs to, if one is open: a failed probe is no new opening."""
     events.record(
         "breaker",
         service,
@@ -90,7 +91,7 @@ def _record(service: str, result: ProbeResult, outcome: str, actor: events.Actor
 
 
 def recent(services: Sequence[str], *, since: datetime, most: int) -> list[Event]:
-    """The latest probes since then, at most so many of each service, newest first. One statement."""
+    """Return the latest probes since then, at most so many of each service, newest first. One statement."""
     first, *others = [
         Event.objects.filter(subject_type="breaker", subject_id=name, verb=PROBED, at__gte=since).order_by("-id")[:most]
         for name in services

@@ -16,6 +16,7 @@ from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import switch_sealed
+from circuitbreakers.states import BreakerState, SwitchSnapshot
 from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
@@ -25,17 +26,17 @@ _strange: set[str] = set()
 
 
 class Comparison:
-    """One comparison in pieces: what cannot be compared is logged and does not keep the rest from being mended."""
+    """A comparison has pieces: what cannot be compared is logged and does not keep the rest from being mended."""
 
     def __init__(self) -> None:
-        self.found = 0
+        self.mended = 0
         self.failed: list[str] = []
 
     def mend(self, what: str, piece: Callable[[], int]) -> None:
         """Run one piece in a savepoint of its own and count what it mended."""
         try:
             with transaction.atomic():
-                self.found += piece()
+                self.mended += piece()
         except switch.RedisUnavailable:
             raise
         except Exception as error:
@@ -71,11 +72,11 @@ def compare() -> int:
         for _, result in switch_sealed.send_robust(sender=None):
             if isinstance(result, Exception):
                 logger.error("A listener failed on the seal of Redis: %r", result)
-    return comparison.found
+    return comparison.mended
 
 
 def _seal(run_id: str, failed: list[str]) -> bool:
-    """Open the gate of a server that started anew; whether this call did.
+    """Open the gate of a server that started anew; True when this call did it.
 
     Pause wins: anything that could not be compared may be an opening, a hold or a pause that this server has lost, and
     keeps the gate shut. A strange key of `queue_pauses` does not: no script reads it, so it pauses nothing anywhere.
@@ -103,8 +104,8 @@ def _mend_status(*, all_compared: bool) -> int:
     return 1
 
 
-def _status_is_wrong(snapshot: switch.SwitchSnapshot) -> bool:
-    """Whether a queue has no status, or is ACTIVE under a pause: a part of the switch came back from an old copy."""
+def _status_is_wrong(snapshot: SwitchSnapshot) -> bool:
+    """Say whether a queue has no status, or is ACTIVE under a pause: a part came back from an old copy."""
     everything = bool({QueuePause.SYSTEM, QueuePause.ALL} & snapshot.pauses.keys())
     for service in SERVICES:
         status = snapshot.queue.get(service)
@@ -114,7 +115,7 @@ def _status_is_wrong(snapshot: switch.SwitchSnapshot) -> bool:
     return False
 
 
-def _finish_opening(state: switch.BreakerState) -> int:
+def _finish_opening(state: BreakerState) -> int:
     """Announce an opening without an incident: its process died, froze, or could not reach PostgreSQL."""
     if state.state not in ("open", "half_open") or incidents.of_opening(state):
         return 0
@@ -123,21 +124,21 @@ def _finish_opening(state: switch.BreakerState) -> int:
     return 1
 
 
-def _mend_breaker(state: switch.BreakerState, incident: Incident | None, row: Breaker | None) -> int:
+def _mend_breaker(state: BreakerState, incident: Incident | None, row: Breaker | None) -> int:
     if marked := _finish_reset(state, incident):
         incident = None
     return marked + _rebuild(state, incident, row)
 
 
-def _finish_reset(state: switch.BreakerState, incident: Incident | None) -> int:
-    """A reset known to the switch but not to PostgreSQL."""
+def _finish_reset(state: BreakerState, incident: Incident | None) -> int:
+    """Write down a reset known to the switch but not to PostgreSQL."""
     if incident is None or state.state != "closed" or state.reset_of < incident.epoch:
         return 0
     actor = events.Actor(state.reset_by or "unknown", "supervisor")
     return incidents.mark_reset(state.service, state.reset_of, actor=actor, reason="Finished by the supervisor")
 
 
-def _rebuild(state: switch.BreakerState, incident: Incident | None, row: Breaker | None) -> int:
+def _rebuild(state: BreakerState, incident: Incident | None, row: Breaker | None) -> int:
     """Create a lost hash, reopen one that was rolled back to before its opening or to before its reset.
 
     `incident` is the one not yet reset.
@@ -168,17 +169,17 @@ def _rebuild(state: switch.BreakerState, incident: Incident | None, row: Breaker
             policy_of(state.service).reset_timeout_us,
         ],
     )
-    if answer[0] == "kept":
+    service, done = state.service, answer[0]
+    if done == "kept":
         return 0
-    logger.warning("Breaker state of %s %s from PostgreSQL: %s", state.service, answer[0], wanted,
-                   extra={"service": state.service})  # fmt: skip
-    events.record("breaker", state.service, answer[0], actor=events.SUPERVISOR, after={"state": wanted},
-                  incident=incident)  # fmt: skip
+    logger.warning("Breaker state of %s %s from PostgreSQL: %s", service, done, wanted, extra={"service": service})
+    after = {"state": wanted}
+    events.record("breaker", service, done, actor=events.SUPERVISOR, after=after, incident=incident)
     return 1
 
 
-def _match_hold(state: switch.BreakerState, row: Breaker) -> int:
-    """A hold in one store and not in the other stands in both."""
+def _match_hold(state: BreakerState, row: Breaker) -> int:
+    """Make a hold that is in one store and not in the other stand in both."""
     if row.held_at and not switch.read(row.service).held:
         apply_hold(row.service, row.hold_reason)
         return 1
@@ -192,8 +193,8 @@ def _match_hold(state: switch.BreakerState, row: Breaker) -> int:
     return 0
 
 
-def _match_pauses(snapshot: switch.SwitchSnapshot, comparison: Comparison) -> None:
-    """A pause in one store and not in the other stands in both."""
+def _match_pauses(snapshot: SwitchSnapshot, comparison: Comparison) -> None:
+    """Make a pause that is in one store and not in the other stand in both."""
     rows = {row.key: row for row in pauses.all_standing()}
     for key, row in rows.items():
         if key not in snapshot.pauses:
@@ -211,7 +212,7 @@ def _write_pause(row: QueuePause) -> int:
     return 1
 
 
-def _keep_pause(key: str, value: dict[str, Any], snapshot: switch.SwitchSnapshot) -> int:
+def _keep_pause(key: str, value: dict[str, Any], snapshot: SwitchSnapshot) -> int:
     """Write down a pause that only the switch knows."""
     if key == QueuePause.SYSTEM and any(
         state.state in ("open", "half_open") and incidents.of_opening(state) is None
@@ -223,6 +224,6 @@ def _keep_pause(key: str, value: dict[str, Any], snapshot: switch.SwitchSnapshot
         reason=fit(value.get("cause") or "", QueuePause, "reason") or "Found in the switch",
         actor=events.Actor(str(value.get("actor") or events.SUPERVISOR.name), "supervisor").name,
     )
-    events.record("queue", key, "paused", actor=events.SUPERVISOR, reason="Found in the switch only",
-                  after={"pause": json.dumps(value)})  # fmt: skip
+    after = {"pause": json.dumps(value)}
+    events.record("queue", key, "paused", actor=events.SUPERVISOR, reason="Found in the switch only", after=after)
     return 1

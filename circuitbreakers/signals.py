@@ -1,4 +1,5 @@
-"""What the breakers announce. A signal stays inside its process: it is the fast path, the supervisor the guarantee.
+"""The breakers announce what they do by these signals. A signal stays inside its process: it is the fast path, the
+supervisor the guarantee.
 
 It is sent with `send_robust`: a listener that raises breaks nothing. Everything else that happens to a breaker is a row
 in `events`.
@@ -6,7 +7,7 @@ in `events`.
 
 from django.dispatch import Signal
 
-# opening: circuitbreakers.switch.Opening. Sent by the process that caused it, and by whoever finds it without an
+# opening: circuitbreakers.states.Opening. Sent by the process that caused it, and by whoever finds it without an
 # incident. A listener returns True when it wrote it down.
 breaker_opened = Signal()
 

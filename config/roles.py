@@ -5,24 +5,36 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 
+from campaigns.permissions import (
+    ADD_CAMPAIGN,
+    ADD_SUPPRESSION,
+    CHANGE_CAMPAIGN,
+    CHANGE_SUPPRESSION,
+    DELETE_CAMPAIGN,
+    DELETE_SUPPRESSION,
+    OPERATE_CAMPAIGN,
+    OPERATE_JOB,
+)
+from circuitbreakers.permissions import CHANGE_BREAKER, OPERATE_BREAKER, OPERATE_QUEUE
+
 VIEWER, OPERATOR, ADMIN = "Viewer", "Operator", "Admin"
 OURS = ("circuitbreakers", "campaigns")
 
 # app_label.codename, beside every `view_*` of our own apps.
 OPERATES = (
-    "circuitbreakers.operate_breaker",
-    "circuitbreakers.operate_queue",
-    "campaigns.operate_campaign",
-    "campaigns.operate_job",
-    "campaigns.add_campaign",
-    "campaigns.change_campaign",
-    "campaigns.add_suppression",
-    "campaigns.change_suppression",
+    OPERATE_BREAKER,
+    OPERATE_QUEUE,
+    OPERATE_CAMPAIGN,
+    OPERATE_JOB,
+    ADD_CAMPAIGN,
+    CHANGE_CAMPAIGN,
+    ADD_SUPPRESSION,
+    CHANGE_SUPPRESSION,
 )
 ADMINISTERS = (
-    "circuitbreakers.change_breaker",
-    "campaigns.delete_campaign",
-    "campaigns.delete_suppression",
+    CHANGE_BREAKER,
+    DELETE_CAMPAIGN,
+    DELETE_SUPPRESSION,
     "auth.view_user",
     "auth.add_user",
     "auth.change_user",

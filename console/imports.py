@@ -21,11 +21,11 @@ from campaigns.leads.importing import import_csv
 from campaigns.leads.preview import sniff
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign
+from campaigns.permissions import OPERATE_CAMPAIGN
 from circuitbreakers.events import Actor
 from console.orders import actor_of
 
 logger = logging.getLogger(__name__)
-PERMISSION = "campaigns.operate_campaign"
 PIECE = 64 * 1024
 
 
@@ -41,7 +41,7 @@ def urls() -> list[URLPattern]:
 
 def allowed(request: HttpRequest, pk: int) -> Campaign:
     """Return the campaign; raises PermissionDenied for users who may not operate campaigns."""
-    if not request.user.has_perm(PERMISSION):
+    if not request.user.has_perm(OPERATE_CAMPAIGN):
         raise PermissionDenied
     return get_object_or_404(Campaign, pk=pk)
 

@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
+from circuitbreakers.permissions import VIEW_BREAKER
 from console import plan, shared_snapshot
 from console.steps import steps
 
 # What may change every second without being news: the script keeps relative times true by itself.
 TIMES = re.compile(r"<time[^>]*data-relative[^>]*>[^<]*</time>")
-LOOK = "circuitbreakers.view_breaker"
 PAGES = {"dashboard": "console/live/dashboard.html", "recovery": "console/live/recovery.html"}
 
 
@@ -26,7 +26,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def may_look(request: HttpRequest) -> bool:
     """Say whether the user has a role. Whoever had one and lost it is still staff, and sees nothing."""
-    return request.user.has_perm(LOOK)
+    return request.user.has_perm(VIEW_BREAKER)
 
 
 def environment(request: HttpRequest) -> list[str]:

@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
+from campaigns.permissions import VIEW_CALL
+
 
 def style(request: HttpRequest) -> str:
     return static("console/console.css")
@@ -28,7 +30,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         "title": "Spend",
         "icon": "payments",
         "link": reverse("console:spend"),
-        "permission": _may("campaigns.view_vendorcall"),
+        "permission": _may(VIEW_CALL),
     }
     return [
         {"title": "Now", "items": [dashboard, recovery]},

@@ -14,9 +14,6 @@ from circuitbreakers.probes import ProbeRunning
 from circuitbreakers.storable import REASON
 from circuitbreakers.switch import RedisUnavailable
 
-OPERATE_BREAKER = "circuitbreakers.operate_breaker"
-OPERATE_QUEUE = "circuitbreakers.operate_queue"
-
 
 class OrderRefused(Exception):
     """The form lacks a reason, or has one that is too long. Nothing was done."""

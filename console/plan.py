@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from campaigns import recovery
+from campaigns import resume_plan
 from campaigns.models import Campaign
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
@@ -41,7 +41,7 @@ class LastResume:
 class PricedPlan:
     """A PricedPlan says what a resume needs, would do and would cost at most: a lead may be dropped early."""
 
-    resume: recovery.ResumePlan
+    resume: resume_plan.ResumePlan
     rows: list[Row] = field(default_factory=list)
     still_paused: list[Campaign] = field(default_factory=list)  # by operators; the first few
     last: LastResume | None = None
@@ -71,7 +71,7 @@ class PricedPlan:
 
 def make() -> PricedPlan:
     """Make a fresh plan, for a confirmation."""
-    resume_plan = recovery.plan()
+    resume = resume_plan.plan()
     eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
     calls = statistics.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
     prices = statistics.mean_costs()
@@ -79,9 +79,9 @@ def make() -> PricedPlan:
     for name in SERVICES:
         price = prices[name]
         cost = None if price is None else calls[name] * price
-        rows.append(Row(name, resume_plan.jobs.get(name, 0), calls[name], cost))
+        rows.append(Row(name, resume.jobs.get(name, 0), calls[name], cost))
     still = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(operator_paused_at=None)
-    return PricedPlan(resume_plan, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _last_resume())
+    return PricedPlan(resume, rows, list(still.order_by("-operator_paused_at")[:NAMED]), _last_resume())
 
 
 def _last_resume() -> LastResume | None:

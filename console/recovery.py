@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import recovery
 from circuitbreakers.models import Incident
+from circuitbreakers.permissions import OPERATE_BREAKER, OPERATE_QUEUE
 from circuitbreakers.services import SERVICES
 from console import live, plan, shared_snapshot
 from console.labels import plural, service_name
-from console.orders import OPERATE_BREAKER, OPERATE_QUEUE, REFUSALS, OrderRefused, order_of, why
+from console.orders import REFUSALS, OrderRefused, order_of, why
 from console.service_verbs import VERBS
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from circuitbreakers import breaker, gate, pauses, probes
+from circuitbreakers.permissions import OPERATE_BREAKER, OPERATE_QUEUE
 from console.labels import service_name
-from console.orders import OPERATE_BREAKER, OPERATE_QUEUE, Order
+from console.orders import Order
 
 
 @dataclass(frozen=True)

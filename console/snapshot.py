@@ -14,6 +14,7 @@ from campaigns.models import Process
 from circuitbreakers import probes, switch
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import SwitchSnapshot
 from console import statistics
 from console.sentence import Sentence, compose
 from console.statistics import CampaignRow, Minute
@@ -115,7 +116,7 @@ def read() -> ConsoleSnapshot:
         return _read(switch_snapshot)
 
 
-def _read(switch_snapshot: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
+def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]
@@ -178,7 +179,7 @@ def _read(switch_snapshot: switch.SwitchSnapshot | None) -> ConsoleSnapshot:
     )
 
 
-def _card(service: str, switch_snapshot: switch.SwitchSnapshot | None, unreset: list[Incident]) -> Card:
+def _card(service: str, switch_snapshot: SwitchSnapshot | None, unreset: list[Incident]) -> Card:
     """Make a service's card of what the switch says; without it, of the latest incident not yet reset."""
     if switch_snapshot is None:
         incident = next((one for one in unreset if one.service == service), None)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import spend
 from campaigns.models import Campaign
+from campaigns.permissions import VIEW_CALL
 from circuitbreakers.services import SERVICES
 
 SPANS = (7, 30, 90, 365)
@@ -21,7 +22,7 @@ NOTHING = spend.Spend()
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     """Show `?days=`, one of SPANS, of `?campaign=`, the id of one; anything else is the last 30 days of all."""
-    if not request.user.has_perm("campaigns.view_vendorcall"):
+    if not request.user.has_perm(VIEW_CALL):
         raise PermissionDenied
     asked = {str(span): span for span in SPANS}
     span = asked.get(request.GET.get("days", ""), 30)

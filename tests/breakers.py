@@ -13,6 +13,7 @@ from circuitbreakers import breaker, events, gate, pauses, policies, probes, reb
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import from_us
 
 ANN = events.Actor("ann", "command")
 OTHERS = SERVICES[1:]
@@ -110,6 +111,13 @@ def in_flight(service: str = "apollo") -> int:
     return switch.read_all().gates[service].in_flight
 
 
+def call_state(service: str, call: str) -> str:
+    """Say where a call is in Redis: `in_flight`, `settled` or `absent`. It only reads, unlike the script of `trace`."""
+    if redis_cli().zscore(f"circuit_permits:{service}", call) is not None:
+        return "in_flight"
+    return "absent" if redis_cli().zscore(f"circuit_settled:{service}", call) is None else "settled"
+
+
 def old_copy() -> Callable[[], None]:
     """Everything in the switch as it is now; call it to put just that back, as a restore from a backup would."""
     kept = {key: redis_cli().hgetall(key) for key in redis_cli().scan_iter() if redis_cli().type(key) == "hash"}
@@ -132,7 +140,7 @@ def let_the_wait_pass(service: str = "apollo") -> None:
     past = int(switch.read_all().now.timestamp() * 1_000_000) - 1_000_000
     redis_cli().hset(
         f"circuit_breaker:{service}",
-        mapping={"open_until_us": past, "open_until": switch.from_us(past).isoformat()},
+        mapping={"open_until_us": past, "open_until": from_us(past).isoformat()},
     )
 
 

@@ -14,12 +14,13 @@ import yaml
 from django.core.management import get_commands, load_command_class
 from django.db import connection
 
-from campaigns import recovery
+from campaigns import recovery, resume_plan
 from campaigns.pipeline import MAX_ATTEMPTS, MAX_CRASHES, after_failure
 from circuitbreakers import switch
 from circuitbreakers.models import PAUSE_KEYS
 from circuitbreakers.policy import OUTCOMES, Policy
 from circuitbreakers.services import SERVICES, UnknownService
+from circuitbreakers.states import BreakerState
 from integrations.sandbox.faults import FAULTS
 from tests.pages import (
     CONTRACT,
@@ -102,7 +103,7 @@ def test_the_fields_of_a_breaker_are_those_that_are_read_and_written() -> None:
     paragraph = re.search(r"Fields of a breaker:(.*?)There may be more", CONTRACT.read_text(), re.DOTALL)
     assert paragraph
     named = set(quoted(paragraph[1])) - {"closed", "open", "half_open"}
-    read = {field.name for field in fields(switch.BreakerState)} - {"service"}
+    read = {field.name for field in fields(BreakerState)} - {"service"}
     assert named == read
     written = "\n".join(scripts().values())
     assert [name for name in sorted(named) if f"'{name}'" not in written] == []
@@ -184,7 +185,7 @@ def test_the_literal_bodies_are_what_the_code_makes() -> None:
 def test_the_prerequisites_of_a_resume_are_named() -> None:
     step = re.search(r"every prerequisite:(.*?)If one fails", CONTRACT.read_text(), re.DOTALL)
     assert step
-    made = re.findall(r"Prerequisite\(\s*\"(\w+)\"|\bname = \"(\w+)\"", Path(recovery.__file__).read_text())
+    made = re.findall(r"Prerequisite\(\s*\"(\w+)\"|\bname = \"(\w+)\"", Path(resume_plan.__file__).read_text())
     assert set(quoted(step[1])) == {one or other for one, other in made}
 
 

@@ -26,8 +26,8 @@ ONLY = {
     "integrations": ("circuitbreakers.characters", "circuitbreakers.commands", "circuitbreakers.probes"),
     "integrations.sandbox": (),
     "api.frame": (
-        *("circuitbreakers.characters", "circuitbreakers.events", "circuitbreakers.postgresql"),
-        *("circuitbreakers.services", "circuitbreakers.switch"),
+        *("circuitbreakers.characters", "circuitbreakers.events", "circuitbreakers.permissions"),
+        *("circuitbreakers.postgresql", "circuitbreakers.services", "circuitbreakers.switch"),
     ),
 }
 ARCHITECTURE = ROOT / "docs" / "architecture.md"

@@ -7,8 +7,8 @@ import pytest
 from django.db import models
 
 from campaigns.models import Campaign, Job, Lead
-from circuitbreakers import switch
 from circuitbreakers.models import Incident
+from circuitbreakers.states import BreakerState
 from tests.pages import ROOT, STATES, VERB, defined, first_cells, modules, part, quoted, rows, scripts, strings
 
 MACHINES = ("breaker", "queue", "campaign", "job", "lead", "incident")
@@ -17,7 +17,7 @@ MACHINES = ("breaker", "queue", "campaign", "job", "lead", "incident")
 def states_in_code() -> dict[str, set[str]]:
     """The states as models and scripts know them."""
     text = "\n".join(scripts().values())
-    breaker = set(re.findall(r"transition\('(\w+)'", text)) | {switch.BreakerState("apollo").state}
+    breaker = set(re.findall(r"transition\('(\w+)'", text)) | {BreakerState("apollo").state}
     queue = set(re.findall(r"'(ACTIVE|PAUSED)'", text))
     times = {field.name for field in Incident._meta.fields if isinstance(field, models.DateTimeField) and field.null}
     # What has happened to an incident is a time; acknowledging it moves nothing.

@@ -19,6 +19,7 @@ from campaigns import cancelled, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
+from circuitbreakers.states import BreakerState
 from workers import dispatch, liveness, reclaim
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def half_open(start: Callable[[Callable[[], object]], None] = in_background) -> 
     return started
 
 
-def _probe_due(state: switch.BreakerState, now: datetime) -> bool:
+def _probe_due(state: BreakerState, now: datetime) -> bool:
     """A half-open breaker is probed when it becomes so, and again as often as its reset timeout says."""
     if state.last_probe_at is None:
         return True

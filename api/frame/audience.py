@@ -1,10 +1,9 @@
 """Some pages have a setting for their audience: nobody, whoever may see the breakers, or everybody."""
 
 from api.frame.permissions import EVERYBODY, NOBODY
-
-VIEW = "circuitbreakers.view_breaker"
+from circuitbreakers.permissions import VIEW_BREAKER
 
 
 def audience(exposed_to: str) -> str:
     """Return the permission that a value of an EXPOSE_* setting stands for."""
-    return {"nobody": NOBODY, "login": VIEW, "everybody": EVERYBODY}[exposed_to]
+    return {"nobody": NOBODY, "login": VIEW_BREAKER, "everybody": EVERYBODY}[exposed_to]

@@ -1,4 +1,4 @@
-"""Addresses and domains in one form. Every door normalises before it stores or compares.
+"""Addresses and domains are brought into one form here. Every door normalises before it stores or compares.
 
 What comes out is ASCII in lower case, so that PostgreSQL's lower() under any locale agrees with it.
 """
@@ -41,32 +41,33 @@ URL_START = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 
 def normalise(raw: str) -> str | None:
-    """The address in lower case with an ASCII domain; None if it is malformed, a placeholder, several, or missing.
+    """Return the address in lower case with an ASCII domain; None if it is malformed, a placeholder, several, or
+    missing.
 
     Forgives what exports do to addresses (`residue`), so that residue neither makes another address nor gets around the
     suppression list. A plus tag stays: it is part of the address.
     """
-    found = addresses_in(raw)
-    return found[0] if len(found) == 1 else None
+    addresses = addresses_in(raw)
+    return addresses[0] if len(addresses) == 1 else None
 
 
 def addresses_in(raw: str) -> list[str]:
-    """All addresses in a cell, each once, normalised, in their order; none for a placeholder of Apollo's."""
+    """Find all addresses in a cell, each once, normalised, in their order; none for a placeholder of Apollo's."""
     text = raw.strip()
     if len(text) <= MAX_ADDRESS and CLEAN.fullmatch(lower := text.lower()) and text.isascii():
         return [] if PERHAPS_LOCKED.search(lower) and is_locked(lower) else [lower]
     if len(text) > MAX_RAW:
         return []
-    found: dict[str, None] = {}
+    addresses: dict[str, None] = {}
     parts = SEPARATOR.split(decoded(text))
     for place in range(0, len(parts), 2):
         if "@" in parts[place] and not is_torn(parts, place):
-            found |= dict.fromkeys(in_piece(parts[place]))
-    return [address for address in found if not is_locked(address)]
+            addresses |= dict.fromkeys(in_piece(parts[place]))
+    return [address for address in addresses if not is_locked(address)]
 
 
 def is_torn(parts: list[str], place: int) -> bool:
-    """Whether a mistyped separator cut this piece out of an address: `ida,locke@acme.example`, `ida@acme.co,uk`."""
+    """Say whether a mistyped separator cut this piece out of an address: `ida,locke@acme.example`, `ida@acme.co,uk`."""
     piece = parts[place]
     before, joint = parts[place - 2 : place] if place else ("", "")
     if (
@@ -83,7 +84,7 @@ def is_torn(parts: list[str], place: int) -> bool:
 
 
 def in_piece(piece: str) -> list[str]:
-    """The addresses of a piece without separators. Nothing of `ida locke@acme.example`: nobody knows which it is."""
+    """Find the addresses in a piece that has no separator. None in `ida locke@acme.example`: which is it?"""
     piece = AROUND_AT.sub("@", piece)
     if piece.count("@") == 1:
         address = exact(bare(piece))
@@ -95,7 +96,7 @@ def in_piece(piece: str) -> list[str]:
 
 
 def exact(text: str) -> str | None:
-    """An address that has nothing around it."""
+    """Read an address that has nothing around it."""
     local, _, host = text.rpartition("@")
     # Before lower-casing: the Kelvin sign would become an ordinary k.
     if not local.isascii() or ENCODED.search(local):
@@ -105,19 +106,19 @@ def exact(text: str) -> str | None:
 
 
 def is_locked(text: str) -> bool:
-    """Whether this address or word is what Apollo shows in place of an address that was not paid for."""
+    """Say whether this address or word is what Apollo shows in place of an address that was not paid for."""
     local, at, host = text.lower().rpartition("@")
     letters = re.sub(r"[^a-z]+", "", local if at else host)
     return LOCKED.fullmatch(letters) is not None or (host == PLACEHOLDER_HOST and letters.startswith("email"))
 
 
 def holds_locked(raw: str) -> bool:
-    """Whether a placeholder of Apollo's stands in this cell, with residue or without."""
+    """Say whether a placeholder of Apollo's stands in this cell, with residue or without."""
     return len(raw) <= MAX_RAW and any(is_locked(bare(piece)) for piece in SEPARATOR.split(decoded(raw)))
 
 
 def normalise_domain(raw: str) -> str | None:
-    """The host of a URL or domain as one writes it, without `www.`, in ASCII; None if there is none in it."""
+    """Return the host of a URL or domain as one writes it, without `www.`, in ASCII; None if there is none in it."""
     text = raw.strip()
     if not text or len(text) > MAX_RAW * 4:
         return None
@@ -134,18 +135,20 @@ def _host_of(text: str) -> str | None:
 
 
 def domain_of(address: str) -> str:
-    """The domain of a normalised address."""
+    """Return the domain of a normalised address."""
     return address.rpartition("@")[2]
 
 
 def domain_and_parents(domain: str) -> list[str]:
-    """`mail.acme.example` -> [`mail.acme.example`, `acme.example`]; a top-level domain alone is not among them."""
+    """Return a domain with its parents: `mail.acme.example` -> [`mail.acme.example`, `acme.example`]; a top-level
+    domain alone is not among them."""
     labels = domain.split(".")
     return [".".join(labels[start:]) for start in range(len(labels) - 1)]
 
 
 def _ascii_host(host: str) -> str:
-    """In lower case, by IDNA 2008 with the mappings of UTS 46; '' where these refuse. Says nothing about its form."""
+    """Return a host in lower case, by IDNA 2008 with the mappings of UTS 46; '' where these refuse. Says nothing about
+    its form."""
     if host.isascii():
         return host.lower()
     if len(host) > MAX_DOMAIN:  # the library's checks are quadratic

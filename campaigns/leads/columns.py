@@ -1,4 +1,4 @@
-"""What a CSV's columns mean: one line a field, one word more for a header that nobody knew.
+"""This table says what a CSV's columns mean: one line a field, one word more for a header that nobody knew.
 
 `headers.py` finds the header and looks at the cells; here only names count.
 """
@@ -104,7 +104,8 @@ SALUTATION_HEADERS = frozenset({"title", "titel"})
 
 @dataclass(frozen=True)
 class Columns:
-    """`positions`: field -> its columns (0-based), best first. `recognised`: header -> field. `ignored`: headers.
+    """The columns of a file are known by their meaning; `positions`: field -> its columns (0-based), best first.
+    `recognised`: header -> field. `ignored`: headers.
 
     `guessed`: those of the recognised whose header says nothing: their cells do.
     """
@@ -116,25 +117,27 @@ class Columns:
 
 
 def key(header: str) -> str:
-    """`# Employees`, `employees` and `EMPLOYEES ` are one; so are `Prénom` and `Prenom`."""
+    """Fold a header: `# Employees`, `employees` and `EMPLOYEES ` are one; so are `Prénom` and `Prenom`."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKD", header).casefold())
 
 
 def meaning(header: str) -> tuple[str, int] | None:
-    """(field, rank within it) by the header's name alone; a lower rank is preferred."""
+    """Return (field, rank within it) by the header's name alone; a lower rank is preferred."""
     name = key(header)
     digits = re.sub(r"\D", "", name)
     plain = re.sub(r"\d", "", name)
     for less, candidate in enumerate((name, plain, WHOSE.sub("", name, count=1), WHOSE.sub("", plain, count=1))):
-        if found := MEANING.get(candidate):
-            return found[0], found[1] + (0 if not less else 100 * less + min(int(digits[:3] or 0), 99))
+        if candidate in MEANING:
+            field, rank = MEANING[candidate]
+            return field, rank + (0 if not less else 100 * less + min(int(digits[:3] or 0), 99))
     if OPTED_OUT.search(name) and not NO_FLAG.search(name):
         return "opted_out", 0
     return None
 
 
 def match(header: list[str], mapping: Mapping[str, str] | None = None) -> Columns:
-    """What each column of `header` means. `mapping` (header -> field, '' to ignore it) beats what we would recognise.
+    """Say what each column of `header` means. `mapping` (header -> field, '' to ignore it) beats what we would
+    recognise.
 
     A column that the mapping names comes before one that is only recognised. ValueError for a field or header that
     does not exist.
@@ -146,9 +149,9 @@ def match(header: list[str], mapping: Mapping[str, str] | None = None) -> Column
         raise ValueError(f"There is no column {missing[0]!r}. The file has: {list_of(header)}.")
     chosen: list[tuple[int, int, str]] = []  # preference, position, field
     for position, name in enumerate(header):
-        found = (mapping[name], -1) if name in mapping else meaning(name)
-        if found and found[0]:
-            chosen.append((found[1], position, found[0]))
+        field, rank = (mapping[name], -1) if name in mapping else meaning(name) or ("", 0)
+        if field:
+            chosen.append((rank, position, field))
     best = min((rank for rank, _, name in chosen if name == "title"), default=0)
     chosen = [
         (rank, position, name)
@@ -159,7 +162,7 @@ def match(header: list[str], mapping: Mapping[str, str] | None = None) -> Column
 
 
 def settled(header: list[str], chosen: list[tuple[int, int, str]], guessed: list[int] | None = None) -> Columns:
-    """Columns of these choices: (preference, position, field)."""
+    """Make columns of these choices: (preference, position, field)."""
     positions: dict[str, list[int]] = {}
     for _, position, name in sorted(chosen):
         positions.setdefault(name, []).append(position)
@@ -173,6 +176,6 @@ def settled(header: list[str], chosen: list[tuple[int, int, str]], guessed: list
 
 
 def list_of(header: list[str], most: int = 20) -> str:
-    """Headers for a message: quoted, and not hundreds of them."""
+    """List headers for a message: quoted, and not hundreds of them."""
     shown = ", ".join(f"“{name[:40]}”" for name in header[:most])
     return f"{shown} and {len(header) - most} more" if len(header) > most else shown

@@ -1,4 +1,4 @@
-"""A CSV file as somebody uploaded it: which encoding and delimiter, and its records, in constant memory.
+"""A CSV file is read here as somebody uploaded it: which encoding and delimiter, and its records, in constant memory.
 
 Whatever is wrong with the file as a whole is an ImportRefused whose text says what to do.
 """
@@ -45,7 +45,7 @@ SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own
 
 
 def name_of(encoding: str) -> str:
-    """The codec as a person chooses it: one of ENCODINGS."""
+    """Return the codec's name as a person chooses it: one of ENCODINGS."""
     return encoding.removesuffix("-sig").removesuffix("-le")
 
 
@@ -55,7 +55,8 @@ class ImportRefused(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest file that is taken. The settings IMPORT_MAX_ROWS, _COLUMNS and _BYTES change them."""
+    """The limits say which file is the largest that is taken. The settings IMPORT_MAX_ROWS, _COLUMNS and _BYTES change
+    them."""
 
     rows: int
     columns: int
@@ -71,7 +72,7 @@ def limits() -> Limits:
 
 
 class Counted(io.RawIOBase):
-    """Any object with read(n), counted, and never closed by those who wrap it."""
+    """This is any object with read(n), counted, and never closed by those who wrap it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
@@ -88,7 +89,7 @@ class Counted(io.RawIOBase):
 
 
 class CsvFile:
-    """An opened file. `encoding` and `delimiter` are settled, `header` is read, nothing else has been checked.
+    """This is an opened file. `encoding` and `delimiter` are settled, `header` is read, nothing else has been checked.
 
     `header_row`: its number as a spreadsheet shows it; what stands above it is skipped. `sample`: the first rows below.
     """
@@ -105,7 +106,7 @@ class CsvFile:
         self.header_row, self.header, self.sample = split_top(top)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """(row number as a spreadsheet shows it, cells), from the start, below the header and without blank rows."""
+        """Yield (row number as a spreadsheet shows it, cells), from the start, below the header, without blank rows."""
         records = self._records()
         for number, _ in records:
             if number == self.header_row:
@@ -162,7 +163,7 @@ class CsvFile:
 
 
 def split_top(top: list[tuple[int, list[str]]]) -> tuple[int, list[str], list[list[str]]]:
-    """(row number of the header, header, rows below it) of a file's first records, numbered."""
+    """Return (row number of the header, header, rows below it) of a file's first records, numbered."""
     if not top:
         raise ImportRefused("The file is empty. Export it again; its first row must hold the column names.")
     place = find_header([cells for _, cells in top])
@@ -179,7 +180,7 @@ def split_top(top: list[tuple[int, list[str]]]) -> tuple[int, list[str], list[li
 
 
 def detect_encoding(head: bytes, chosen: str | None = None) -> str:
-    """A byte order mark decides, then the caller, then UTF-8: nothing is guessed."""
+    """Find the encoding: a byte order mark decides, then the caller, then UTF-8: nothing is guessed."""
     if not head.strip():
         raise ImportRefused("The file is empty. Export it again; its first row must hold the column names.")
     for signature, what in SIGNATURES:
@@ -226,12 +227,13 @@ def check_encoding(stream: BinaryIO, encoding: str) -> None:
 
 
 def start_of_text(head: bytes, encoding: str) -> str:
-    """The decoded head; a character cut in half at its end is left out, a broken one becomes U+FFFD."""
+    """Decode the head; a character cut in half at its end is left out, a broken one becomes U+FFFD."""
     return codecs.getincrementaldecoder(encoding)("replace").decode(head)
 
 
 def settle_delimiter(text: str, chosen: str | None) -> str:
-    """The chosen one (a character, or one of NAMED_DELIMITERS), else the one that the file's top speaks for."""
+    """Return the chosen delimiter (a character, or one of NAMED_DELIMITERS), else the one that the file's top speaks
+    for."""
     if not chosen:
         return detect_delimiter(text)
     delimiter = NAMED_DELIMITERS.get(chosen.lower(), chosen)
@@ -243,7 +245,8 @@ def settle_delimiter(text: str, chosen: str | None) -> str:
 
 
 def detect_delimiter(text: str) -> str:
-    """The one under which most columns mean something, then most cells are addresses, then the table is widest."""
+    """Find the delimiter under which most columns mean something, then most cells are addresses, then the table is
+    widest."""
     lines = io.StringIO(text.lstrip("\r\n"), newline="")
     first = lines.readline()
     if hint := SEPARATOR_LINE.fullmatch(first):
@@ -255,7 +258,7 @@ def detect_delimiter(text: str) -> str:
 
 
 def score(text: str, delimiter: str) -> tuple[int, int, int]:
-    """How well this delimiter makes columns of the first records."""
+    """Say how well this delimiter makes columns of the first records."""
     records = []
     try:
         for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
@@ -286,7 +289,7 @@ def refuse_unclosed(lines: list[str], number: int, delimiter: str) -> None:
 
 @contextmanager
 def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
-    """The stream itself, or a copy on disk of one that cannot be read twice (a pipe)."""
+    """Return the stream itself, or a copy on disk of one that cannot be read twice (a pipe)."""
     if stream.seekable():
         yield stream
         return

@@ -1,4 +1,4 @@
-"""A campaign's leads as CSV, under the headers that the import reads, and with what became of each."""
+"""A campaign's leads are written as CSV, under the headers that the import reads, and with what became of each."""
 
 import csv
 import io
@@ -48,12 +48,13 @@ READ = [name for name in COLUMNS.values() if not name.startswith("data.")]
 
 
 def defuse(text: str) -> str:
-    """The text as a spreadsheet shows it and does not run it: an apostrophe before what would begin a formula."""
+    """Return the text as a spreadsheet shows it and does not run it: an apostrophe stands before what would begin a
+    formula."""
     return f"'{text}" if begins_formula(text) else text
 
 
 def undefuse(text: str) -> str:
-    """The reverse of `defuse`; other text comes back as it is."""
+    """Undo `defuse`; other text comes back as it is."""
     return text[1:] if text.startswith("'") and begins_formula(text) else text
 
 
@@ -62,7 +63,7 @@ def begins_formula(text: str) -> bool:
 
 
 def export_csv(campaign: Campaign) -> Iterator[bytes]:
-    """UTF-8 with a byte order mark (Excel needs it), a piece per 2,000 leads, in the order in which they came.
+    """Yield UTF-8 with a byte order mark (Excel needs it), a piece per 2,000 leads, in the order in which they came.
 
     Memory is constant and no transaction stays open while the reader is slow; a lead that changes meanwhile is there
     once, with its old or its new state.
@@ -76,7 +77,7 @@ def export_csv(campaign: Campaign) -> Iterator[bytes]:
 
 
 def cell(lead: dict[str, object], name: str) -> str:
-    """One cell as text; '' for what is not there."""
+    """Write one cell as text; '' for what is not there."""
     if name.startswith("data."):
         data = lead["data"]
         value = data.get(name.removeprefix("data.")) if isinstance(data, dict) else None
@@ -90,7 +91,7 @@ def cell(lead: dict[str, object], name: str) -> str:
 
 
 def csv_block(rows: list[list[str]]) -> bytes:
-    """Rows as CSV in UTF-8, for a stream of blocks."""
+    """Write rows as CSV in UTF-8, for a stream of blocks."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()

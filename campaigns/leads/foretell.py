@@ -1,4 +1,4 @@
-"""What an import would do: the same file, read in the same way, and nothing is written or locked."""
+"""An import is foretold here: the same file is read in the same way, and nothing is written or locked."""
 
 import json
 
@@ -17,14 +17,14 @@ THERE = (
 
 
 def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
-    """The report that an import into `campaign` would give now; None: into a new one. Raises CampaignEnded.
+    """Return the report that an import into `campaign` would give now; None: into a new one. Raises CampaignEnded.
 
     Remembers the addresses that it has seen: memory grows with the file.
     """
     if campaign is not None:
         refuse_finished(campaign, status_now(campaign))
     report = report_of(source)
-    seen: set[str] = set()
+    earlier: set[str] = set()
 
     def take_batch(batch: list[Row]) -> int:
         rows = [row for row in batch if not row.reason]
@@ -36,12 +36,12 @@ def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
             if row.reason:
                 continue
             keys = {row.email, row.apollo_id} - {""}
-            if row.email in of_batch or keys & seen:
+            if row.email in of_batch or keys & earlier:
                 row.reason = TWICE
             elif keys & there:
                 row.reason = KNOWN
             else:
-                seen.update(keys)
+                earlier.update(keys)
                 taken += 1
             of_batch.add(row.email)
         return taken
@@ -51,10 +51,10 @@ def foretell(source: Source, campaign: Campaign | None) -> ImportReport:
 
 
 def in_campaign(campaign: Campaign, rows: list[Row]) -> set[str]:
-    """The addresses and Apollo ids of these rows that the campaign has already."""
-    found: set[str] = set()
+    """Find the addresses and Apollo ids of these rows that the campaign has already."""
+    keys: set[str] = set()
     with connection.cursor() as cursor:
         for name in ("email", "apollo_id"):
             cursor.execute(THERE.format(name), [json.dumps([{name: getattr(row, name)} for row in rows]), campaign.pk])
-            found |= {value for (value,) in cursor.fetchall()}
-    return found
+            keys |= {value for (value,) in cursor.fetchall()}
+    return keys

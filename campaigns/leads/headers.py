@@ -1,4 +1,4 @@
-"""Which record of a file is its header, and what its cells say about columns whose names say nothing. Pure."""
+"""The header of a file is found here, and what its cells say about columns whose names say nothing. Pure."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +19,12 @@ SALUTATION = re.compile(
 
 
 def is_address(cell: str) -> bool:
-    """Whether a header could not hold this."""
+    """Say whether a cell holds an address, which a header could not."""
     return "@" in cell and bool(addresses_in(cell) or holds_locked(cell))
 
 
 def find_header(records: Sequence[Sequence[str]]) -> int | None:
-    """Which of the first records is the header; None where nothing before the first address can be one.
+    """Find which of the first records is the header; None where nothing before the first address can be one.
 
     Above it stand notes and titles. It is the one whose names say most, the address before all; where none says
     anything, the first of the widest. Below an address ("Exported by ann@acme.example") only names will do.
@@ -34,16 +34,16 @@ def find_header(records: Sequence[Sequence[str]]) -> int | None:
         if any(is_address(cell) for cell in cells):
             below_an_address = True
             continue
-        found = match(list(cells))
-        names = len(found.recognised)
-        score = ("email" in found.positions, names, sum(1 for cell in cells if cell.strip()))
+        columns = match(list(cells))
+        names = len(columns.recognised)
+        score = ("email" in columns.positions, names, sum(1 for cell in cells if cell.strip()))
         if score > best and not (below_an_address and not (score[0] and names > max(best[1], 1))):
             best, place = score, number
     return place
 
 
 def settle(header: list[str], mapping: Mapping[str, str] | None, sample: Sequence[Sequence[str]]) -> Columns:
-    """What the columns mean, by their names and, where these say nothing of the address or mislead, by their cells.
+    """Say what the columns mean, by their names and, where these say nothing of the address or mislead, by their cells.
 
     ValueError for a mapping that does not fit.
     """
@@ -69,7 +69,7 @@ def settle(header: list[str], mapping: Mapping[str, str] | None, sample: Sequenc
 
 
 def address_column(header: list[str], mapping: Mapping[str, str], sample: Sequence[Sequence[str]]) -> int | None:
-    """The column with most addresses of which most filled cells are addresses; None if there is none."""
+    """Find the column with most addresses of which most filled cells are addresses; None if there is none."""
     counts = {
         place: sum(1 for cells in sample if place < len(cells) and is_address(cells[place]))
         for place, name in enumerate(header)
@@ -79,7 +79,7 @@ def address_column(header: list[str], mapping: Mapping[str, str], sample: Sequen
 
 
 def mostly(is_such: Callable[[str], object], sample: Sequence[Sequence[str]], place: int) -> bool:
-    """Whether more than half of a column's filled cells are such; False for an empty one."""
+    """Say whether more than half of a column's filled cells are such; False for an empty one."""
     cells = (row[place].strip() for row in sample if place < len(row))
     filled = [cell for cell in cells if cell.casefold() not in NOTHING]
     return 2 * sum(1 for cell in filled if is_such(cell)) > len(filled)

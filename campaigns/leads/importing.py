@@ -1,4 +1,4 @@
-"""Leads from a CSV file, streamed, a transaction per batch: an import that broke off is simply repeated."""
+"""Leads are imported from a CSV, streamed, a transaction per batch: an import that broke off is simply repeated."""
 
 import csv
 import json
@@ -58,7 +58,7 @@ class CampaignEnded(ImportRefused):
 
 @dataclass
 class ImportReport:
-    """`rows` == `taken` + the sum of `skipped` (reason -> rows).
+    """A report counts rows: `rows` == `taken` + the sum of `skipped` (reason -> rows).
 
     `examples`: the first 20 skipped (row number as a spreadsheet shows it, reason). `shortened`: field -> cells that
     were cut to the field's length. `recognised`: header -> field; `guessed`: those of them whose cells were looked at
@@ -78,7 +78,7 @@ class ImportReport:
     delimiter: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """The whole report for JSON: what API, command and page show of it."""
+        """Return the whole report for JSON: what API, command and page show of it."""
         return asdict(self)
 
 
@@ -94,8 +94,9 @@ def import_csv(
     progress: Callable[[int, int], None] | None = None,
     skipped_to: TextIO | None = None,
 ) -> ImportReport:
-    """`opened` and `import_source` in one. Reads the file three times (encoding, structure, import), so ImportRefused
-    means that nothing was written, with one exception: a campaign that ends meanwhile keeps what came before."""
+    """Open a file and import it: `opened` and `import_source` in one. Reads the file three times (encoding, structure,
+    import), so ImportRefused means that nothing was written, with one exception: a campaign that ends meanwhile keeps
+    what came before."""
     refuse_finished(campaign, status_now(campaign))
     with opened(stream, mapping=mapping, encoding=encoding, delimiter=delimiter) as source:
         return import_source(campaign, source, actor=actor, reason=reason, progress=progress, skipped_to=skipped_to)
@@ -138,12 +139,12 @@ def import_source(
 
 
 def status_now(campaign: Campaign) -> tuple[str] | None:
-    """As of now, not as of when the caller read it."""
+    """Read the campaign's status as of now, not as of when the caller read it."""
     return Campaign.objects.filter(pk=campaign.pk).values_list("status").first()
 
 
 def report_of(source: Source) -> ImportReport:
-    """An empty report that says how the file is read."""
+    """Make an empty report that says how the file is read."""
     return ImportReport(
         recognised=source.columns.recognised,
         ignored=source.columns.ignored,
@@ -162,7 +163,8 @@ def read_into(
     progress: Callable[[int, int], None] | None = None,
     write_skipped: Callable[[Row], object] = lambda _: None,
 ) -> None:
-    """All batches; `report` is complete after each. `take_batch` says how many it took and gives the rest a reason."""
+    """Import all batches; `report` is complete after each. `take_batch` says how many it took and gives the rest a
+    reason."""
     skipped: Counter[str] = Counter()
     shortened: Counter[str] = Counter()
     for batch in batches(source.rows(shortened)):
@@ -180,17 +182,17 @@ def read_into(
 
 
 def record(campaign: Campaign, report: ImportReport, actor: Actor, reason: str, **more: object) -> None:
-    """The import's one event."""
+    """Record the import's one event."""
     counts = {"rows": report.rows, "taken": report.taken, "skipped": report.skipped, **more}
     events.record("campaign", campaign.pk, "leads_imported", actor=actor, reason=reason, after=counts)
 
 
-def refuse_finished(campaign: Campaign, found: tuple[str] | None) -> None:
-    """Raise CampaignEnded for a campaign that takes no more leads; `found` holds its status, None: it is gone."""
-    if found is None:
+def refuse_finished(campaign: Campaign, status: tuple[str] | None) -> None:
+    """Raise CampaignEnded for a campaign that takes no more leads; `status` is the row with it, None: it is gone."""
+    if status is None:
         raise CampaignEnded(f"Campaign {campaign.pk} does not exist any more. Import into another one.")
-    if found[0] in FINISHED:
-        raise CampaignEnded(f"Campaign {campaign.pk} is {found[0]} and takes no more leads. Import into another one.")
+    if status[0] in FINISHED:
+        raise CampaignEnded(f"Campaign {campaign.pk} is {status[0]} and takes no more leads. Import into another one.")
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -246,7 +248,7 @@ def explain(campaign: Campaign, rows: list[Row], started_at: datetime) -> None:
 
 
 def skipped_writer(target: TextIO | None, header: list[str]) -> Callable[[Row], object]:
-    """Writes a skipped row, formula cells defused; does nothing without a target."""
+    """Return a function that writes a skipped row, formula cells defused; it does nothing without a target."""
     if target is None:
         return lambda _: None
     writer = csv.writer(target)

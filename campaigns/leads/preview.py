@@ -1,4 +1,4 @@
-"""The top of a file that somebody is about to import, for a form that maps its columns."""
+"""A preview shows the top of a file that somebody is about to import, for a form that maps its columns."""
 
 import csv
 import io
@@ -15,7 +15,8 @@ from campaigns.leads.rows import clean, header_names
 
 @dataclass(frozen=True)
 class Preview:
-    """The top of a file, for a form that maps columns. `mapping`: header -> field, '' for what would be ignored.
+    """A preview is the top of a file, for a form that maps columns. `mapping`: header -> field, '' for what would be
+    ignored.
 
     `encoding` is what to import it with; `guessed` if it is not UTF-8 and nobody has said what it is.
     `guessed_columns`: headers whose meaning only their cells tell, to be confirmed. `header_row`: the header's number
@@ -34,18 +35,18 @@ class Preview:
 
 
 def sniff(stream: BinaryIO, encoding: str | None = None, delimiter: str | None = None, *, rows: int = 5) -> Preview:
-    """Header, meaning and first rows, from the first 256 KB. Leaves the stream at its start.
+    """Read header, meaning and first rows, from the first 256 KB. Leaves the stream at its start.
 
     ImportRefused for what is no CSV at all; a file without an address column is shown, it may be mapped.
     """
     stream.seek(0)
     head = stream.read(csvfile.HEAD)
     stream.seek(0)
-    found = csvfile.detect_encoding(head, encoding)
-    text = csvfile.start_of_text(head, found)
+    codec = csvfile.detect_encoding(head, encoding)
+    text = csvfile.start_of_text(head, codec)
     if guessed := encoding is None and "\ufffd" in text and "\ufffd".encode() not in head:
-        found = "cp1252"
-        text = csvfile.start_of_text(head, found)
+        codec = "cp1252"
+        text = csvfile.start_of_text(head, codec)
     text = text.removeprefix("\ufeff")
     separator = csvfile.settle_delimiter(text, delimiter)
     hinted = csvfile.SEPARATOR_LINE.fullmatch(text.partition("\n")[0].rstrip("\r"))
@@ -64,7 +65,7 @@ def sniff(stream: BinaryIO, encoding: str | None = None, delimiter: str | None =
         header=header,
         mapping={name: columns.recognised.get(name, "") for name in header},
         rows=[[clean(cell) for cell in cells] for cells in below[:rows]],
-        encoding=csvfile.name_of(found),
+        encoding=csvfile.name_of(codec),
         guessed=guessed,
         delimiter=separator,
         fields=FIELDS,

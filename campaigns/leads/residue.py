@@ -1,4 +1,5 @@
-"""What exports, spreadsheets, web pages and mail programs leave in and around an address, taken off again. Pure."""
+"""Exports, spreadsheets, web pages and mail programs leave something in and around an address, which is taken off here.
+Pure."""
 
 import html
 import re
@@ -36,7 +37,7 @@ SCHEME = re.compile(
 
 
 def decoded(text: str) -> str:
-    """Without invisible characters, encodings and markup, in ASCII as far as it stands for ASCII."""
+    """Return the text without invisible characters, encodings and markup, in ASCII as far as it stands for ASCII."""
     for _ in range(TIMES):
         before = text
         if "&" in text:
@@ -55,14 +56,15 @@ def decoded(text: str) -> str:
 
 
 def character(escape: re.Match[str]) -> str:
-    """What an escape of JSON or of a program stands for."""
+    """Return what an escape of JSON or of a program stands for."""
     code = escape[1] or escape[2]
     char = chr(int(code, 16)) if code else " "
     return " " if "\ud800" <= char <= "\udfff" else char
 
 
 def bare(piece: str) -> str:
-    """An address without what stands before and behind it. A dot in front stays: it is part of a mistyped address."""
+    """Return an address without what stands before and behind it. A dot in front stays: it is part of a mistyped
+    address."""
     text, end = piece, len(piece)
     while end and not text[end - 1].isalnum():
         end -= 1

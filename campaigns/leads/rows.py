@@ -1,4 +1,4 @@
-"""One row of an imported file: as a lead would have it, or why it cannot become one. Pure."""
+"""One row of an imported file becomes a lead here, or a reason why it cannot become one. Pure."""
 
 import re
 from collections import Counter
@@ -36,7 +36,7 @@ OUT = re.compile(r"unsub|opt(?:ed)?[\s_-]?out|do not|don't|abgemeldet|revoked|wi
 
 @dataclass(slots=True)
 class Row:
-    """One row of the file. `reason` says why it is skipped; '' as long as nothing speaks against it.
+    """This is one row of the file. `reason` says why it is skipped; '' as long as nothing speaks against it.
 
     `others`: the further addresses of this person.
     """
@@ -56,7 +56,8 @@ class Row:
 
 
 def parse(number: int, cells: list[str], columns: Columns, width: int, shortened: Counter[str]) -> Row:
-    """A row of the file as a lead would have it, or with the reason why it cannot become one. Touches nothing else."""
+    """Read a row of the file as a lead would have it, or with the reason why it cannot become one. Touches nothing
+    else."""
     row = Row(number, cells)
     if len(cells) > width and any(cells[width:]):
         # A delimiter outside of quotes: everything behind it sits in the wrong column, perhaps the address too.
@@ -105,14 +106,14 @@ def find_addresses(row: Row, positions: list[int]) -> bool:
     """
     cells, best = row.cells, positions[0]
     if len(positions) == 1:  # nearly always, and then nearly always one address
-        found = addresses_in(undefuse(cells[best])) if best < len(cells) else []
+        addresses = addresses_in(undefuse(cells[best])) if best < len(cells) else []
         of_best = True
     else:
         each = {place: addresses_in(undefuse(cells[place])) for place in positions if place < len(cells)}
-        found = list(dict.fromkeys(address for addresses in each.values() for address in addresses))
+        addresses = list(dict.fromkeys(address for in_cell in each.values() for address in in_cell))
         of_best = bool(each.get(best))
-    if found:
-        row.email, *row.others = found
+    if addresses:
+        row.email, *row.others = addresses
         if row.others:
             row.data["other_emails"] = ", ".join(row.others)[:MAX_DATA]
         return of_best
@@ -125,7 +126,7 @@ def find_addresses(row: Row, positions: list[int]) -> bool:
 
 
 def opted_out(cells: list[str], columns: Columns) -> bool:
-    """Whether any column says that this person wants no mail."""
+    """Say whether any column says that this person wants no mail."""
     for name in ("opted_out", "subscribed", "status"):
         for position in columns.positions.get(name, ()):
             value = clean(cells[position]).casefold() if position < len(cells) else ""
@@ -140,7 +141,7 @@ def opted_out(cells: list[str], columns: Columns) -> bool:
 
 
 def header_names(header: list[str]) -> list[str]:
-    """The names of the columns as they are shown and mapped; one without a name is called by its place."""
+    """Return the names of the columns as they are shown and mapped; one without a name is called by its place."""
     return [clean(name) or f"Column {number}" for number, name in enumerate(header, 1)]
 
 
@@ -152,7 +153,7 @@ def first_filled(cells: list[str], positions: list[int]) -> str:
 
 
 def clean(cell: str) -> str:
-    """One line without control characters; what an export of ours put before a formula is taken off again."""
+    """Make one line without control characters; what an export of ours put before a formula is taken off again."""
     text = undefuse(cell) if cell[:1] == "'" else cell
     if not text.isprintable():
         text = IN_A_CELL.sub(" ", text)

@@ -1,4 +1,4 @@
-"""A file that can be imported: read to its end once, its columns settled."""
+"""A source is a file that can be imported: read to its end once, its columns settled."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from campaigns.leads.rows import Row, header_names, parse
 
 
 class Reading(TypedDict):
-    """How somebody says that a file is to be read; None: recognise it."""
+    """Somebody says here how a file is to be read; None: recognise it."""
 
     encoding: str | None
     delimiter: str | None
@@ -21,14 +21,14 @@ class Reading(TypedDict):
 
 @dataclass(frozen=True)
 class Source:
-    """A file that has been read to its end and can be imported. `header`: the names of its columns."""
+    """This is a file that has been read to its end and can be imported. `header`: the names of its columns."""
 
     file: CsvFile
     header: list[str]
     columns: Columns
 
     def rows(self, shortened: Counter[str]) -> Iterator[Row]:
-        """Each row as a lead would have it, or with the reason why not; `shortened` is counted up."""
+        """Yield each row as a lead would have it, or with the reason why not; `shortened` is counted up."""
         width = len(self.file.header)
         return (parse(number, cells, self.columns, width, shortened) for number, cells in self.file.rows())
 
@@ -41,7 +41,8 @@ def opened(
     encoding: str | None = None,
     delimiter: str | None = None,
 ) -> Iterator[Source]:
-    """The file, checked to its end: ImportRefused comes before anything is made for it. A pipe is copied to disk first.
+    """Open the file and check it to its end: ImportRefused comes before anything is made for it. A pipe is copied to
+    disk first.
 
     `mapping`: header -> field of `columns.FIELDS`, '' to ignore the column. `encoding`: one of `csvfile.ENCODINGS`;
     without it the file is UTF-8 or begins with a byte order mark. `delimiter`: a character, or one of
@@ -56,7 +57,7 @@ def opened(
 
 
 def recognise(header: list[str], mapping: Mapping[str, str] | None, sample: list[list[str]]) -> Columns:
-    """What the columns mean; ImportRefused if none holds addresses or the mapping does not fit."""
+    """Say what the columns mean; ImportRefused if none holds addresses or the mapping does not fit."""
     try:
         columns = settle(header, mapping, sample)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Whom nobody writes to: addresses and whole domains. Asked at import and again before the push."""
+"""Nobody writes to the addresses and whole domains on this list. Asked at import and again before the push."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,8 @@ class ValueRefused(ValueError):
 
 @dataclass
 class Suppressed:
-    """What `suppress` did. `refused` holds what was not taken, as it was given; `reasons` says why, in this order."""
+    """This says what `suppress` did. `refused` holds what was not taken, as it was given; `reasons` says why, in this
+    order."""
 
     added: int = 0
     already: int = 0
@@ -38,7 +39,7 @@ class Suppressed:
 
 
 def is_suppressed(email: str) -> bool:
-    """Whether the address, its domain or a parent domain is on the list. Takes it in any notation.
+    """Say whether the address, its domain or a parent domain is on the list. Takes it in any notation.
 
     Nobody is to be written to at a placeholder of Apollo's either.
     """
@@ -48,7 +49,7 @@ def is_suppressed(email: str) -> bool:
 
 
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
-    """Those of the normalised addresses that are suppressed. One query, whatever their number."""
+    """Find those of the normalised addresses that are suppressed. One query, whatever their number."""
     values = {address: [address, *domain_and_parents(domain_of(address))] for address in addresses}
     wanted = json.dumps(list({UNSTORABLE.sub("", value) for candidates in values.values() for value in candidates}))
     with connection.cursor() as cursor:
@@ -62,21 +63,22 @@ def suppressed_among(addresses: Iterable[str]) -> set[str]:
 
 
 def listed_among(addresses: Iterable[str]) -> set[str]:
-    """Those of the normalised addresses that are on the list themselves, whatever it says about their domains."""
+    """Find those of the normalised addresses that are on the list themselves, whatever it says about their domains."""
     return set(Suppression.objects.filter(value__in=set(addresses)).values_list("value", flat=True))
 
 
 def parse_value(raw: str) -> str:
-    """An address, or a domain written as `acme.example`, `@acme.example` or `*.acme.example`, normalised.
+    """Read an address, or a domain written as `acme.example`, `@acme.example` or `*.acme.example`; returns it
+    normalised.
 
     ValueRefused for anything else, and for a public suffix: `co.uk` would silence a country.
     """
     text = raw.strip()
     domain = text.removeprefix("*.").removeprefix("@")
-    if found := addresses_in(text):
-        if len(found) > 1:
-            raise ValueRefused(f"These are {len(found)} addresses. Give each by itself.")
-        return found[0]
+    if addresses := addresses_in(text):
+        if len(addresses) > 1:
+            raise ValueRefused(f"These are {len(addresses)} addresses. Give each by itself.")
+        return addresses[0]
     value = None if "@" in domain else normalise_domain(domain)
     if value is None and domain.isalpha() and SUFFIXES(domain).suffix == domain.lower():
         value = domain.lower()
@@ -116,7 +118,8 @@ def suppress(values: Iterable[str], reason: str, actor: Actor) -> Suppressed:
 
 
 def _insert(values: list[str], reason: str, actor: Actor) -> int:
-    """How many were new. In sorted order, so that two callers with the same values cannot deadlock."""
+    """Insert the values that are new; how many these were. In sorted order, so that two callers with the same values
+    cannot deadlock."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO suppressions (value, reason, created_by, created_at)"

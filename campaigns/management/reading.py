@@ -1,4 +1,4 @@
-"""How commands are told to read a CSV, and how they tell what an import did or would do."""
+"""Commands are told here how to read a CSV, and tell what an import did or would do."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 
@@ -7,7 +7,7 @@ from campaigns.leads.importing import ImportReport
 
 
 def add_reading(parser: ArgumentParser) -> None:
-    """How a CSV is to be read, where what is recognised will not do."""
+    """Add the options that say how a CSV is to be read, where what is recognised will not do."""
     parser.add_argument(
         "--map",
         action="append",
@@ -29,7 +29,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def report_lines(report: ImportReport, *, dry_run: bool = False) -> list[str]:
-    """An import's report for people."""
+    """Write an import's report for people."""
     would = "would be " if dry_run else ""
     lines = [f"{report.rows} rows: {report.taken} {would}taken, {sum(report.skipped.values())} {would}skipped"]
     lines += [f"  {count} {reason}" for reason, count in report.skipped.items()]

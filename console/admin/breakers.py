@@ -19,12 +19,13 @@ from django.utils.safestring import SafeString
 
 from circuitbreakers import breaker, events, notes, policies, policy, postmortem
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
+from circuitbreakers.permissions import OPERATE_QUEUE
 from console import shared_snapshot
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.export import events_csv
 from console.labels import service_name
-from console.orders import OPERATE_QUEUE, Order, actor_of
+from console.orders import Order, actor_of
 from console.service_verbs import VERBS
 
 

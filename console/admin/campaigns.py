@@ -16,6 +16,7 @@ from campaigns import apollo_url, lifecycle, spend, tallies
 from campaigns.duplicate import duplicate as make_duplicate
 from campaigns.leads.exporting import export_csv
 from campaigns.models import Campaign
+from campaigns.permissions import ADD_CAMPAIGN, OPERATE_CAMPAIGN
 from campaigns.tallies import LeadTally
 from circuitbreakers import events
 from circuitbreakers.models import Event
@@ -24,7 +25,6 @@ from console.admin.lists import ListAdmin, clip, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.orders import Order, actor_of
 
-OPERATE = "campaigns.operate_campaign"
 Status = Campaign.Status
 EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "research_prompt", "mail_prompt")
 
@@ -50,14 +50,14 @@ def duplicate(row: Campaign, order: Order) -> str:
 VERBS = {
     "start": AdminVerb(
         "Start",
-        OPERATE,
+        OPERATE_CAMPAIGN,
         calls(lifecycle.start),
         "Its leads go through all services; that costs money.",
         legal=lambda row: row.status == Status.CREATED,
     ),
     "pause": AdminVerb(
         "Pause",
-        OPERATE,
+        OPERATE_CAMPAIGN,
         calls(lifecycle.pause),
         "A pause of your own survives a queue resume.",
         legal=lambda row: row.status in (Status.RUNNING, Status.PAUSED) and not row.operator_paused_at,
@@ -65,28 +65,28 @@ VERBS = {
     ),
     "resume": AdminVerb(
         "Resume",
-        OPERATE,
+        OPERATE_CAMPAIGN,
         calls(lifecycle.resume),
         "Lifts an operator's pause. The system's, the queue resume.",
         legal=lambda row: row.status == Status.PAUSED and not row.system_paused_at,
     ),
     "retry_failed": AdminVerb(
         "Retry what failed",
-        OPERATE,
+        OPERATE_CAMPAIGN,
         retry_failed,
         "Paying only for what was not paid.",
         legal=lambda row: row.status not in (Status.CREATED, Status.CANCELLED),
     ),
     "cancel": AdminVerb(
         "Cancel",
-        OPERATE,
+        OPERATE_CAMPAIGN,
         calls(lifecycle.cancel),
         "It ends for good; a call in flight finishes and is booked.",
         legal=lambda row: not row.finished,
         reason_required=True,
         danger=True,
     ),
-    "duplicate": AdminVerb("Duplicate", "campaigns.add_campaign", duplicate, "Its settings, not its leads."),
+    "duplicate": AdminVerb("Duplicate", ADD_CAMPAIGN, duplicate, "Its settings, not its leads."),
 }
 
 

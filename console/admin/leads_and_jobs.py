@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from campaigns import job_verbs, story
 from campaigns.leads.suppression import ValueRefused, parse_value
 from campaigns.models import Job, Lead, Process, Suppression, VendorCall
+from campaigns.permissions import OPERATE_JOB
 from campaigns.retry import retry_job
 from circuitbreakers import events
 from console import shared_snapshot
@@ -22,8 +23,6 @@ from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.labels import service_name
 from console.orders import Order, actor_of
 from console.templatetags.console import usd
-
-OPERATE = "campaigns.operate_job"
 
 
 class OfCampaignAdmin(ReadOnlyAdmin):
@@ -110,14 +109,14 @@ class JobAdmin(VerbsAdmin, OfCampaignAdmin):
     verbs = {
         "retry": AdminVerb(
             "Retry",
-            OPERATE,
+            OPERATE_JOB,
             retry,
             "A failed job is put back with fresh attempts, its lead too.",
             legal=lambda row: row.status == Job.Status.FAILED,
         ),
         "cancel": AdminVerb(
             "Cancel",
-            OPERATE,
+            OPERATE_JOB,
             cancel,
             "It is not done any more, and its lead is dropped. This cannot be undone.",
             legal=lambda row: row.status in (Job.Status.PENDING, Job.Status.PAUSED),

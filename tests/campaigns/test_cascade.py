@@ -8,11 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import cascade, lifecycle, moves, recovery
+from campaigns import cascade, lifecycle, moves, recovery, resume_plan
 from campaigns.models import Campaign, JobRow
 from circuitbreakers import breaker, gate, rebuild, switch
 from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import Opening
 from tests.breakers import ANN, at_once, let_the_wait_pass, queue, reset, trip, trip_and_die
 from tests.builders import make_campaign, make_fleet, make_job, make_lead
 from tests.stores import away, locked, refusing
@@ -29,9 +30,9 @@ def statuses() -> dict[int, str]:
     return dict(Campaign.objects.values_list("pk", "status"))
 
 
-def an_opening(service: str = "apollo", epoch: int = 1) -> switch.Opening:
+def an_opening(service: str = "apollo", epoch: int = 1) -> Opening:
     """An opening that the switch knows nothing of: what the cascade costs is measured with it."""
-    return switch.Opening(service, epoch, timezone.now(), 5, "5 consecutive failures", "server_error")
+    return Opening(service, epoch, timezone.now(), 5, "5 consecutive failures", "server_error")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -170,7 +171,7 @@ def test_a_stuck_row_does_not_hold_up_the_others_and_is_finished_and_named(caplo
         caplog.clear()
         assert cascade.finish_cascades() == 0
         assert f"[WARNING] Campaigns still running under the system pause: [{stuck.pk}]" in lines(caplog)
-        assert not recovery.plan().ready
+        assert not resume_plan.plan().ready
     assert cascade.finish_cascades() == 1
     stuck.refresh_from_db()
     assert stuck.status_message == "System pause: instantly circuit breaker opened"

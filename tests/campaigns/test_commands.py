@@ -13,11 +13,13 @@ from campaigns.models import Campaign
 from circuitbreakers import gate, pauses, probes, switch
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
+from circuitbreakers.storable import length_of
 from tests.breakers import ANN, answer_probes, queue, reset, trip
 from tests.builders import make_campaign, make_fleet, make_job, make_lead
 from tests.stores import away
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
+LONGEST_REASON = length_of(Event, "reason") or 0
 APP_OF = {
     "breaker": "circuitbreakers",
     "queue": "campaigns",
@@ -161,6 +163,30 @@ def test_a_reason_that_is_no_text_ends_with_2(manage: Any) -> None:
     ran = manage("queue", "pause", "openai", "--reason", "caf\udce9")
     assert (ran.status, ran.err.strip()) == (2, "CommandError: The reason is not UTF-8.")
     assert queue()["openai"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("breaker", "hold", "apollo"),
+        ("queue", "pause", "openai"),
+        ("queue", "resume"),
+        ("campaign", "create", "Autumn"),
+    ],
+)
+def test_a_reason_that_no_column_holds_ends_with_2_and_changes_nothing(manage: Any, arguments: tuple[str, ...]) -> None:
+    ran = manage(*arguments, "--reason", "ö" * (LONGEST_REASON + 1))
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.strip() == "CommandError: A reason has at most 500 characters; this one has 501."
+    assert set(queue().values()) == {"ACTIVE"}
+    assert not Campaign.objects.exists()
+    assert not Event.objects.exclude(actor="supervisor").exists()
+
+
+def test_a_reason_as_long_as_its_column_is_kept_whole(manage: Any) -> None:
+    reason = "ö" * LONGEST_REASON
+    assert manage("queue", "pause", "openai", "--reason", reason).status == 0
+    assert the_event(verb="paused").reason == reason
 
 
 def test_an_actor_of_150_characters_is_kept_whole(manage: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaigns import lifecycle, recovery
+from campaigns import lifecycle, recovery, resume_plan
 from campaigns.models import Campaign, Job, JobRow, Process
 from campaigns.recovery import ResumeRefused, resume
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
@@ -164,7 +164,7 @@ def test_while_redis_is_away_a_resume_says_so_and_the_plan_too(setting: str, tex
     after_a_reset()
     before = everything()
     with away(setting):
-        assert recovery.plan().missing == text
+        assert resume_plan.plan().missing == text
         with pytest.raises(switch.RedisUnavailable):
             resume(actor=ANN)
     assert everything() == before
@@ -198,7 +198,7 @@ def test_a_resume_is_refused_while_an_opening_is_not_on_record(monkeypatch: pyte
 def test_calls_in_flight_do_not_count() -> None:
     campaigns = after_a_reset()
     make_job(campaigns[0], kind="find", status="PROCESSING")
-    assert recovery.plan().ready
+    assert resume_plan.plan().ready
 
 
 def test_the_plan_says_what_a_resume_would_bring_back_and_changes_nothing() -> None:
@@ -207,7 +207,7 @@ def test_the_plan_says_what_a_resume_would_bring_back_and_changes_nothing() -> N
     lifecycle.pause(third.pk, actor=ANN, reason="wrong list")
     pauses.pause("openai", actor=ANN, reason="new prompt")
     before = everything()
-    plan = recovery.plan()
+    plan = resume_plan.plan()
     assert everything() == before
     assert plan.ready
     assert [item.name for item in plan.prerequisites] == [
@@ -372,14 +372,14 @@ def test_the_queue_is_not_made_active_when_a_breaker_moved_after_the_check(
     meanwhile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     after_a_reset()
-    check = recovery.plan
+    check = resume_plan.plan
 
-    def check_and_look_away() -> recovery.ResumePlan:
+    def check_and_look_away() -> resume_plan.ResumePlan:
         seen = check()
         moved_and_closed_again(monkeypatch) if meanwhile == "opened and reset" else trip_and_die(monkeypatch, "openai")
         return seen
 
-    monkeypatch.setattr(recovery, "plan", check_and_look_away)
+    monkeypatch.setattr(resume_plan, "plan", check_and_look_away)
     with pytest.raises(ResumeRefused, match="The openai circuit breaker has changed since the check"):
         resume(actor=ANN)
     assert set(queue().values()) == {"PAUSED"}

@@ -25,6 +25,7 @@ from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import breaker_opened
+from circuitbreakers.states import Opening
 from tests.breakers import (
     ANN,
     a_call,
@@ -97,7 +98,7 @@ class Switch(RuleBasedStateMachine):
                 self.around.__exit__(None, None, None)
                 policies.forget()
 
-    def listen(self, opening: switch.Opening, **kwargs: Any) -> None:
+    def listen(self, opening: Opening, **kwargs: Any) -> None:
         self.told.append((opening.service, opening.epoch))
 
     # --- what the model expects ---

@@ -10,6 +10,7 @@ from circuitbreakers import breaker, events, gate, incidents, pauses, probes, re
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import breaker_opened
+from circuitbreakers.states import BreakerState, Opening
 from tests.breakers import (
     ANN,
     OTHERS,
@@ -17,6 +18,7 @@ from tests.breakers import (
     admit,
     answer_probes,
     at_once,
+    call_state,
     compare_until_quiet,
     fail,
     in_flight,
@@ -45,7 +47,7 @@ def test_S1_fifty_threads_that_fail_at_once_open_it_exactly_once():
     permits = [admit() for _ in range(50)]
     announced: list[int] = []
 
-    def listen(opening: switch.Opening, **kwargs: Any) -> None:
+    def listen(opening: Opening, **kwargs: Any) -> None:
         announced.append(opening.epoch)
 
     breaker_opened.connect(listen)
@@ -309,10 +311,10 @@ def test_S4_a_permit_whose_answer_was_lost_is_in_flight_for_a_quarter_of_an_hour
 
 def test_S4_a_call_is_in_flight_then_settled_and_a_stranger_absent():
     permit = admit()
-    assert gate.call_state("apollo", permit.call) == "in_flight"
+    assert call_state("apollo", permit.call) == "in_flight"
     permit.settle("success")
-    assert gate.call_state("apollo", permit.call) == "settled"
-    assert gate.call_state("apollo", "job-0:1") == "absent"
+    assert call_state("apollo", permit.call) == "settled"
+    assert call_state("apollo", "job-0:1") == "absent"
 
 
 def test_S4_a_dead_workers_permit_is_ended_by_whoever_reclaims_its_job():
@@ -370,7 +372,6 @@ def test_S6_reading_never_writes():
         state = switch.read(service)
         state.at(switch.read_all().now)
         switch.read_opening(state)
-        gate.call_state(service, "job-0:1")
     switch.sealed_at()
 
     assert redis_cli().info("persistence")["rdb_changes_since_last_save"] == changes
@@ -413,7 +414,7 @@ def test_S7_a_late_failure_does_not_move_open_until(late):
     assert stored()["open_until"] == until
 
 
-def wait_of(state: switch.BreakerState) -> float:
+def wait_of(state: BreakerState) -> float:
     assert state.opened_at is not None
     assert state.open_until is not None
     return (state.open_until - state.opened_at).total_seconds()
@@ -434,7 +435,7 @@ def test_S8_a_listener_that_raises_breaks_nothing(caplog):
     def broken(**kwargs: Any) -> None:
         raise RuntimeError("I am broken")
 
-    def listening(opening: switch.Opening, **kwargs: Any) -> None:
+    def listening(opening: Opening, **kwargs: Any) -> None:
         heard.append(opening.service)
 
     breaker_opened.connect(broken)

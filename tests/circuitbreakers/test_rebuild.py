@@ -10,12 +10,14 @@ from django.db import DataError, OperationalError
 from circuitbreakers import breaker, gate, incidents, pauses, rebuild, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import BreakerState
 from tests.breakers import (
     ANN,
     OTHERS,
     a_call,
     admit,
     at_once,
+    call_state,
     compare_until_quiet,
     fail,
     in_flight,
@@ -344,7 +346,7 @@ def failing_for(service: str) -> Callable[..., int]:
     """A rebuilding that raises for that service alone."""
     rebuilt = rebuild._rebuild
 
-    def rebuild_or_fail(state: switch.BreakerState, *rest: Any) -> int:
+    def rebuild_or_fail(state: BreakerState, *rest: Any) -> int:
         if state.service == service:
             raise DataError("a value that no row takes")
         return rebuilt(state, *rest)
@@ -430,7 +432,7 @@ def test_since_when_redis_remembers_is_told():
     redis_cli().flushdb()
     assert switch.sealed_at() is None
     rebuild.compare()
-    assert gate.call_state("apollo", permit_before) == "absent"
+    assert call_state("apollo", permit_before) == "absent"
 
 
 # --- one bad value ---------------------------------------------------------------------------------------------------

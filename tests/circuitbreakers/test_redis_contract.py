@@ -13,6 +13,7 @@ import pytest
 from circuitbreakers import breaker, gate, pauses, policies, policy, switch
 from circuitbreakers.models import Breaker
 from circuitbreakers.services import SERVICES, UnknownService
+from circuitbreakers.states import from_us
 from tests.breakers import (
     ANN,
     OTHERS,
@@ -111,7 +112,7 @@ def test_database_0_holds_the_switch_and_nothing_else():
 def test_the_scripts_write_instants_as_python_reads_them(us):
     text = (switch.SCRIPTS / "common.lua").read_text() + f"return iso({us})"
     answer = redis_cli().register_script(text)(keys=switch.keys("apollo"), args=[",".join(SERVICES), "apollo"])
-    assert datetime.fromisoformat(answer) == switch.from_us(us)
+    assert datetime.fromisoformat(answer) == from_us(us)
     assert ISO.match(answer)
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 
 from circuitbreakers import breaker, gate, policies, rebuild, switch
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import from_us
 from local.processes import free_port
 from tests.breakers import (
     ANN,
@@ -116,7 +117,7 @@ def test_D1_a_script_whose_answer_is_lost_is_sent_once(silent_server):
 
 
 def test_D1_an_outcome_whose_answer_is_lost_is_sent_once_and_breaks_nothing(silent_server, caplog):
-    gate.Permit("apollo", "job-1:1", "1", switch.from_us(1)).settle("timeout")
+    gate.Permit("apollo", "job-1:1", "1", from_us(1)).settle("timeout")
     assert silent_server.scripts == 1
     assert "Outcome of call job-1:1 not recorded: Redis does not answer" in caplog.messages
 

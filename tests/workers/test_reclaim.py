@@ -9,7 +9,7 @@ from django.utils import timezone
 from campaigns import jobs
 from campaigns.models import JobRow, Lead, Process, VendorCall
 from circuitbreakers import gate, switch
-from tests.breakers import at_once, in_flight
+from tests.breakers import at_once, call_state, in_flight
 from tests.builders import ago, make_campaign, make_job, make_process, shown
 from tests.stores import away
 from workers.reclaim import admission_of, reclaim
@@ -109,7 +109,7 @@ def test_a_lease_that_lasts_is_left_alone(long_memory: None) -> None:
 def test_an_answer_that_came_and_was_not_saved_is_unknown_too(long_memory: None) -> None:
     held = claimed()
     gate.admit(held.service, held.call).settle("success")
-    assert gate.call_state(SERVICE, held.call) == "settled"
+    assert call_state(SERVICE, held.call) == "settled"
     assert reclaim() == 1
     assert after(held) == ("PENDING", 1, 0, ["unknown"])
 
@@ -124,7 +124,7 @@ def test_a_redis_that_was_flushed_knows_nothing_so_the_call_may_have_been_made()
 
 def test_a_redis_that_was_rebuilt_after_the_claim_knows_nothing_of_it() -> None:
     held = claimed()  # two minutes ago; the seal is of just now
-    assert gate.call_state(SERVICE, held.call) == "absent"
+    assert call_state(SERVICE, held.call) == "absent"
     reclaim()
     assert after(held) == ("PENDING", 1, 0, ["unknown"])
 

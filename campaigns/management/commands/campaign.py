@@ -1,4 +1,4 @@
-"""`manage.py campaign`: make campaigns, import and export leads, start, pause, resume, retry, cancel."""
+"""`manage.py campaign` makes campaigns, imports and exports leads, starts, pauses, resumes, retries, cancels."""
 
 import dataclasses
 import sys
@@ -22,6 +22,10 @@ from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, 
 
 LISTED = 50
 NOTHING_CHANGED = "Nothing was changed."
+SPEND_COLUMNS = (
+    *("service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD"),
+    *("answers lost", "USD more at most"),
+)
 
 
 class Command(VerbCommand):
@@ -120,7 +124,7 @@ class Command(VerbCommand):
 
     @contextmanager
     def source(self, path: Path, options: dict[str, Any]) -> Iterator[Source]:
-        """The file, checked before anything is made for it."""
+        """Open the file, checked before anything is made for it."""
         if not path.is_file():
             raise CommandError(f"There is no file {path}.", returncode=REFUSED)
         mapping = dict(options["map"]) or None
@@ -144,7 +148,7 @@ class Command(VerbCommand):
             return import_source(campaign, source, skipped_to=target, **arguments)
 
     def _progress(self, size: int) -> Callable[[int, int], None] | None:
-        """A bar on a terminal; nothing for programs."""
+        """Show a bar on a terminal; nothing for programs."""
         if self.as_json or not sys.stderr.isatty():
             return None
 
@@ -219,17 +223,22 @@ class Command(VerbCommand):
         campaign = Campaign.objects.get(pk=options["id"])
         progress = dataclasses.asdict(tallies.progress([campaign.pk])[campaign.pk])
         spent = spend.by_service(campaign=campaign.pk)
+        data = {
+            "mode": settings.MODE,
+            "id": campaign.pk,
+            **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
+            **progress,
+            "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
+        }
         self.show(
-            {"mode": settings.MODE, "id": campaign.pk, "name": campaign.name, "status": campaign.status,
-             "status_message": campaign.status_message, **progress,
-             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()}},
+            data,
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
-            table(["service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD", "answers lost",
-                   "USD more at most"],
-                  [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]),
-        )  # fmt: skip
+            table(
+                SPEND_COLUMNS, [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]
+            ),
+        )
 
     def export(self, options: dict[str, Any]) -> None:
         if self.as_json and options["file"] is None:
@@ -258,7 +267,7 @@ class Command(VerbCommand):
 
 @contextmanager
 def files_or_refusal(path: Path) -> Iterator[None]:
-    """What the system says against reading or writing `path` is a refusal: no traceback, exit status 1."""
+    """Make what the system says against reading or writing `path` a refusal: no traceback, exit status 1."""
     try:
         yield
     except OSError as error:

@@ -1,11 +1,11 @@
-"""`manage.py queue`: status, plan, an operator's own pauses, and the queue resume."""
+"""`manage.py queue` shows status and plan, sets an operator's own pauses, and resumes the queue."""
 
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import overview, recovery
+from campaigns import overview, recovery, resume_plan
 from circuitbreakers import pauses
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
 
@@ -47,21 +47,21 @@ class Command(VerbCommand):
                 for name, b in data["circuit_breakers"].items()
                 if b["waits_until"]
             ),
-        )  # fmt: skip
+        )
 
     def plan(self, options: dict[str, Any]) -> None:
-        seen = recovery.plan()
-        rows = [["pass" if p.ok else "FAIL", p.detail, p.mend] for p in seen.prerequisites]
+        plan = resume_plan.plan()
+        rows = [["pass" if p.ok else "FAIL", p.detail, p.mend] for p in plan.prerequisites]
         self.show(
-            overview.plan_as_dict(seen),
+            overview.plan_as_dict(plan),
             table(["", "prerequisite", "how to mend it"], rows),
-            f"A resume would bring back {seen.campaigns} campaigns and {sum(seen.jobs.values())} jobs"
-            + "".join(f"\n  {count} for {name}" for name, count in seen.jobs.items()),
-            f"Still paused by operators: {seen.campaigns_still_paused} campaigns; "
-            f"queues: {', '.join(seen.services_still_paused) or 'none'}",
+            f"A resume would bring back {plan.campaigns} campaigns and {sum(plan.jobs.values())} jobs"
+            + "".join(f"\n  {count} for {name}" for name, count in plan.jobs.items()),
+            f"Still paused by operators: {plan.campaigns_still_paused} campaigns; "
+            f"queues: {', '.join(plan.services_still_paused) or 'none'}",
         )
-        if not seen.ready:
-            raise CommandError(f"Cannot resume queue: {seen.missing}", returncode=REFUSED)
+        if not plan.ready:
+            raise CommandError(f"Cannot resume queue: {plan.missing}", returncode=REFUSED)
 
     def pause(self, options: dict[str, Any]) -> None:
         service = self._target(options)
@@ -80,7 +80,7 @@ class Command(VerbCommand):
                 if changed
                 else f"No operator's pause of {service} stood."
             )
-            still = recovery.services_still_paused()
+            still = resume_plan.services_still_paused()
             self.show(
                 {"service": service, "changed": changed, "services_still_paused": still, "message": message}, message
             )

@@ -1,4 +1,5 @@
-"""`manage.py reconcile`: the books. Exits 1 and says what is wrong if a lead, job, call or pause does not add up."""
+"""`manage.py reconcile` compares the books. Exits 1 and says what is wrong if a lead, job, call or pause does not add
+up."""
 
 from typing import Any
 
@@ -23,20 +24,20 @@ class Command(BaseCommand):
         if options["recount"]:
             tallies.recount()
         try:
-            found = reconcile()
+            findings = reconcile()
         except RedisUnavailable as error:
             raise CommandError(f"{error}: the two stores cannot be compared.") from None
         if options["as_json"]:
-            rows = [{"check": f.check, "count": f.count, "detail": f.detail} for f in found]
+            rows = [{"check": finding.check, "count": finding.count, "detail": finding.detail} for finding in findings]
             sums = spend.in_all()
             beyond = {"calls": sums.may_be_charged, "at_most_usd": sums.may_cost_usd}
-            self.stdout.write(as_json({"balanced": not found, "findings": rows, "may_be_charged": beyond}))
+            self.stdout.write(as_json({"balanced": not findings, "findings": rows, "may_be_charged": beyond}))
         else:
-            for finding in found:
+            for finding in findings:
                 self.stdout.write(f"{finding.check}: {finding.detail}")
         if (beyond_the_books := uncertain()) and not options["as_json"]:
             self.stdout.write(beyond_the_books)
-        if found:
-            raise CommandError(f"The books do not balance: {len(found)} findings.")
+        if findings:
+            raise CommandError(f"The books do not balance: {len(findings)} findings.")
         if not options["as_json"]:
             self.stdout.write(f"The books balance ({len(CHECKS)} checks).")

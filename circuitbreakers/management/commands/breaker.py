@@ -1,4 +1,4 @@
-"""`manage.py breaker`: status, reset, probe, hold and release of the five circuit breakers."""
+"""`manage.py breaker` shows, resets, probes, holds and releases the five circuit breakers."""
 
 from datetime import datetime
 from typing import Any
@@ -48,12 +48,17 @@ class Command(VerbCommand):
             for state in snapshot.breakers.values()
         }
         rows = [
-            [name, d["circuit_state"] + (" (held)" if d["held"] else ""),
-             f"{d['failure_count']}/{d['failure_threshold']}",
-             snapshot.queue.get(name), d["opened_at"] and f"{d['opened_at']:%Y-%m-%d %H:%M:%S}",
-             d["waits_until"] and f"{d['waits_until']:%Y-%m-%d %H:%M:%S}", d["reason"]]
-            for name, d in data.items()
-        ]  # fmt: skip
+            [
+                name,
+                state["circuit_state"] + (" (held)" if state["held"] else ""),
+                f"{state['failure_count']}/{state['failure_threshold']}",
+                snapshot.queue.get(name),
+                _second(state["opened_at"]),
+                _second(state["waits_until"]),
+                state["reason"],
+            ]
+            for name, state in data.items()
+        ]
         self.show(
             {"mode": settings.MODE, "breakers": data},
             f"Mode: {settings.MODE.upper()}",
@@ -116,3 +121,7 @@ class Command(VerbCommand):
 def _instant(text: str) -> datetime:
     value = datetime.fromisoformat(text)
     return value if value.tzinfo else timezone.make_aware(value)
+
+
+def _second(at: datetime | None) -> str | None:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else None

@@ -1,0 +1,27 @@
+"""The models are campaigns, leads, jobs and the ledger of calls. The database itself refuses an impossible row."""
+
+from campaigns import tallies  # noqa: F401 (its models are this app's)
+from campaigns.models.call import VendorCall
+from campaigns.models.campaign import Campaign
+from campaigns.models.choices import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES
+from campaigns.models.job import Job, JobQuerySet, JobRow
+from campaigns.models.lead import Lead
+from campaigns.models.process import SILENCE, Process
+from campaigns.models.suppression import Suppression
+from campaigns.models.verdict import KnownVerdict
+
+__all__ = [
+    "KIND_CHOICES",
+    "OUTCOME_CHOICES",
+    "SERVICE_CHOICES",
+    "SILENCE",
+    "Campaign",
+    "Job",
+    "JobQuerySet",
+    "JobRow",
+    "KnownVerdict",
+    "Lead",
+    "Process",
+    "Suppression",
+    "VendorCall",
+]

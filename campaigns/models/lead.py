@@ -1,0 +1,74 @@
+"""A lead is one person in one campaign."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from campaigns.models.campaign import Campaign
+from campaigns.models.choices import KIND_CHOICES
+
+
+class Lead(models.Model):
+    """A lead is one person in one campaign, with all that was paid for: nothing of it is bought again."""
+
+    class State(models.TextChoices):
+        OPEN = "OPEN"
+        PUSHED = "PUSHED"
+        DROPPED = "DROPPED"
+        FAILED = "FAILED"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="leads", db_index=False)
+    email = models.CharField(max_length=320, null=True, blank=True, help_text="Normalised; none if nobody knows it.")
+    apollo_id = models.CharField(max_length=64, blank=True)
+    first_name = models.CharField(max_length=200, blank=True)
+    last_name = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=500, blank=True)
+    company = models.CharField(max_length=300, blank=True)
+    company_domain = models.CharField(max_length=255, blank=True)
+    data = models.JSONField(default=dict, blank=True, help_text="Further fields of the source.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    # The kind of its current or last job; '' until the pipeline has taken it in.
+    stage = models.CharField(max_length=10, blank=True, choices=KIND_CHOICES)
+    end_reason = models.CharField(max_length=300, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=20, blank=True)
+    research = models.TextField(blank=True)
+    sources = models.JSONField(default=list, blank=True)
+    mail_subject = models.CharField(max_length=300, blank=True)
+    mail_body = models.TextField(blank=True)
+    instantly_lead_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        db_table = "leads"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["campaign", "state", "-id"], name="lead_campaign"),  # lists, counters, completion
+            models.Index(fields=["campaign"], condition=Q(state="OPEN", stage=""), name="lead_unfed"),  # feed
+            models.Index(fields=["email"], name="lead_email"),  # search
+            models.Index(Lower("company"), name="lead_company"),  # search
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "email"], name="lead_once_per_address"),
+            models.UniqueConstraint(
+                fields=["campaign", "apollo_id"], condition=~Q(apollo_id=""), name="lead_once_per_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["OPEN", "PUSHED", "DROPPED", "FAILED"]), name="lead_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="OPEN", ended_at=None) | (~Q(state="OPEN") & Q(ended_at__isnull=False)),
+                name="lead_ended_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["DROPPED", "FAILED"]) | ~Q(end_reason=""), name="lead_ended_has_reason"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["OPEN", "PUSHED"]) | Q(email__isnull=False), name="lead_worked_has_address"
+            ),
+            models.CheckConstraint(condition=Q(email=None) | Q(email=Lower("email")), name="lead_email_normalised"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email or f"Lead {self.pk}"

@@ -1,0 +1,8 @@
+"""The permissions on breakers, incidents and the queue, as roles, API and console name them."""
+
+VIEW_BREAKER = "circuitbreakers.view_breaker"
+VIEW_INCIDENT = "circuitbreakers.view_incident"
+VIEW_EVENT = "circuitbreakers.view_event"
+OPERATE_BREAKER = "circuitbreakers.operate_breaker"
+OPERATE_QUEUE = "circuitbreakers.operate_queue"
+CHANGE_BREAKER = "circuitbreakers.change_breaker"
