@@ -30,7 +30,7 @@ FEED = f"""
 WITH unfed AS MATERIALIZED (
     SELECT l.id FROM campaigns c
     JOIN LATERAL (
-        SELECT id FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND stage = '' LIMIT %s FOR UPDATE SKIP LOCKED
+        SELECT id FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND unfed LIMIT %s FOR UPDATE SKIP LOCKED
     ) l ON true
     WHERE c.status = 'RUNNING' LIMIT %s
 ), taken AS (

@@ -8,8 +8,8 @@ from functools import partial
 from django.db import transaction
 from django.db.models import F
 
-from campaigns.models import JobRow
-from campaigns.tallies import JobTally, summed
+from campaigns.models import Job, JobRow
+from campaigns.tallies import JobCount, summed
 from circuitbreakers import events
 from circuitbreakers.models import Incident
 
@@ -22,8 +22,8 @@ LINES = 1_000
 def record(campaigns: Sequence[int], *, actor: events.Actor, incident: Incident | None) -> int:
     """Count the waiting jobs of campaigns that the same transaction has paused, for the incident and as an event; how
     many. Their log lines are written when it commits."""
-    tallies = JobTally.objects.filter(campaign_id__in=campaigns, status=JobRow.Status.PENDING)
-    jobs = summed(tallies, "status").get(JobRow.Status.PENDING, 0)
+    counts = JobCount.objects.filter(campaign_id__in=campaigns, status=Job.Status.PAUSED)
+    jobs = summed(counts, "status").get(Job.Status.PAUSED, 0)
     if jobs:
         if incident:
             Incident.objects.filter(pk=incident.pk).update(jobs_paused=F("jobs_paused") + jobs)

@@ -91,7 +91,7 @@ QUERIES = {
     ),
     "tallies_wrong": (
         "SELECT DISTINCT campaign_id FROM ("
-        "SELECT 'jobs', campaign_id, service, status, 1, 0 FROM job_rows UNION ALL "
+        "SELECT 'jobs', campaign_id, service, replace(status, 'PROCESSING', 'PENDING'), 1, 0 FROM job_rows UNION ALL "
         "SELECT 'jobs', campaign_id, service, status, -number, 0 FROM job_tallies UNION ALL "
         "SELECT 'leads', campaign_id, state, stage, 1, 0 FROM leads UNION ALL "
         "SELECT 'leads', campaign_id, state, stage, -number, 0 FROM lead_tallies UNION ALL "

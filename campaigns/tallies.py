@@ -17,7 +17,8 @@ class JobTally(models.Model):
     """A tally is a difference in the number of stored jobs; it has plain numbers, so that a campaign's deletion can be
     tallied as well.
 
-    Whoever asks how many are in a state asks `JobCount`.
+    What a worker holds is still PENDING here, so that a claim writes no difference. Whoever asks how many are in a
+    state asks `JobCount`.
     """
 
     campaign_id = models.BigIntegerField(db_index=True)

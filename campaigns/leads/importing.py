@@ -33,7 +33,7 @@ FILLED = ("email", "apollo_id", "first_name", "last_name", "title", "company", "
 DEFAULTS = {
     str(column.column): column.get_db_prep_save(column.get_default(), connection)
     for column in Lead._meta.concrete_fields
-    if column.name not in {*FILLED, "id", "campaign", "created_at"}
+    if not column.generated and column.name not in {*FILLED, "id", "campaign", "created_at"}
 }
 # One statement with one JSON parameter, whatever the size of the batch (psycopg writes arrays in Python, json in C).
 # bulk_create(ignore_conflicts=True) cannot say which rows it inserted. Names of columns only: nothing of the file is in

@@ -41,7 +41,7 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
     list_filter = ("state",)
     search_fields = ("email",)
     search_help_text = "An address, the beginning of a company's name, or a lead's number."
-    fields = fields_of(Lead, without=("id",))
+    fields = fields_of(Lead, without=("id", "unfed"))
     readonly_fields = fields
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:

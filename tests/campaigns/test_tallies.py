@@ -38,7 +38,10 @@ def tallied() -> tuple[Any, Any, Any]:
 
 def counted() -> tuple[Any, Any, Any]:
     return (
-        Counter(JobRow.objects.values_list("campaign_id", "service", "status")),
+        Counter(
+            (pk, service, status.replace("PROCESSING", "PENDING"))
+            for pk, service, status in JobRow.objects.values_list("campaign_id", "service", "status")
+        ),
         Counter(Lead.objects.values_list("campaign_id", "state", "stage")),
         Counter(
             (pk or 0, service, at.astimezone(UTC).date())
