@@ -1,4 +1,4 @@
-"""By the cascade an opening becomes an incident, a system pause, and every RUNNING campaign PAUSED, in one transaction.
+"""The cascade turns an opening into an incident, a system pause, and every RUNNING campaign PAUSED, in one transaction.
 
 Their waiting jobs are PAUSED with them, and by nothing else: no row of a job is written.
 """

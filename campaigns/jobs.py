@@ -55,7 +55,7 @@ class Call:
 
 @dataclass
 class Done:
-    """A finished job leaves this behind: changes to its lead, and the jobs that follow."""
+    """A job's good answer leaves this behind: changes to its lead, and the jobs that follow."""
 
     lead: dict[str, Any] = field(default_factory=dict)
     next_kind: str = ""
@@ -63,7 +63,7 @@ class Done:
     end_reason: str = ""
     effects: Callable[[], object] | None = None
     without_call: bool = False
-    # The job is not done: its next claim makes another call, with this payload. Nothing else of this is saved.
+    # A payload: the job is not over after all, its next claim makes another call with it. Nothing else here is saved.
     again: dict[str, Any] | None = None
 
 
@@ -195,7 +195,7 @@ def failed(
 
 
 def spoiled(job: JobRow, *, call: Call | None, answer: Any, message: str) -> bool:
-    """End a job for whose paid answer an error of our own was met. PROCESSING -> FAILED at once: the same again would
+    """End a job whose answer was paid for and has met an error of our own. PROCESSING -> FAILED at once: the same again would
     be paid again. The answer is kept, and used when the job is put back. False when the job was no longer ours."""
     payload = job.payload if answer is None else {**job.payload, ANSWER: answer}
     with transaction.atomic():

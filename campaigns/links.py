@@ -1,4 +1,4 @@
-"""Every link in a text is found here, in whatever form a mail program or a reader would follow it.
+"""Links in a text are found here, in whatever form a mail program or a reader would follow it.
 
 A text is first read as a mail program shows it: entities decoded, full-width letters and dots made plain, invisible
 characters gone, and what is written around filters (hxxp, evil[.]example) written out. Then URLs, addresses, names that

@@ -51,7 +51,7 @@ def unfilled(text: str, lead: Lead) -> list[str]:
     """Find gaps: {first_name}, {{company}}, %NAME%, [Your name]; brackets that belong to the lead's company or title
     are none."""
     own = f"{lead.company}\n{lead.title}"
-    gaps = [*BRACES.findall(text), *(found for found in BRACKETS.findall(text) if found not in own)]
+    gaps = [*BRACES.findall(text), *(gap for gap in BRACKETS.findall(text) if gap not in own)]
     return list(dict.fromkeys(gaps))
 
 

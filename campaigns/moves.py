@@ -1,4 +1,4 @@
-"""A campaign moves from state to state here, and nowhere else; what forbids it is here too. The verbs are in
+"""A verb moves a campaign from state to state by `move`; what forbids it is here too. The verbs are in
 `lifecycle`."""
 
 import logging
@@ -41,7 +41,7 @@ def move(
     incident: Incident | None = None,
     **fields: Any,
 ) -> None:
-    """Move a campaign from state to state, with its event: there is no other way. Call it under the switch lock."""
+    """Move a campaign from state to state, with its event: every verb does it by this. Call it under the switch lock."""
     before = campaign.status
     if status == Campaign.Status.RUNNING:
         fields["running_since"] = Now()  # by the clock that messages are dated by

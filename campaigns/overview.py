@@ -1,4 +1,4 @@
-"""Doors show one reading of switch and rows, which this makes plain values of."""
+"""An overview is one reading of switch and rows, as plain values that the doors show."""
 
 from typing import Any
 

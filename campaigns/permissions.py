@@ -1,4 +1,4 @@
-"""The permissions on campaigns and what belongs to them, as roles, API and console name them."""
+"""Roles, API and console name the permissions on campaigns, and on what belongs to them, by these constants."""
 
 VIEW_CAMPAIGN = "campaigns.view_campaign"
 VIEW_LEAD = "campaigns.view_lead"

@@ -1,4 +1,4 @@
-"""The switch lock: it orders everything that changes who may run."""
+"""The switch lock orders everything that changes who may run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

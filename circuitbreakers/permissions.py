@@ -1,4 +1,4 @@
-"""The permissions on breakers, incidents and the queue, as roles, API and console name them."""
+"""Roles, API and console name the permissions on breakers, incidents and the queue by these constants."""
 
 VIEW_BREAKER = "circuitbreakers.view_breaker"
 VIEW_INCIDENT = "circuitbreakers.view_incident"

@@ -104,7 +104,7 @@ SALUTATION_HEADERS = frozenset({"title", "titel"})
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a file are known by their meaning; `positions`: field -> its columns (0-based), best first.
+    """This says which columns of a file mean what; `positions`: field -> its columns (0-based), best first.
     `recognised`: header -> field. `ignored`: headers.
 
     `guessed`: those of the recognised whose header says nothing: their cells do.

@@ -41,7 +41,7 @@ def decoded(text: str) -> str:
     for _ in range(TIMES):
         before = text
         if "&" in text:
-            text = ENTITY.sub(lambda found: html.unescape(found[0]), text)
+            text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
         if "%" in text and ENCODED.search(text):
             text = unquote(text, errors="replace")
         if "\\" in text:
@@ -51,7 +51,7 @@ def decoded(text: str) -> str:
         if text == before:
             break
     text = TAG.sub(" ", text)
-    text = LINK.sub(lambda found: f" <{found[2] if '@' in found[2] else found[1]}> ", text)
+    text = LINK.sub(lambda link: f" <{link[2] if '@' in link[2] else link[1]}> ", text)
     return QUERY.sub(" ", text)
 
 
