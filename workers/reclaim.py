@@ -11,7 +11,7 @@ from campaigns import jobs
 from campaigns.models import JobRow, Process
 from circuitbreakers import gate, switch
 from circuitbreakers.models import Incident
-from workers.preparing import most_usd
+from workers.kinds import most_usd
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from integrations import deadline, kept
 from integrations.errors import FailureType, VendorError
 from integrations.redaction import redact
 from integrations.results import RateLimits, Result, Usage
-from workers import calls
-from workers.preparing import most_usd, prepare
+from workers.kinds import most_usd, prepare
+from workers.steps import calls
 
 logger = logging.getLogger(__name__)
 

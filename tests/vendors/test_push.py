@@ -20,10 +20,10 @@ from tests.circuitbreakers.builders import reset, trip
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
 from tests.vendors.chain import ANN, MAIL, TARGET, again, job_of
-from workers import calls
-from workers.preparing import prepare
+from workers.kinds import prepare
 from workers.reclaim import reclaim
 from workers.run import _admit_and_call, run
+from workers.steps import calls
 
 SECOND = next(target for target in map(campaign_id, STANDING_CAMPAIGNS) if target != TARGET)
 

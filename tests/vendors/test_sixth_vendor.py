@@ -15,7 +15,7 @@ NOT_PYTHON = (".env.example", "Makefile", "compose.yaml", "Dockerfile")
 # Nothing in the house has a reason to name this one that would not hold for a sixth.
 PLAIN = "millionverifier"
 # The module of its jobs: one a part of the pipeline, not one a service.
-STEPS = dict.fromkeys(SERVICES, "writing") | {"apollo": "finding", "instantly": "pushing"}
+STEPS = dict.fromkeys(SERVICES, "verify") | {"apollo": "find", "instantly": "push"}
 
 
 def listed(service: str) -> set[str]:

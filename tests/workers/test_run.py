@@ -28,9 +28,10 @@ from integrations.sandbox.world import people
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead, shown
 from tests.circuitbreakers.builders import ANN, at_once, stored, trip, trip_and_die
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers
-from workers import finding, writing
-from workers.preparing import PREPARE
+from workers.kinds import PREPARE
 from workers.run import run
+from workers.steps import find as finding
+from workers.steps import verify as writing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 races = pytest.mark.django_db(transaction=True)

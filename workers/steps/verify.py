@@ -13,7 +13,7 @@ from campaigns.mailcheck import check_mail
 from campaigns.models import JobRow, KnownVerdict
 from integrations import millionverifier, openai, perplexity, reading
 from integrations.results import Mail, Research, Verdict
-from workers.calls import NotYet, Ready, Rejected, address_of, credits_usd, lead_of, tokens_usd
+from workers.steps.calls import NotYet, Ready, Rejected, address_of, credits_usd, lead_of, tokens_usd
 
 # Verdicts of addresses are remembered for this long: asked again, they would be paid again and drift to `unknown`.
 REMEMBERED = timedelta(days=30)

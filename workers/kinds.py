@@ -8,25 +8,25 @@ from decimal import Decimal
 
 from campaigns.jobs import Done
 from campaigns.models import JobRow
-from workers import finding, pushing, writing
-from workers.calls import NotYet, Ready, Stopped
+from workers.steps import find, push, verify
+from workers.steps.calls import NotYet, Ready, Stopped
 
 PREPARE: dict[str, Callable[[JobRow], Ready | Done | NotYet | Stopped]] = {
-    "find": finding.find,
-    "reveal": finding.reveal,
-    "prepare": pushing.make_target,
-    "verify": writing.verify,
-    "research": writing.research,
-    "write": writing.write,
-    "push": pushing.push,
+    "find": find.find,
+    "reveal": find.reveal,
+    "prepare": push.make_target,
+    "verify": verify.verify,
+    "research": verify.research,
+    "write": verify.write,
+    "push": push.push,
 }
 # Those that are not here are free.
 MOST: dict[str, Callable[[JobRow], Decimal]] = {
-    "reveal": finding.most_of_reveal,
-    "verify": writing.most_of_verify,
-    "research": writing.most_of_research,
-    "write": writing.most_of_write,
-    "push": pushing.most_of_push,
+    "reveal": find.most_of_reveal,
+    "verify": verify.most_of_verify,
+    "research": verify.most_of_research,
+    "write": verify.most_of_write,
+    "push": push.most_of_push,
 }
 
 

@@ -16,7 +16,7 @@ from circuitbreakers.models import Event
 from integrations import instantly
 from integrations.errors import FailureType, VendorError
 from integrations.results import InstantlyCampaign, Push
-from workers.calls import NotYet, Ready, Stopped, address_of, credits_usd, lead_of
+from workers.steps.calls import NotYet, Ready, Stopped, address_of, credits_usd, lead_of
 
 # How long a push waits for its campaign at Instantly to be made (seconds).
 TARGET_WAIT = 2

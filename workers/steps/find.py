@@ -13,7 +13,7 @@ from campaigns.leads.addresses import normalise
 from campaigns.models import Campaign, JobRow, Lead
 from integrations import apollo
 from integrations.results import PeoplePage, Person, Reveal
-from workers.calls import Ready, credits_usd
+from workers.steps.calls import Ready, credits_usd
 
 
 def find(job: JobRow) -> Ready:
