@@ -1,6 +1,6 @@
-"""What each kind of job asks its vendor, and what that can cost. Campaigns and vendors meet here.
+"""The table of the kinds of jobs: what each asks its vendor, and what that can cost. Campaigns and vendors meet here.
 
-`prepare` reads rows and builds the call; nothing is sent. The answer becomes a `Done`, which jobs.complete saves.
+A step reads rows and builds the call; nothing is sent. The answer becomes a `Done`, which jobs.complete saves.
 """
 
 from collections.abc import Callable
@@ -8,34 +8,34 @@ from decimal import Decimal
 
 from campaigns.jobs import Done
 from campaigns.models import JobRow
-from workers.steps import find, push, verify
+from workers.steps import find, prepare, push, research, reveal, verify, write
 from workers.steps.calls import NotYet, Ready, Stopped
 
-PREPARE: dict[str, Callable[[JobRow], Ready | Done | NotYet | Stopped]] = {
+STEPS: dict[str, Callable[[JobRow], Ready | Done | NotYet | Stopped]] = {
     "find": find.find,
-    "reveal": find.reveal,
-    "prepare": push.make_target,
+    "reveal": reveal.reveal,
+    "prepare": prepare.prepare,
     "verify": verify.verify,
-    "research": verify.research,
-    "write": verify.write,
+    "research": research.research,
+    "write": write.write,
     "push": push.push,
 }
-# Those that are not here are free.
+# A kind that is not here is free.
 MOST: dict[str, Callable[[JobRow], Decimal]] = {
-    "reveal": find.most_of_reveal,
-    "verify": verify.most_of_verify,
-    "research": verify.most_of_research,
-    "write": verify.most_of_write,
-    "push": push.most_of_push,
+    "reveal": reveal.most_usd,
+    "verify": verify.most_usd,
+    "research": research.most_usd,
+    "write": write.most_usd,
+    "push": push.most_usd,
 }
 
 
-def prepare(job: JobRow) -> Ready | Done | NotYet | Stopped:
-    """The call of `job`, or what it comes to without one."""
-    return PREPARE[job.kind](job)
+def call_for(job: JobRow) -> Ready | Done | NotYet | Stopped:
+    """Build the call of `job`, or say what it comes to without one."""
+    return STEPS[job.kind](job)
 
 
 def most_usd(job: JobRow) -> Decimal | None:
-    """What one call of `job` can cost at most (USD, by the price table); None for a kind that is free."""
+    """Return what one call of `job` can cost at most (USD, by the price table); None for a kind that is free."""
     most = MOST.get(job.kind)
     return most(job) if most else None

@@ -18,7 +18,7 @@ from integrations import deadline, kept
 from integrations.errors import FailureType, VendorError
 from integrations.redaction import redact
 from integrations.results import RateLimits, Result, Usage
-from workers.kinds import most_usd, prepare
+from workers.kinds import call_for, most_usd
 from workers.steps import calls
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def _run(pk: int, service: str) -> str:
     if job is None:
         return "nothing"
     try:
-        ready = prepare(job)
+        ready = call_for(job)
         if isinstance(ready, calls.NotYet):
             jobs.hand_back(job, wait=ready.seconds)
             return "not yet"

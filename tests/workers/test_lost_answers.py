@@ -214,7 +214,7 @@ def test_whoever_asks_and_dies_holds_nobody_up_longer_than_its_lease(sandbox: Sa
     one, two = verify_in_two_campaigns()
     held = jobs.claim(one.pk, one.service, "host:1")
     assert held is not None
-    kinds.prepare(held)
+    kinds.call_for(held)
     assert run(two.pk, two.service) == "not yet"
     KnownVerdict.objects.update(asked_until=ago(1))
     JobRow.objects.filter(pk=two.pk).update(run_at=ago(1))
