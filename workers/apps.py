@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class WorkersConfig(AppConfig):
     name = "workers"
+
+    def ready(self) -> None:
+        from circuitbreakers.signals import switch_sealed
+        from workers.resend import forget_sent
+
+        switch_sealed.connect(forget_sent, dispatch_uid="workers.resend")
