@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, language, messages, probing, ratelimits, reading
+from integrations import http, messages, probing, ratelimits, reading, responses_api
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Mail, Usage
@@ -31,8 +31,8 @@ def classify(answer: Answer) -> FailureType | None:
     if body is None:
         return by_status(answer)
     if answer.ok:
-        return language.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
-    return language.by_codes(body.get("error")) or by_status(answer)
+        return responses_api.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
+    return responses_api.by_codes(body.get("error")) or by_status(answer)
 
 
 def write_mail(*, instructions: str, prompt: str) -> Mail:
@@ -49,7 +49,7 @@ def write_mail(*, instructions: str, prompt: str) -> Mail:
             "text": {"format": {"type": "json_schema", "name": "mail", "strict": True, "schema": MAIL_SCHEMA}},
         },
         billed=_usage,
-        advice=lambda answer: language.advice(answer, "OPENAI_MAX_OUTPUT_TOKENS"),
+        advice=lambda answer: responses_api.advice(answer, "OPENAI_MAX_OUTPUT_TOKENS"),
     )
     for text in messages.candidates(answer.body or {}):
         mail = reading.parse_object(text) or {}
@@ -62,7 +62,7 @@ def write_mail(*, instructions: str, prompt: str) -> Mail:
         subject=subject,
         body=body,
         usage=_usage(answer),
-        request_id=language.request_id(answer),
+        request_id=responses_api.request_id(answer),
         http_status=answer.status,
         limits=ratelimits.openai(answer.headers),
     )
@@ -99,4 +99,4 @@ def _model() -> str:
 
 
 def _usage(answer: Answer) -> Usage:
-    return language.usage(SERVICE, answer, _model())
+    return responses_api.usage(SERVICE, answer, _model())

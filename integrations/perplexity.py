@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, language, messages, probing, ratelimits
+from integrations import http, messages, probing, ratelimits, responses_api
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Research, Usage
@@ -28,8 +28,8 @@ def classify(answer: Answer) -> FailureType | None:
     if body is None:
         return by_status(answer)
     if answer.ok:
-        return language.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
-    failure = language.by_codes(body.get("error"))
+        return responses_api.by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
+    failure = responses_api.by_codes(body.get("error"))
     if failure is not None:
         return failure
     if answer.status in (401, 403) and any(word in answer.words for word in NO_CREDIT_WORDS):
@@ -51,7 +51,7 @@ def research(*, instructions: str, prompt: str) -> Research:
             "max_output_tokens": settings.PERPLEXITY_MAX_OUTPUT_TOKENS,
         },
         billed=_usage,
-        advice=lambda answer: language.advice(answer, "PERPLEXITY_MAX_OUTPUT_TOKENS"),
+        advice=lambda answer: responses_api.advice(answer, "PERPLEXITY_MAX_OUTPUT_TOKENS"),
     )
     body = answer.body or {}
     text = messages.prose(body)
@@ -59,9 +59,9 @@ def research(*, instructions: str, prompt: str) -> Research:
         raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no text in the answer", _usage(answer))
     return Research(
         text=text,
-        sources=language.sources(body),
+        sources=responses_api.sources(body),
         usage=_usage(answer),
-        request_id=language.request_id(answer),
+        request_id=responses_api.request_id(answer),
         http_status=answer.status,
         limits=ratelimits.openai(answer.headers),
     )
@@ -96,4 +96,4 @@ def _model() -> str:
 
 
 def _usage(answer: Answer) -> Usage:
-    return language.usage(SERVICE, answer, _model())
+    return responses_api.usage(SERVICE, answer, _model())

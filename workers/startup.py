@@ -2,7 +2,7 @@
 
 import logging
 
-from integrations.checking import check_all
+from integrations.keys import check_all
 
 logger = logging.getLogger(__name__)
 

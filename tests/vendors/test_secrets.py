@@ -15,7 +15,7 @@ from circuitbreakers import probes, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
 from config.logs import JsonFormatter, TextFormatter
-from integrations.checking import check_all
+from integrations.keys import check_all
 from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import FAULTS
 from tests.integrations.wire import http, serving

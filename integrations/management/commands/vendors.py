@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from circuitbreakers.commands import REFUSED, VerbCommand, table
-from integrations.checking import check_all
+from integrations.keys import check_all
 
 
 class Command(VerbCommand):

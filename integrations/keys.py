@@ -19,7 +19,7 @@ from integrations.errors import FailureType, VendorError
 
 VENDORS: tuple[ModuleType, ...] = (apollo, millionverifier, perplexity, openai, instantly)
 
-Verdict = Literal["ok", "missing", "refused", "under-scoped", "no credit", "no answer"]
+KeyVerdict = Literal["ok", "missing", "refused", "under-scoped", "no credit", "no answer"]
 Need = tuple[str, Callable[[], object]]  # what a key must be allowed to do, and a free call that shows it
 
 FORBIDDEN = 403
@@ -30,7 +30,7 @@ class KeyCheck:
     """What is known of one service's key. `detail` is safe to log."""
 
     service: str
-    verdict: Verdict
+    verdict: KeyVerdict
     detail: str
 
     @property
@@ -76,7 +76,7 @@ def _refusal(ask: Callable[[], object]) -> VendorError | None:
     return None
 
 
-def _verdict(failure_type: str | None) -> Verdict:
+def _verdict(failure_type: str | None) -> KeyVerdict:
     if failure_type == FailureType.AUTH:
         return "refused"
     return "no credit" if failure_type == FailureType.QUOTA_EXHAUSTED else "no answer"
