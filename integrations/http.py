@@ -65,6 +65,12 @@ def call(
     return answer
 
 
+def call_as_bearer(service: str, classify: Classify, method: str, path: str, **request: Any) -> Answer:
+    """Make a `call` of a service that takes its key as a bearer token."""
+    headers = {"Authorization": f"Bearer {settings.VENDORS[service]['api_key']}"}
+    return call(service, classify, method, path, headers=headers, **request)
+
+
 def failed(
     service: str, failure: FailureType, answer: Answer, message: str = "", usage: Usage | None = None
 ) -> VendorError:

@@ -164,8 +164,7 @@ def needs() -> list[tuple[str, Callable[[], object]]]:
 
 
 def _call(method: str, path: str, **request: Any) -> Answer:
-    headers = {"Authorization": f"Bearer {settings.VENDORS[SERVICE]['api_key']}"}
-    return http.call(SERVICE, classify, method, path, headers=headers, **request)
+    return http.call_as_bearer(SERVICE, classify, method, path, **request)
 
 
 def _items(method: str, path: str, **request: Any) -> list[dict[str, Any]]:

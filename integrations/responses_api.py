@@ -1,11 +1,14 @@
-"""What OpenAI's Responses API and Perplexity's Agent API have in common: one shape of answer, `status` inside a 200
-that may hide a failure, a list of output items, and tokens."""
+"""OpenAI's Responses API and Perplexity's Agent API, as far as they are one: a model is given a prompt, and its answer
+is a `status` inside a 200 that may hide a failure, a list of output items, and tokens."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from integrations import causes, messages, prices, reading
-from integrations.answers import Answer
+from django.conf import settings
+
+from integrations import causes, http, messages, prices, reading
+from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Usage
 
@@ -28,6 +31,49 @@ CUT_OFF = frozenset({"max_output_tokens", "max_tokens", "max_completion_tokens",
 PROMPTS_FAULT = frozenset(
     {"invalid_prompt", "bio_policy", "data_residency_mismatch", "invalid_request", "invalid_request_error"}
 )
+
+
+def model(service: str) -> str:
+    """Return the name of the model that this service is asked to run."""
+    return str(getattr(settings, f"{service.upper()}_MODEL"))
+
+
+def respond(
+    service: str, classify: http.Classify, path: str, *, instructions: str, prompt: str, **options: Any
+) -> Answer:
+    """Have the service's model answer a prompt, within our limit of tokens. Asking again charges again.
+
+    `options` are further fields of the request. Raises VendorError, which says what was charged all the same.
+    """
+    limit = f"{service.upper()}_MAX_OUTPUT_TOKENS"
+    body = {
+        "model": model(service),
+        "instructions": instructions,
+        "input": prompt,
+        "max_output_tokens": getattr(settings, limit),
+        **options,
+    }
+    billed, advise = partial(usage, service), partial(advice, setting=limit)
+    return http.call_as_bearer(service, classify, "POST", path, json=body, billed=billed, advice=advise)
+
+
+def models(service: str, classify: http.Classify, path: str) -> list[Any]:
+    """List the models that the service offers, as it sends them; free. Raises VendorError."""
+    answer = http.call_as_bearer(service, classify, "GET", path, longest=http.PROBE_DEADLINE)
+    rows = (answer.body or {}).get("data")
+    if not isinstance(rows, list):
+        raise http.failed(service, FailureType.MALFORMED, answer, "no list of models in the answer")
+    return rows
+
+
+def classify(answer: Answer) -> FailureType | None:
+    """Say what went wrong, None if nothing did; where the status says nothing, the answer's own fields do."""
+    body = answer.body
+    if body is None:
+        return by_status(answer)
+    if answer.ok:
+        return by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
+    return by_codes(body.get("error")) or by_status(answer)
 
 
 def codes(error: Any) -> set[str]:
@@ -93,17 +139,17 @@ def sources(body: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(url for url in urls if url))
 
 
-def usage(service: str, answer: Answer, model: str) -> Usage:
-    """Tokens, and their price: the vendor's own figure in USD where it sends one, else by the price table."""
+def usage(service: str, answer: Answer) -> Usage:
+    """Read the tokens, and their price: the vendor's own figure in USD where it sends one, else by the price table."""
     body = answer.body or {}
     counts = reading.mapping(body.get("usage"))
     tokens_in, tokens_out = reading.tally(counts.get("input_tokens")), reading.tally(counts.get("output_tokens"))
     cost = reading.mapping(counts.get("cost"))
-    told = reading.amount(cost.get("total_cost")) if cost.get("currency", "USD") == "USD" else None
-    if told is None:
-        used = reading.text(body.get("model")) or model
-        told = prices.cost(service, model=used, tokens_in=tokens_in, tokens_out=tokens_out)
-    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=max(told, Decimal(0)))
+    price = reading.amount(cost.get("total_cost")) if cost.get("currency", "USD") == "USD" else None
+    if price is None:
+        used = reading.text(body.get("model")) or model(service)
+        price = prices.cost(service, model=used, tokens_in=tokens_in, tokens_out=tokens_out)
+    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=max(price, Decimal(0)))
 
 
 def request_id(answer: Answer) -> str:

@@ -22,6 +22,11 @@ class Request:
     headers: Message
     body: bytes
 
+    @property
+    def last(self) -> str:
+        """The last segment of the path, where a route has its `{id}`."""
+        return self.path.rstrip("/").rpartition("/")[2]
+
     def parameters(self) -> list[tuple[str, str]]:
         return parse_qsl(self.query_string, keep_blank_values=True)
 

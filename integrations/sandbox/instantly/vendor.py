@@ -135,7 +135,7 @@ class Instantly(Vendor):
         return Answer.json(200, pages.page(found, limit, str(body.get("starting_after") or "")))
 
     def get_lead(self, request: Request) -> Answer:
-        lead = self.workspace.lead(_last(request))
+        lead = self.workspace.lead(request.last)
         return Answer.json(200, lead) if lead else self.not_found(request)
 
     # --- campaigns and workspace --------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ class Instantly(Vendor):
         return Answer.json(200, self.workspace.create_campaign(body))
 
     def get_campaign(self, request: Request) -> Answer:
-        campaign = self.workspace.campaign(_last(request))
+        campaign = self.workspace.campaign(request.last)
         return Answer.json(200, campaign) if campaign else self.not_found(request)
 
     def activate(self, request: Request) -> Answer:
@@ -263,10 +263,6 @@ def _error(status: int, message: str) -> Answer:
 def _summary(sent: int) -> dict[str, int]:
     counters = "in_blocklist duplicated_leads skipped_count invalid_email_count incomplete_count duplicate_email_count"
     return {"total_sent": sent, **dict.fromkeys(counters.split(), 0)}
-
-
-def _last(request: Request) -> str:
-    return request.path.rstrip("/").rpartition("/")[2]
 
 
 def _addresses(request: Request) -> list[str]:

@@ -6,11 +6,11 @@ retries, public issues for the bodies of the two kinds of 429.
 
 import itertools
 import time
-from collections import OrderedDict
 from typing import ClassVar
 
 from integrations.sandbox.exchange import Answer, Request, digest
 from integrations.sandbox.language import prompts, writing
+from integrations.sandbox.language.kept import KeptResponses
 from integrations.sandbox.openai import shapes, structured
 from integrations.sandbox.vendor import Failing, Route, Vendor, judge
 
@@ -20,7 +20,6 @@ MODELS = (
 )
 # Dated snapshots and other members of these families are taken as known too.
 FAMILIES = ("gpt-", "o1", "o3", "o4", "chatgpt-")
-KEPT_RESPONSES = 2000
 REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE = 10_000, 10_000_000
 MIN_OUTPUT_TOKENS = 16
 
@@ -37,7 +36,7 @@ class OpenAI(Vendor):
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._kept: OrderedDict[str, dict[str, object]] = OrderedDict()
+        self._kept = KeptResponses()
         self.routes = [
             Route("POST", "/responses", self.responses, paid=True, keys=prompts.lead),
             Route("GET", "/responses/{id}", self.retrieve),
@@ -54,7 +53,7 @@ class OpenAI(Vendor):
             return refusal
         written = _write(request, body, body.get("max_output_tokens"), spoiled)
         value = shapes.response(written, body, self._id("resp_"), int(time.time()))
-        self._keep(value)
+        self._kept.keep(value)
         answer = Answer.json(200, value)
         answer.charges = written.charges()
         return answer
@@ -71,25 +70,19 @@ class OpenAI(Vendor):
         return answer
 
     def retrieve(self, request: Request) -> Answer:
-        identifier = request.path.rstrip("/").rpartition("/")[2]
-        if kept := self._kept.get(identifier):
-            return Answer.json(200, kept)
-        return _error(404, f"Response with id '{identifier}' not found.", "invalid_request_error")
+        if response := self._kept.get(request.last):
+            return Answer.json(200, response)
+        return _error(404, f"Response with id '{request.last}' not found.", "invalid_request_error")
 
     def models(self, _: Request) -> Answer:
         return Answer.json(200, {"object": "list", "data": [_model(name) for name in MODELS]})
 
     def model(self, request: Request) -> Answer:
-        name = request.path.rstrip("/").rpartition("/")[2]
+        name = request.last
         return Answer.json(200, _model(name)) if name in MODELS else _unknown_model(name)
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}{digest('openai', next(self._numbers)):032x}"
-
-    def _keep(self, value: dict[str, object]) -> None:
-        self._kept[str(value["id"])] = value
-        while len(self._kept) > KEPT_RESPONSES:
-            self._kept.popitem(last=False)
 
     # --- refusals and faults ------------------------------------------------------------------------------------------
 
