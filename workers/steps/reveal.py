@@ -10,9 +10,14 @@ from campaigns.jobs import Done
 from campaigns.leads import suppression
 from campaigns.leads.addresses import normalise
 from campaigns.models import Campaign, JobRow, Lead
+from circuitbreakers.storable import fit
 from integrations import apollo
 from integrations.results import Person, Reveal
 from workers.steps.calls import Ready, credits_usd
+
+# What Apollo tells of a person: the lead's columns of these names, and what is kept beside them in `data`.
+COLUMNS = ("first_name", "last_name", "title", "company", "company_domain")
+FURTHER = ("linkedin_url", "headline", "city", "state", "country", "email_status")
 
 
 def reveal(job: JobRow) -> Ready:
@@ -44,19 +49,8 @@ def add_lead(campaign: Campaign, person_id: str, person: Person | None) -> None:
     fields: dict[str, Any] = {"campaign": campaign, "apollo_id": person_id}
     if person:
         fields |= {
-            "first_name": person.first_name[:200],
-            "last_name": person.last_name[:200],
-            "title": person.title[:500],
-            "company": person.company[:300],
-            "company_domain": person.company_domain[:255],
-            "data": {
-                "linkedin_url": person.linkedin_url,
-                "headline": person.headline,
-                "city": person.city,
-                "state": person.state,
-                "country": person.country,
-                "email_status": person.email_status,
-            },
+            **{column: fit(getattr(person, column), Lead, column) for column in COLUMNS},
+            "data": {name: getattr(person, name) for name in FURTHER},
         }
     if email:
         try:

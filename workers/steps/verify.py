@@ -9,6 +9,7 @@ from django.db import connection
 from campaigns import pipeline
 from campaigns.jobs import Done
 from campaigns.models import JobRow, KnownVerdict
+from circuitbreakers.storable import fit
 from integrations import millionverifier
 from integrations.results import Verdict
 from workers.steps.calls import NotYet, Ready, address_of, credits_usd, lead_of
@@ -75,7 +76,7 @@ def keep_verdict(email: str, answer: Verdict) -> None:
         KnownVerdict.objects.filter(email=email, result="").delete()
         return
     KnownVerdict.objects.bulk_create(
-        [KnownVerdict(email=email, result=answer.result, subresult=answer.subresult[:40])],
+        [KnownVerdict(email=email, result=answer.result, subresult=fit(answer.subresult, KnownVerdict, "subresult"))],
         update_conflicts=True,
         unique_fields=["email"],
         update_fields=["result", "subresult", "checked_at", "asked_by", "asked_until"],
