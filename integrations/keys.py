@@ -1,4 +1,4 @@
-"""Whether the configured keys will do, found out without spending anything.
+"""The configured keys are checked without spending anything.
 
 A probe proves that a service is there and, for most, that the key is known; a key may be known and yet not be allowed
 to make the very calls that a campaign needs. So each vendor module lists those as `needs`: calls that are free, or so
@@ -27,7 +27,7 @@ FORBIDDEN = 403
 
 @dataclass(frozen=True)
 class KeyCheck:
-    """What is known of one service's key. `detail` is safe to log."""
+    """A check says what is known of one service's key. `detail` is safe to log."""
 
     service: str
     verdict: KeyVerdict
@@ -39,13 +39,13 @@ class KeyCheck:
 
 
 def check_all() -> list[KeyCheck]:
-    """All five keys at once, in the pipeline's order; takes as long as the slowest vendor."""
+    """Check all five keys at once, in the pipeline's order; takes as long as the slowest vendor."""
     with ThreadPoolExecutor(len(VENDORS)) as threads:
         return list(threads.map(check, VENDORS))
 
 
 def check(vendor: ModuleType) -> KeyCheck:
-    """One service's key: its needs, then its probe."""
+    """Check one service's key: its needs, then its probe."""
     service: str = vendor.SERVICE
     if not settings.VENDORS[service]["api_key"]:
         return KeyCheck(service, "missing", f"{service.upper()}_API_KEY is not set")

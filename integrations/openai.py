@@ -1,4 +1,4 @@
-"""OpenAI: writes the mail, as JSON of a fixed schema. Billed by tokens.
+"""OpenAI writes the mail, as JSON of a fixed schema. Billed by tokens.
 
 Facts: OpenAPI document 2.3.0 and the error guide at developers.openai.com. Three surprises: one 429 means slow down and
 another that the money is gone, a refusal and a cut-off text are 200, and headers may be missing.
@@ -24,7 +24,8 @@ classify = responses_api.classify
 
 
 def write_mail(*, instructions: str, prompt: str) -> Mail:
-    """A subject and a body, both not empty, otherwise unchecked. Asking again charges again. Raises VendorError."""
+    """Have a mail written: a subject and a body, both not empty, otherwise unchecked. Asking again charges again.
+    Raises VendorError."""
     answer = responses_api.respond(
         SERVICE,
         classify,
@@ -53,7 +54,7 @@ def write_mail(*, instructions: str, prompt: str) -> Mail:
 
 
 def probe() -> ProbeResult:
-    """The free health call: the list of models that the key may use."""
+    """Make the free health call, which lists the models that the key may use."""
 
     def ask() -> str:
         rows, ours = responses_api.models(SERVICE, classify, "/models"), responses_api.model(SERVICE)
@@ -64,7 +65,7 @@ def probe() -> ProbeResult:
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:
-    """What a key must be allowed, with a call that the vendor refuses before it runs a model: there is no input, and
-    the limit is below the least one."""
+    """List what a key must be allowed, with a call that the vendor refuses before it runs a model: there is no input,
+    and the limit is below the least one."""
     body = {"model": responses_api.model(SERVICE), "max_output_tokens": 1, "store": False}
     return [("write a response", lambda: http.call_as_bearer(SERVICE, classify, "POST", "/responses", json=body))]

@@ -1,4 +1,4 @@
-"""Perplexity: researches a person and a company on the web. Billed by tokens and searches.
+"""Perplexity researches a person and a company on the web. Billed by tokens and searches.
 
 Facts: docs.perplexity.ai, Agent API. Its predecessor, Sonar chat completions, was retired on 2026-09-27 and answers a
 valid key with 403, so a 403 may mean a retired endpoint. Three more surprises: a failure inside a 200, an edge's HTML
@@ -31,7 +31,7 @@ def classify(answer: Answer) -> FailureType | None:
 
 
 def research(*, instructions: str, prompt: str) -> Research:
-    """What the web says, with its sources. Asking again charges again. Raises VendorError."""
+    """Ask what the web says, with its sources. Asking again charges again. Raises VendorError."""
     # A preset makes it search; without a model, too, it might run on any.
     answer = responses_api.respond(
         SERVICE, classify, "/v1/agent", instructions=instructions, prompt=prompt, preset=settings.PERPLEXITY_PRESET
@@ -51,7 +51,7 @@ def research(*, instructions: str, prompt: str) -> Research:
 
 
 def probe() -> ProbeResult:
-    """The free health call: the list of models. It runs none, and asks for no key."""
+    """Make the free health call, which lists the models. It runs none, and asks for no key."""
 
     def ask() -> str:
         return f"The API answers with {len(responses_api.models(SERVICE, classify, '/v1/models'))} models"

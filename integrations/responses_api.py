@@ -77,13 +77,13 @@ def classify(answer: Answer) -> FailureType | None:
 
 
 def codes(error: Any) -> set[str]:
-    """`type` and `code` of an error object; either may be null, and Perplexity's code is a number."""
+    """Return `type` and `code` of an error object; either may be null, and Perplexity's code is a number."""
     fields = reading.mapping(error)
     return {reading.identifier(fields.get(name)) for name in ("type", "code")} - {""}
 
 
 def by_codes(error: Any) -> FailureType | None:
-    """What the structured fields of an error say, None if they do not tell."""
+    """Say what the structured fields of an error mean, None if they do not tell."""
     named = codes(error)
     if named & NO_QUOTA:
         return FailureType.QUOTA_EXHAUSTED
@@ -94,7 +94,7 @@ def by_codes(error: Any) -> FailureType | None:
 
 
 def by_outcome(body: dict[str, Any]) -> FailureType | None:
-    """What a 200 hides; None when a whole text came.
+    """Say what a 200 hides; None when a whole text came.
 
     A refusal or a filtered text is this prompt's fault and would come again. So would a text that our own limit cut
     off, which is no failure of the vendor's: whoever sends the request is told to raise the limit.
@@ -118,24 +118,24 @@ def by_outcome(body: dict[str, Any]) -> FailureType | None:
 
 
 def cut_off(body: dict[str, Any]) -> bool:
-    """Whether the text ended at our limit of tokens; also as chat completions say it."""
+    """Say whether the text ended at our limit of tokens; also as chat completions say it."""
     if body.get("status") == "incomplete":
         return reading.mapping(body.get("incomplete_details")).get("reason") in CUT_OFF
     return any(choice.get("finish_reason") == "length" for choice in reading.mappings(body.get("choices")))
 
 
 def advice(answer: Answer, setting: str) -> str:
-    """What an operator can do about a failed answer, "" if the vendor's own words are all there is to say. Always the
-    same words for the same cause."""
+    """Say what an operator can do about a failed answer, "" if the vendor's own words are all there is to say. Always
+    the same words for the same cause."""
     if not (answer.ok and answer.body and cut_off(answer.body)):
         return ""
     return f"cut off at our own limit of tokens, which the model's reasoning uses too: raise {setting}"
 
 
 def sources(body: dict[str, Any]) -> list[str]:
-    """URLs of all search results in their order, each once."""
+    """List the URLs of all search results in their order, each once."""
     searches = [item for item in reading.mappings(body.get("output")) if item.get("type") == "search_results"]
-    urls = [reading.text(found.get("url")) for search in searches for found in reading.mappings(search.get("results"))]
+    urls = [reading.text(page.get("url")) for search in searches for page in reading.mappings(search.get("results"))]
     return list(dict.fromkeys(url for url in urls if url))
 
 
@@ -153,5 +153,5 @@ def usage(service: str, answer: Answer) -> Usage:
 
 
 def request_id(answer: Answer) -> str:
-    """The header's id, which support asks for; else the response's own."""
+    """Return the header's id, which support asks for; else the response's own."""
     return answer.request_id or reading.identifier((answer.body or {}).get("id"))

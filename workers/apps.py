@@ -1,4 +1,4 @@
-"""The app of the workers: it hands out the work that campaigns announce."""
+"""This app hands out the work that campaigns announce."""
 
 from django.apps import AppConfig
 

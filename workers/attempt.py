@@ -1,4 +1,4 @@
-"""One call to a vendor under a permit: how it ended, what the breaker is told of it, and its entry in the ledger."""
+"""A vendor is called once under a permit; how that ended is told to the breaker and becomes an entry in the ledger."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ MOST_TOKENS, MOST_CREDITS, MOST_USD = 2**31 - 1, Decimal(10**8 - 1), Decimal(10*
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """How a call ended: `outcome` is success, a failure type, or unknown after an error of our own.
+    """An attempt is how a call ended: `outcome` is success, a failure type, or unknown after an error of our own.
 
     `started` is an instant of time.monotonic. `answer` is there after a success, `failure` after a failure; `error`
     says for people what went wrong, "" if nothing did. `may_be_charged`: it was sent, and its answer was lost.

@@ -1,4 +1,4 @@
-"""The end of a job's call in PostgreSQL: each way a call can end, and what it does to the job and its campaign."""
+"""Each way in which a call can end does something to its job and its campaign: here it is decided, then saved."""
 
 import contextlib
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Consequence:
-    """What a call's end does: `save` writes all of it, safe to repeat, and says what happened.
+    """A consequence is what a call's end does: `save` writes all of it, safe to repeat, and says what happened.
 
     `otherwise` is what follows in its place when saving it met a bug of ours; None: then the error is raised.
     """
@@ -43,7 +43,7 @@ def decide(job: JobRow, ready: Ready, ended: Attempt, call: jobs.Call) -> Conseq
 
 
 def of_failure(job: JobRow, ready: Ready, failure: VendorError, call: jobs.Call) -> Consequence:
-    """The campaign waits for a person, the lead fails, or the job is tried again: docs/contract.md#outcomes."""
+    """Let the campaign wait for a person, the lead fails, or the job is tried again: docs/contract.md#outcomes."""
     if why := ready.stops(failure):
         return Consequence(lambda: _stopped(job, call, why))
     if failure.failure_type == FailureType.INVALID_REQUEST:
@@ -57,7 +57,7 @@ def of_failure(job: JobRow, ready: Ready, failure: VendorError, call: jobs.Call)
 
 
 def of_answer(job: JobRow, ready: Ready, answer: Any, call: jobs.Call | None) -> Consequence:
-    """An answer that was paid for is saved, or kept if a bug of ours is in the way; a mail may be rejected.
+    """Save an answer that was paid for, or keep it if a bug of ours is in the way; a mail may be rejected.
 
     `call` is None if the answer's call is in the ledger already. Raises when PostgreSQL is away.
     """
@@ -85,7 +85,7 @@ def of_answer(job: JobRow, ready: Ready, answer: Any, call: jobs.Call | None) ->
 
 
 def of_bug(job: JobRow, call: jobs.Call | None, answer: Any, message: str) -> Consequence:
-    """The job fails at once, by an error of our own; an answer that was paid for is kept with it."""
+    """Fail the job at once, by an error of our own; an answer that was paid for is kept with it."""
     keep = kept.as_json(answer) if isinstance(answer, Result) else None
 
     def save() -> str:
@@ -96,7 +96,7 @@ def of_bug(job: JobRow, call: jobs.Call | None, answer: Any, message: str) -> Co
 
 
 def of_lateness(job: JobRow) -> Consequence:
-    """Nothing was sent, so nothing is booked, spent or counted."""
+    """Hand the job back: nothing was sent, so nothing is booked, spent or counted."""
 
     def save() -> str:
         jobs.hand_back(job)

@@ -1,4 +1,4 @@
-"""The table of the kinds of jobs: what each asks its vendor, and what that can cost. Campaigns and vendors meet here.
+"""Each kind of job has its step, which says what it asks its vendor and what that can cost: these are the tables.
 
 A step reads rows and builds the call; nothing is sent. The answer becomes a `Done`, which jobs.complete saves.
 """

@@ -1,4 +1,4 @@
-"""The pace of a service's calls, slowed down for as long as the vendor's own headers say so."""
+"""A service is called more slowly for as long as the vendor's own headers say so."""
 
 from circuitbreakers import gate, switch
 from circuitbreakers.rates import RateLimit

@@ -1,4 +1,4 @@
-"""The messages that were sent may be gone after a loss in Redis: then their jobs are sent again at once."""
+"""Messages that were sent may be gone after a loss in Redis: then their jobs are sent again at once."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One job, from its message to its result: claim, gate, call, settle, book, save. Safe to run twice."""
+"""A job is run from its message to its result: claim, gate, call, settle, book, save. It is safe to run twice."""
 
 import logging
 import time
@@ -87,7 +87,7 @@ def _admit_and_call(job: JobRow, ready: calls.Ready, lease_end: float) -> str:
 
 
 def _seen_before(job: JobRow, ready: calls.Ready, seen: gate.Seen) -> str:
-    """PostgreSQL has lost a claim of this number, and what came of it: booked as `unknown`. The next has another."""
+    """Book as `unknown` a claim of this number that PostgreSQL has lost, with what came of it. The next has another."""
     message = "PostgreSQL has lost an earlier claim of this number"
     call = jobs.Call(seen.admitted_at, "unknown", error=message, may_cost_usd=most_of(job, ready))
     logger.error("Job %s: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id})

@@ -19,7 +19,7 @@ UNCERTAIN = ("success", "unknown", "timeout", "connection", "server_error", "mal
 
 @dataclass(frozen=True)
 class Ready:
-    """One call to be made: `send` makes it, `done` turns its answer into what the job leaves behind."""
+    """A call is ready to be made: `send` makes it, `done` turns its answer into what the job leaves behind."""
 
     send: Callable[[], Any]
     done: Callable[[Any], Done]

@@ -51,7 +51,7 @@ def verify(job: JobRow) -> Ready | Done | NotYet:
 
 
 def may_ask(job: JobRow, email: str) -> bool:
-    """Whether this job is the one to ask; no when the verdict is known, or another job is asking."""
+    """Say whether this job is the one to ask; no when the verdict is known, or another job is asking."""
     with connection.cursor() as cursor:
         values: dict[str, Any] = {"email": email, "job": job.pk, "until": job.lease_until, "remembered": REMEMBERED}
         cursor.execute(ASK, values)

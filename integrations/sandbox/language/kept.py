@@ -1,4 +1,4 @@
-"""The responses that a language service has given, which can be asked for again by their id."""
+"""A response that a language service has given can be asked for again by its id."""
 
 from collections import OrderedDict
 
@@ -6,7 +6,7 @@ MOST = 2000
 
 
 class KeptResponses:
-    """The last two thousand responses, by id; older ones are forgotten."""
+    """The last two thousand responses are kept, by id; older ones are forgotten."""
 
     def __init__(self) -> None:
         self._by_id: OrderedDict[str, dict[str, object]] = OrderedDict()

@@ -1,4 +1,4 @@
-"""OpenAI: the Responses API and chat completions, both with structured output, and the list of models.
+"""OpenAI has the Responses API and chat completions, both with structured output, and the list of models.
 
 Sources: the published OpenAPI document (3.1.0, version 2.3.0), the error-codes guide, openai-python for headers and
 retries, public issues for the bodies of the two kinds of 429.
@@ -141,7 +141,7 @@ class OpenAI(Vendor):
         return answer
 
     def quota_exhausted(self, failing: Failing) -> Answer | None:
-        """Whether the list of models still answers was never verified; here it does."""
+        """Refuse what is paid; whether the list of models still answers was never verified, here it does."""
         if not failing.route.paid:
             return None
         message = "You exceeded your current quota, please check your plan and billing details."
@@ -154,7 +154,7 @@ class OpenAI(Vendor):
         return Answer.html(403, "Just a moment...", cf_ray="8a1b2c3d4e5f6072-FRA")
 
     def silent(self, failing: Failing) -> Answer | None:
-        """An output cut short, which is billed: `status: incomplete` without a reason, or `finish_reason: length`."""
+        """Cut an output short, which is billed: `status: incomplete` without a reason, or `finish_reason: length`."""
         if failing.route.path == "/responses":
             return self.responses(failing.request, spoiled="incomplete")
         return self.chat_completions(failing.request, spoiled="incomplete") if failing.route.paid else None
@@ -164,7 +164,7 @@ class OpenAI(Vendor):
 
 
 def _write(request: Request, body: dict[str, object], limit: object, spoiled: str) -> shapes.Written:
-    """What the model writes. Too small a token limit cuts it short, as it does at the vendor's."""
+    """Write what the model writes. Too small a token limit cuts it short, as it does at the vendor's."""
     prompt = prompts.prompt(request)
     subject = writing.subject_of(prompt)
     schema, _ = prompts.schema_of(body)

@@ -1,4 +1,4 @@
-"""Perplexity: the Agent API, which searches and answers. Chat completions are retired and say so.
+"""Perplexity has the Agent API, which searches and answers. Chat completions are retired and say so.
 
 Sources: the published OpenAPI document (behind in its presets and status values), the page on rate limits and usage
 tiers, and for the retired path bodies that users reported after September 2026. What an exhausted balance answers is
@@ -117,7 +117,7 @@ class Perplexity(Vendor):
         return _error(400, "invalid_request", reason)
 
     def dress(self, answer: Answer, _: Request) -> Answer:
-        """`X-RateLimit-*` are known from 429 answers only."""
+        """Add `X-RateLimit-*`, which are known from 429 answers only."""
         if answer.status == 429:
             answer.headers |= {
                 "X-RateLimit-Limit": str(REQUESTS_PER_MINUTE),
@@ -146,7 +146,7 @@ class Perplexity(Vendor):
         return None if failing.route.probe else _error(401, "forbidden", "Invalid API key provided.")
 
     def html(self, _: Failing) -> Answer:
-        """Seen with a bad key: the edge's own page instead of the envelope."""
+        """Answer with the edge's own page instead of the envelope, as was seen with a bad key."""
         return Answer.html(401, "401 Authorization Required")
 
     def silent(self, failing: Failing) -> Answer | None:
@@ -161,7 +161,7 @@ def _error(status: int, kind: str, message: str) -> Answer:
 
 
 def _complaint(body: dict[str, object]) -> tuple[str, str] | None:
-    """What is wrong with a request, as error type and message."""
+    """Say what is wrong with a request, as error type and message."""
     if not body.get("input"):
         return "invalid_request", "input is required"
     models = body.get("models") or ([body["model"]] if body.get("model") else [])
@@ -182,7 +182,7 @@ def _complaint(body: dict[str, object]) -> tuple[str, str] | None:
 
 
 def _model(body: dict[str, object]) -> str:
-    """The model that answers: the one asked for, the first of a fallback chain, or the preset's."""
+    """Name the model that answers: the one asked for, the first of a fallback chain, or the preset's."""
     models = body.get("models")
     return str(body.get("model") or (models[0] if isinstance(models, list) and models else DEFAULT_MODEL))
 
