@@ -693,9 +693,8 @@ def test_a_job_takes_few_statements_and_two_trips_to_redis(
     kind: str, statements: int, redis_commands: list[Any], sandbox: Sandbox
 ) -> None:
     campaign = make_campaign(search=SEARCH, max_leads=10, instantly_campaign_id=TARGET)
-    first, second = ([make_job(campaign, kind=kind, part=n) for n in (1, 2)]) if kind == "find" else (
-        [make_job(campaign, kind=kind) for _ in range(2)]
-    )  # fmt: skip
+    parts: list[dict[str, Any]] = [{"part": 1}, {"part": 2}] if kind == "find" else [{}, {}]
+    first, second = (make_job(campaign, kind=kind, **part) for part in parts)
     assert work(first) == "completed"  # scripts, policy and connections are known from now on
     redis_commands.clear()
     with CaptureQueriesContext(connection) as captured:
