@@ -195,8 +195,8 @@ def failed(
 
 
 def spoiled(job: JobRow, *, call: Call | None, answer: Any, message: str) -> bool:
-    """End a job whose answer was paid for and has met an error of our own. PROCESSING -> FAILED at once: the same again would
-    be paid again. The answer is kept, and used when the job is put back. False when the job was no longer ours."""
+    """End a job whose answer was paid for and has met an error of our own, PROCESSING -> FAILED at once: the same again
+    would be paid again. The answer is kept, and used when the job is put back. False when it was no longer ours."""
     payload = job.payload if answer is None else {**job.payload, ANSWER: answer}
     with transaction.atomic():
         if call:

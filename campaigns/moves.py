@@ -41,7 +41,7 @@ def move(
     incident: Incident | None = None,
     **fields: Any,
 ) -> None:
-    """Move a campaign from state to state, with its event: every verb does it by this. Call it under the switch lock."""
+    """Move a campaign from state to state, with its event; every verb does. Call it under the switch lock."""
     before = campaign.status
     if status == Campaign.Status.RUNNING:
         fields["running_since"] = Now()  # by the clock that messages are dated by

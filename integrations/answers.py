@@ -1,4 +1,4 @@
-"""A vendor's answer as a value, and what its status means where no vendor says otherwise."""
+"""A vendor's answer is a value, and its status says what went wrong where no vendor says otherwise."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ GONE = frozenset({404, 405, 410})
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers (any case) and the decompressed body."""
+    """An answer is a status, headers (any case) and the decompressed body."""
 
     status: int
     headers: Mapping[str, str]
@@ -39,12 +39,12 @@ class Answer:
 
     @cached_property
     def body(self) -> dict[str, Any] | None:
-        """The JSON object that came, None if anything else did."""
+        """Return the JSON object that came, None if anything else did."""
         return reading.parse_object(self.content)
 
     @cached_property
     def words(self) -> str:
-        """The beginning of the body in lower case, for where only prose tells."""
+        """Return the beginning of the body in lower case, for where only prose tells."""
         return self.content[:EXPLAINED].decode("utf-8", "replace").lower()
 
     @property
@@ -53,35 +53,36 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
-        """Whether an edge (Cloudflare, openresty) answered with a page in the vendor's place."""
+        """Say whether an edge (Cloudflare, openresty) answered with a page in the vendor's place."""
         return "html" in self.headers.get("content-type", "") or self.words.lstrip().startswith("<")
 
     @property
     def is_edges(self) -> bool:
-        """Whether an edge answered, with a page or with its bare `error code: 1010`."""
+        """Say whether an edge answered, with a page or with its bare `error code: 1010`."""
         return self.is_html or self.words.lstrip().startswith("error code:")
 
     @property
     def names(self) -> list[str]:
-        """The codes and types of an error, wherever one of the five puts them. Any may be missing, null or a number."""
+        """List the codes and types of an error, wherever one of the five puts them. Any may be missing, null or a
+        number."""
         body = self.body or {}
         error, details = reading.mapping(body.get("error")), reading.mapping(body.get("error_details"))
-        found = (*(error.get(key) for key in ("type", "code")), details.get("code"), body.get("error_code"))
-        return [name for value in found if (name := reading.identifier(value))]
+        values = (*(error.get(key) for key in ("type", "code")), details.get("code"), body.get("error_code"))
+        return [name for value in values if (name := reading.identifier(value))]
 
     @property
     def complaint(self) -> str:
-        """The beginning of the vendor's sentences on an error, "" if an edge answered. Not what else is in the body,
-        nor a sentence that is only the status in words (Instantly's `error`)."""
+        """Return the beginning of the vendor's sentences on an error, "" if an edge answered. Not what else is in the
+        body, nor a sentence that is only the status in words (Instantly's `error`)."""
         if self.body is None:
             return "" if self.is_edges else self.words
-        found = [self.body, *(reading.mapping(self.body.get(key)) for key in ("error", "error_details"))]
-        said = [reading.text(part.get(key)) for part in found for key in WORDS]
+        parts = [self.body, *(reading.mapping(self.body.get(key)) for key in ("error", "error_details"))]
+        said = [reading.text(part.get(key)) for part in parts for key in WORDS]
         return "\n".join(words for words in said if words and words != PHRASES.get(self.status))[:EXPLAINED]
 
     @property
     def explanation(self) -> str:
-        """The vendor's own words on an error, without markup; to be redacted before use (VendorError does)."""
+        """Return the vendor's own words on an error, without markup; to be redacted before use (VendorError does)."""
         if 300 <= self.status < 400:
             return "a redirect, not followed"
         if self.body is None:
@@ -93,7 +94,7 @@ class Answer:
         return _plain(": ".join(filter(None, (code, words))) or self._hidden())
 
     def _hidden(self) -> str:
-        """How an answer ended that says no more; a language service's refusal or empty text is `completed` too."""
+        """Say how an answer ended that says no more; a language service's refusal or empty text is `completed` too."""
         body = self.body or {}
         reason = reading.text(reading.mapping(body.get("incomplete_details")).get("reason"))
         status = reading.text(body.get("status"))
@@ -102,7 +103,7 @@ class Answer:
 
     @property
     def request_id(self) -> str:
-        """The vendor's (else its edge's) name for this call, "" if it has none."""
+        """Return the vendor's (else its edge's) name for this call, "" if it has none."""
         named = self.headers.get("x-request-id", "") or reading.identifier((self.body or {}).get("request_id"))
         return reading.text(named or self.headers.get("cf-ray", ""))
 
@@ -112,7 +113,7 @@ def _plain(words: str) -> str:
 
 
 def by_status(answer: Answer) -> FailureType | None:
-    """What a status means where the vendor's own fields do not tell; None for 2xx with a JSON object.
+    """Say what a status means where the vendor's own fields do not tell; None for 2xx with a JSON object.
 
     Whatever is unknown counts as the vendor's fault: it is retried, and enough of it stops the system. A 401 or 403 of
     the edge's is no refused key. Between 400 and 499 the error's names and words may say what no retry cures.

@@ -1,4 +1,4 @@
-"""Apollo.io: finds people (free, but obfuscated) and reveals them (a credit a person).
+"""Apollo.io finds people (free, but obfuscated) and reveals them (a credit a person).
 
 Facts: docs.apollo.io, OpenAPI document of 2026. Three surprises: parameters travel in the query string of a POST,
 exhausted credits are a 422, and a bad key is answered in plain text.
@@ -29,7 +29,7 @@ LOCKED_ADDRESS = "email_not_unlocked@"
 
 
 def classify(answer: Answer) -> FailureType | None:
-    """What went wrong, None if nothing did."""
+    """Say what went wrong, None if nothing did."""
     body = answer.body or {}
     if answer.status == 403 and body and any(words in answer.words for words in NO_PLAN_WORDS):
         return FailureType.QUOTA_EXHAUSTED
@@ -52,7 +52,7 @@ def _hides_a_failure(body: dict[str, Any]) -> bool:
 
 
 def search_people(params: dict[str, Any], *, page: int, per_page: int) -> PeoplePage:
-    """One page (1 to 500, of at most 100) of the people that match `params`, in Apollo's API names:
+    """Search one page (1 to 500, of at most 100) of the people that match `params`, in Apollo's API names:
     `{"person_titles[]": ["CTO"], "q_keywords": "robots", "revenue_range[min]": 1000}`. Free. Raises VendorError."""
     query: list[tuple[str, str | int]] = []
     for name, value in params.items():
@@ -79,7 +79,7 @@ def search_people(params: dict[str, Any], *, page: int, per_page: int) -> People
 
 
 def reveal(person_ids: list[str]) -> Reveal:
-    """Up to ten people with their addresses, in the order asked; None for each that Apollo does not match.
+    """Reveal up to ten people with their addresses, in the order asked; None for each that Apollo does not match.
 
     Costs what the vendor reports, fractions included. Asking again may charge again. Raises VendorError; ValueError
     for no ids or more than ten.
@@ -111,7 +111,7 @@ def reveal(person_ids: list[str]) -> Reveal:
 
 
 def _aligned(person_ids: list[str], rows: list[Person | None]) -> list[Person | None]:
-    """One for each id, by the rows' own ids: rows have come in another order, and without those not matched.
+    """Put one row to each id, by the rows' own ids: rows have come in another order, and without those not matched.
 
     A row under an id that nobody asked for (Apollo merges people) was paid for too. It stays in its place, or goes to
     the next free one, unless rows are missing, so that no place says anything.
@@ -128,7 +128,7 @@ def _aligned(person_ids: list[str], rows: list[Person | None]) -> list[Person | 
 
 
 def _credits(answer: Answer) -> Usage:
-    """What the vendor says it took; where it is silent, a credit for each row with an address."""
+    """Read what the vendor says it took; where it is silent, a credit for each row with an address."""
     body = answer.body or {}
     spent = reading.amount(body.get("credits_consumed"))
     if spent is None:
@@ -137,7 +137,7 @@ def _credits(answer: Answer) -> Usage:
 
 
 def probe() -> ProbeResult:
-    """The free health call: the profile behind the key."""
+    """Make the free health call, which reads the profile behind the key."""
 
     def ask() -> str:
         answer = _call(
@@ -156,7 +156,7 @@ def probe() -> ProbeResult:
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:
-    """What a key must be allowed, each with a call that is free: a search is, and so is revealing nobody."""
+    """List what a key must be allowed, each with a call that is free: a search is, and so is revealing nobody."""
     return [
         ("search people", lambda: search_people({}, page=1, per_page=1)),
         ("reveal people", lambda: _call("POST", "/people/bulk_match", json={"details": []})),

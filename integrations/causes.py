@@ -1,4 +1,5 @@
-"""What the names and words of an error give away, whichever vendor says them: the money, the account, or our speed.
+"""The names and words of an error give its cause away, whichever vendor says them: the money, the account, or our
+speed.
 
 Vendors add codes and change sentences without notice, so kinds are recognised rather than lists. Two mistakes are kept
 apart: what no retry cures must not be waited for (throttling) or blamed on one lead (invalid), and throttling must stop
@@ -59,13 +60,13 @@ NOT_PAID = "account is not active"  # OpenAI's words for a bill that is open
 
 
 def by_names(names: Iterable[str], *, throttled: bool = False) -> FailureType | None:
-    """What the codes and types of an error say, None if they do not tell.
+    """Say what the codes and types of an error mean, None if they do not tell.
 
     `throttled`: they came with a 429, where of all that is ours only a closed account outweighs the status.
     """
-    told = {_by_name(set(TOKEN.findall(name.lower())), throttled) for name in names}
+    causes = {_by_name(set(TOKEN.findall(name.lower())), throttled) for name in names}
     order = (FailureType.QUOTA_EXHAUSTED, FailureType.RATE_LIMIT, FailureType.AUTH)
-    return next((failure for failure in order if failure in told), None)
+    return next((failure for failure in order if failure in causes), None)
 
 
 def _by_name(tokens: Set[str], throttled: bool) -> FailureType | None:
@@ -81,7 +82,7 @@ def _by_name(tokens: Set[str], throttled: bool) -> FailureType | None:
 
 
 def by_words(text: str) -> FailureType | None:
-    """What a vendor's sentences say, None if they do not tell. For where neither its status nor its names do."""
+    """Say what a vendor's sentences mean, None if they do not tell. For where neither its status nor its names do."""
     text = QUOTED.sub(" ", text).lower().replace("_", " ")
     if FAST.search(text):
         return FailureType.RATE_LIMIT

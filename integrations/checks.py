@@ -1,4 +1,4 @@
-"""System checks: settings that contradict each other, each with an id and a hint."""
+"""System checks find settings that contradict each other, each with an id and a hint."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from integrations.loopback import is_loopback
 @register(WHOM_TO_CALL)
 def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
     """Live needs every key and real addresses; the sandbox needs loopback ones, or invented data reaches a vendor."""
-    found: list[CheckMessage] = []
+    errors: list[CheckMessage] = []
     vendors: dict[str, dict[str, Any]] = settings.VENDORS
     live = settings.MODE == "live"
     for number, (service, vendor) in enumerate(vendors.items()):
@@ -51,13 +51,14 @@ def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
                 "MODE=live sends keys and people's data there. Remove the variable to use the vendor's own address.",
             ),
         )
-        found += [Error(text, hint=hint, id=f"{code}{number}") for wrong, code, text, hint in checks if wrong]
-    return found
+        errors += [Error(text, hint=hint, id=f"{code}{number}") for wrong, code, text, hint in checks if wrong]
+    return errors
 
 
 @register()
 def live_is_served_over_tls(**kwargs: Any) -> list[CheckMessage]:
-    """Only a warning: whoever ends TLS elsewhere and sees to the cookies there may start."""
+    """Warn, and no more, of live mode without TLS: whoever ends TLS elsewhere and sees to the cookies there may
+    start."""
     if settings.MODE != "live" or settings.SECURE_SSL_REDIRECT:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Connections whose every read and write ends by one deadline.
+"""Every read and write of these connections ends by one deadline.
 
 A read timeout is per read: a server that sends one byte a second, in the body or in the headers, outlives it for ever.
 So the deadline is put where all bytes pass, in the socket itself: before each read or write it may block no longer
@@ -53,7 +53,7 @@ class PermitEnded(EmptyPoolError):
 
 
 class Exchange(threading.local):
-    """The one request that this thread is making."""
+    """An exchange is the one request that this thread is making."""
 
     ends_at = 0.0
     not_after = math.inf  # the instant by which its first byte must leave
@@ -69,7 +69,7 @@ class Exchange(threading.local):
         self.received, self.sent = 0, False
 
     def left(self, at_most: float) -> float:
-        """Seconds that the next step may take; raises TimeoutError when the deadline has passed."""
+        """Return the seconds that the next step may take; raises TimeoutError when the deadline has passed."""
         left = self.ends_at - time.monotonic()
         if left <= 0:
             raise TimeoutError("total deadline")
@@ -86,7 +86,7 @@ exchange = Exchange()
 
 @contextmanager
 def sent_by(instant: float) -> Iterator[None]:
-    """A request whose first byte cannot leave by `instant` (of time.monotonic) raises PermitEnded instead."""
+    """Have a request raise PermitEnded when its first byte cannot leave by `instant` (of time.monotonic)."""
     exchange.not_after = instant
     try:
         yield
@@ -95,7 +95,7 @@ def sent_by(instant: float) -> Iterator[None]:
 
 
 class DeadlineSocket(socket.socket):
-    """A socket that obeys the exchange of the thread that uses it."""
+    """This socket obeys the exchange of the thread that uses it."""
 
     last_used = 0.0
 
@@ -127,11 +127,12 @@ class DeadlineSocket(socket.socket):
 
 
 class DeadlineTLSSocket(DeadlineSocket, ssl.SSLSocket):
-    """The same under TLS; the handshake is bounded by the connect timeout, and has sent nothing of the request."""
+    """This socket does the same under TLS; the handshake is bounded by the connect timeout, and has sent nothing of the
+    request."""
 
 
 def connect(host: str, port: int) -> DeadlineSocket:
-    """A connection to the first address that answers; all addresses together get no more than the deadline."""
+    """Open a connection to the first address that answers; all addresses together get no more than the deadline."""
     failure: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         sock = DeadlineSocket(family, kind, protocol)
@@ -159,7 +160,7 @@ class DeadlineConnection(HTTPConnection):
         return idle < IDLE and (super().is_connected or self.only_tickets())
 
     def only_tickets(self) -> bool:
-        """Whether what has come on the idle connection is TLS's own."""
+        """Say whether what has come on the idle connection is TLS's own."""
         return False
 
 
@@ -183,8 +184,8 @@ class DeadlinePool(HTTPConnectionPool):
     ConnectionCls = DeadlineConnection
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        """An open connection. One that took longer than the permit waits in the pool for the next try: otherwise a
-        vendor whose handshake takes a second could never be called."""
+        """Return an open connection. One that took longer than the permit waits in the pool for the next try: otherwise
+        a vendor whose handshake takes a second could never be called."""
         conn: Any = super()._get_conn(timeout)
         if conn.is_closed:
             try:
@@ -206,7 +207,8 @@ class DeadlineTLSPool(DeadlinePool, HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Requests' pooled transport over these sockets: no retries, no redirects, no cookies, no proxy, no netrc."""
+    """Requests' pooled transport runs over these sockets here: no retries, no redirects, no cookies, no proxy, no
+    netrc."""
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=POOL, max_retries=0)

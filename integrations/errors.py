@@ -1,4 +1,4 @@
-"""The one error that every vendor's failure becomes, and its eight types."""
+"""Every vendor's failure becomes one error, which is of one of eight types."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ GATEWAYS = frozenset({408, 499, 502, 504, 520, 522, 524})
 
 
 class FailureType(StrEnum):
-    """What went wrong, named by what the caller must do about it."""
+    """A failure type says what went wrong, named by what the caller must do about it."""
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"
@@ -59,7 +59,8 @@ class VendorError(Exception):
 
     @property
     def may_be_charged(self) -> bool:
-        """Whether the request left and no whole answer of the vendor's own came back: nobody knows what it did with it.
+        """Say whether the request left and no whole answer of the vendor's own came back: nobody knows what it did with
+        it.
 
         A 2xx that cannot be read was cut or garbled on its way; a gateway's timeout hides what is behind it.
         """

@@ -1,5 +1,5 @@
-"""The one door to the vendors: a request goes out once, under a total deadline, and an Answer or a VendorError comes
-back. Nothing is retried and no redirect is followed; what an answer means is each vendor's `classify`."""
+"""All requests to the vendors go out here: each goes out once, under a total deadline, and an Answer or a VendorError
+comes back. Nothing is retried and no redirect is followed; what an answer means is each vendor's `classify`."""
 
 import logging
 import re
@@ -27,7 +27,7 @@ PROBE_DEADLINE = 10.0  # seconds; a health call that takes longer is not health
 logger = logging.getLogger(__name__)
 
 # Forms of Retry-After that could not be read and have been told, digits aside.
-told: set[tuple[str, str]] = set()
+told_forms: set[tuple[str, str]] = set()
 DIGITS = re.compile(r"\d+")
 LONGEST_FORM = 60  # characters
 MOST_FORMS = 100
@@ -52,7 +52,7 @@ def call(
     billed: Callable[[Answer], Usage] | None = None,
     advice: Callable[[Answer], str] | None = None,
 ) -> Answer:
-    """One request and its answer, if `classify` finds nothing wrong with it; otherwise raises VendorError.
+    """Make one request and return its answer, if `classify` finds nothing wrong with it; otherwise raises VendorError.
 
     `longest` shortens the service's deadline (seconds); `billed` reads what a failed answer was charged all the same,
     `advice` says what to do about one, where the vendor's own words do not.
@@ -65,10 +65,16 @@ def call(
     return answer
 
 
+def call_as_bearer(service: str, classify: Classify, method: str, path: str, **request: Any) -> Answer:
+    """Make a `call` of a service that takes its key as a bearer token."""
+    headers = {"Authorization": f"Bearer {settings.VENDORS[service]['api_key']}"}
+    return call(service, classify, method, path, headers=headers, **request)
+
+
 def failed(
     service: str, failure: FailureType, answer: Answer, message: str = "", usage: Usage | None = None
 ) -> VendorError:
-    """The error for an answer that came but will not do; without a `message` the vendor's own words are kept."""
+    """Make the error for an answer that came but will not do; without a `message` the vendor's own words are kept."""
     tell_unread(service, ratelimits.unread(answer.headers))
     return VendorError(
         service=service,
@@ -84,8 +90,8 @@ def failed(
 def tell_unread(service: str, value: str) -> None:
     """Say, once for each form of it, that a vendor's wish to wait could not be read; "" is none."""
     form = (service, DIGITS.sub("0", value)[:LONGEST_FORM])
-    if value and form not in told and len(told) < MOST_FORMS:
-        told.add(form)
+    if value and form not in told_forms and len(told_forms) < MOST_FORMS:
+        told_forms.add(form)
         logger.warning(
             "%s wishes to be called later, in a form that cannot be read: Retry-After: %s",
             service,
@@ -103,8 +109,8 @@ def send(
     headers: Mapping[str, str] | None = None,
     longest: float | None = None,
 ) -> Answer:
-    """Whatever the vendor answered, whole and unjudged. Raises VendorError when no whole answer came in time, and
-    PermitEnded when the request was not sent at all (see deadline.sent_by)."""
+    """Return whatever the vendor answered, whole and unjudged. Raises VendorError when no whole answer came in time,
+    and PermitEnded when the request was not sent at all (see deadline.sent_by)."""
     vendor: Mapping[str, Any] = settings.VENDORS[service]
     key = str(vendor["api_key"])
     if not key or not key.isascii() or not key.isprintable():
@@ -158,7 +164,7 @@ def _exchange(request: requests.PreparedRequest, timeouts: tuple[float, float]) 
 
 
 def judge(error: BaseException) -> tuple[FailureType, str]:
-    """The failure type and a message that quotes nothing: the libraries' own texts carry the URL."""
+    """Return the failure type and a message that quotes nothing: the libraries' own texts carry the URL."""
     causes = list(_causes(error))
     root = causes[-1]
     kind = type(root).__name__
@@ -173,7 +179,7 @@ def judge(error: BaseException) -> tuple[FailureType, str]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what the libraries wrapped in it, outermost first."""
+    """Yield the error and what the libraries wrapped in it, outermost first."""
     yield error
     for inner in (*error.args, getattr(error, "reason", None)):
         if isinstance(inner, BaseException):

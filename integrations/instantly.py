@@ -1,4 +1,4 @@
-"""Instantly: receives the lead and its mail. Uses the plan's quota of uploads.
+"""Instantly receives the lead and its mail. Uses the plan's quota of uploads.
 
 Facts: OpenAPI document of API v2. Three surprises: a 200 may have uploaded nothing, no header tells of a limit, and the
 skip flag called `skip_if_in_campaign` means any campaign of the workspace when adding in bulk, so none is sent: the
@@ -44,14 +44,15 @@ OUTCOMES: tuple[tuple[str, PushOutcome], ...] = (
 
 
 def classify(answer: Answer) -> FailureType | None:
-    """What went wrong, None if nothing did. A 403 without JSON (`error code: 1010`) is Cloudflare's, not the key's."""
+    """Say what went wrong, None if nothing did. A 403 without JSON (`error code: 1010`) is Cloudflare's, not the
+    key's."""
     body = answer.body
     if body is None:
         return by_status(answer)
     # A few endpoints put their error into a 200.
     named = STATUSES.get(reading.text(body.get("error")))
-    told = reading.whole(body.get("statusCode")) or named if answer.ok else None
-    status = told if told is not None and told >= 400 else answer.status
+    hidden = reading.whole(body.get("statusCode")) or named if answer.ok else None
+    status = hidden if hidden is not None and hidden >= 400 else answer.status
     if status == 404 and not reading.text(body.get("message")).startswith(NO_ENDPOINT):
         return FailureType.INVALID_REQUEST  # a campaign that does not exist, not a retired endpoint
     if status == 403 and " plan" in answer.words:
@@ -88,7 +89,7 @@ def push(*, campaign_id: str, lead: dict[str, Any]) -> Push:
 
 
 def find_lead(campaign_id: str, email: str) -> str | None:
-    """The id of the lead with this address in this campaign, None if there is none. Free. Raises VendorError."""
+    """Find the id of the lead with this address in this campaign, None if there is none. Free. Raises VendorError."""
     wanted = email.strip().lower()
     # Of one address there is a handful, one a campaign, should the vendor's filter be wider than ours: one page.
     for lead in _items(
@@ -101,8 +102,8 @@ def find_lead(campaign_id: str, email: str) -> str | None:
 
 
 def create_campaign(name: str) -> str:
-    """The id of a new campaign that sends each lead's own subject and body. It is a draft: creating never sends, and
-    activating it is left to people. Raises VendorError."""
+    """Make a campaign that sends each lead's own subject and body, and return its id. It is a draft: creating never
+    sends, and activating it is left to people. Raises VendorError."""
     variant = {"subject": f"{{{{{SUBJECT_VARIABLE}}}}}", "body": f"{{{{{BODY_VARIABLE}}}}}"}
     schedule = {
         "name": "Office hours",
@@ -124,13 +125,13 @@ def create_campaign(name: str) -> str:
 
 
 def get_campaign(campaign_id: str) -> InstantlyCampaign:
-    """One campaign. Free. Raises VendorError, `invalid_request` if there is none."""
+    """Read one campaign. Free. Raises VendorError, `invalid_request` if there is none."""
     answer = _call("GET", f"/api/v2/campaigns/{quote(campaign_id, safe='')}")
     return _campaign(answer, answer.body or {})
 
 
 def find_campaigns(name: str) -> list[InstantlyCampaign]:
-    """Campaigns whose name contains `name`, a hundred at most; the vendor may find others too. Free. Raises
+    """Find the campaigns whose name contains `name`, a hundred at most; the vendor may find others too. Free. Raises
     VendorError."""
     rows = _items("GET", "/api/v2/campaigns", params=[("search", name), ("limit", PAGE)])
     return [
@@ -141,7 +142,8 @@ def find_campaigns(name: str) -> list[InstantlyCampaign]:
 
 
 def probe() -> ProbeResult:
-    """The free health call: the workspace behind the key. It needs a scope of its own (workspaces:read)."""
+    """Make the free health call, which reads the workspace behind the key. It needs a scope of its own
+    (workspaces:read)."""
 
     def ask() -> str:
         answer = _call("GET", "/api/v2/workspaces/current", longest=http.PROBE_DEADLINE)
@@ -155,7 +157,7 @@ def probe() -> ProbeResult:
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:
-    """What a key must be allowed, with calls that list, or that the vendor must refuse: no lead, no name."""
+    """List what a key must be allowed, with calls that list, or that the vendor must refuse: no lead, no name."""
     return [
         ("list campaigns", lambda: _call("GET", "/api/v2/campaigns", params=[("limit", 1)])),
         ("make campaigns", lambda: _call("POST", "/api/v2/campaigns", json={})),
@@ -164,12 +166,11 @@ def needs() -> list[tuple[str, Callable[[], object]]]:
 
 
 def _call(method: str, path: str, **request: Any) -> Answer:
-    headers = {"Authorization": f"Bearer {settings.VENDORS[SERVICE]['api_key']}"}
-    return http.call(SERVICE, classify, method, path, headers=headers, **request)
+    return http.call_as_bearer(SERVICE, classify, method, path, **request)
 
 
 def _items(method: str, path: str, **request: Any) -> list[dict[str, Any]]:
-    """The items of one page of a listing."""
+    """Return the items of one page of a listing."""
     answer = _call(method, path, **request)
     items = (answer.body or {}).get("items")
     if not isinstance(items, list):

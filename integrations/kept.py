@@ -1,4 +1,5 @@
-"""A vendor's answer as JSON and back, so that one which was paid for outlives the bug that could not save it."""
+"""A vendor's answer can be put into JSON and back, so that one which was paid for outlives the bug that could not save
+it."""
 
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -9,7 +10,7 @@ from integrations.results import Result
 
 
 def as_json(value: Any) -> Any:
-    """A result, and all that it holds, as JSON."""
+    """Put a result, and all that it holds, into JSON."""
     if is_dataclass(value):
         return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, list | tuple):
@@ -18,7 +19,7 @@ def as_json(value: Any) -> Any:
 
 
 def from_json(kind: type[Result], value: dict[str, Any]) -> Any:
-    """The result of that kind. Raises KeyError or TypeError for what as_json did not make of one."""
+    """Read a result of that kind from JSON. Raises KeyError or TypeError for what as_json did not make of one."""
     return _typed(kind, value)
 
 

@@ -1,11 +1,12 @@
-"""Whether a host is this machine, judged by its name alone: no name is looked up."""
+"""A host is judged to be this machine by its name alone: no name is looked up."""
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """True for localhost, 127.0.0.0/8, ::1 and 'any address' (0.0.0.0, ::), in every spelling a resolver takes."""
+    """Return True for localhost, 127.0.0.0/8, ::1 and 'any address' (0.0.0.0, ::), in every spelling a resolver
+    takes."""
     name = host.lower().strip("[]").rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -16,7 +17,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _address(name: str) -> IPv4Address | IPv6Address | None:
-    """None for a name. The system's own reading of 127.1, 2130706433 and 0x7f.1 is the one a connection follows."""
+    """Return the IP address, None for a name. The system's own reading of 127.1, 2130706433 and 0x7f.1 is the one a
+    connection follows."""
     try:
         return ip_address(name)
     except ValueError:

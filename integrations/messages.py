@@ -1,4 +1,4 @@
-"""Which of the messages in a language service's answer is the answer.
+"""One of the messages in a language service's answer is the answer: it is found here.
 
 There may be several: newer models say what they are about to do (`phase: commentary`) before the `final_answer`, and
 the same message has been seen twice, word by word or nearly. A comment is the answer only if there is nothing else.
@@ -20,12 +20,12 @@ MOST = 30  # messages that are compared with each other
 
 
 def refused(body: dict[str, Any]) -> bool:
-    """Whether the model refused, in whichever message."""
+    """Say whether the model refused, in whichever message."""
     return any(part.get("type") == "refusal" for item in _messages(body) for part in _parts(item))
 
 
 def candidates(body: dict[str, Any]) -> list[str]:
-    """Every text that may be the answer, each once, the likeliest first; none of them is blank.
+    """List every text that may be the answer, each once, the likeliest first; none of them is blank.
 
     For an answer of a fixed form, of which the first that has the form is the one: whole messages before broken ones,
     a message before its parts, and at last all of them in one, as if one text had been cut in pieces.
@@ -42,7 +42,7 @@ def candidates(body: dict[str, Any]) -> list[str]:
 
 
 def prose(body: dict[str, Any]) -> str:
-    """The text of an answer without a form; "" if there is none.
+    """Return the text of an answer without a form; "" if there is none.
 
     It is what was said last of the best kind: after the last search, whole, and nothing twice. Messages that differ are
     parts of one text, a paragraph each.

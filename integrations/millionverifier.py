@@ -1,4 +1,4 @@
-"""MillionVerifier: says whether an address can be written to. A credit for a good or bad verdict, none for a risky one.
+"""MillionVerifier says whether an address can be written to. A credit for a good or bad verdict, none for a risky one.
 
 Facts: developer.millionverifier.com (API 3.1.0). Three surprises: every error is a 200 with a text in `error`, the key
 travels in the URL, and the texts differ by source, so they are matched by keyword.
@@ -39,7 +39,7 @@ SHORTEST_WAIT, LONGEST_WAIT, SPARE = 2, 60, 10
 
 
 def classify(answer: Answer) -> FailureType | None:
-    """What went wrong, None if nothing did. A 403 without JSON is the edge's, not the key's."""
+    """Say what went wrong, None if nothing did. A 403 without JSON is the edge's, not the key's."""
     body = answer.body
     if body is None or answer.status == 408 or answer.status >= 500:
         return by_status(answer)
@@ -60,8 +60,8 @@ def classify(answer: Answer) -> FailureType | None:
 
 
 def _error(body: dict[str, Any]) -> str:
-    """The text of an error in lower case and without addresses, whose own words ("credit@keys.example") say nothing;
-    "" if there is no error. What is there and no text is an error all the same."""
+    """Return the text of an error in lower case and without addresses, whose own words ("credit@keys.example") say
+    nothing; "" if there is no error. What is there and no text is an error all the same."""
     error = body.get("error")
     error = error.strip() if isinstance(error, str) else error
     if not error and reading.text(body.get("result")) in VERDICTS:
@@ -72,7 +72,7 @@ def _error(body: dict[str, Any]) -> str:
 
 
 def _by_words(error: str) -> FailureType | None:
-    """What an error's text says; None for one that no keyword fits. Hardly any has been captured live.
+    """Say what an error's text means; None for one that no keyword fits. Hardly any has been captured live.
 
     Only a text that is about the address and nothing else is the lead's own fault: "email" occurs in others too. A
     blocked IP is nothing that a retry cures, so it stops the system like a refused key.
@@ -88,7 +88,8 @@ def _by_words(error: str) -> FailureType | None:
 
 
 def verify(email: str) -> Verdict:
-    """The verdict on one address. Asking again charges again, and drifts towards `unknown`. Raises VendorError."""
+    """Ask for the verdict on one address. Asking again charges again, and drifts towards `unknown`. Raises
+    VendorError."""
     answer = _call("/api/v3/", [("email", email), ("timeout", _wait())])
     body = answer.body or {}
     result = _result(body)
@@ -110,7 +111,8 @@ def verify(email: str) -> Verdict:
 
 
 def probe() -> ProbeResult:
-    """The free health call: how many credits are left. None left is a failure, for nothing could be verified."""
+    """Make the free health call, which says how many credits are left. None left is a failure, for nothing could be
+    verified."""
 
     def ask() -> str:
         answer = _call("/api/v3/credits", [], longest=http.PROBE_DEADLINE)
@@ -125,7 +127,7 @@ def probe() -> ProbeResult:
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:
-    """Nothing beyond the probe: keys have no scopes."""
+    """List nothing: keys have no scopes, so the probe shows all."""
     return []
 
 
@@ -140,5 +142,5 @@ def _wait() -> int:
 
 
 def _result(body: dict[str, Any]) -> str:
-    """`result`, or its number. Never `quality`: the vendor's own example calls an invalid address good."""
+    """Read `result`, or its number. Never `quality`: the vendor's own example calls an invalid address good."""
     return reading.text(body.get("result")) or CODES.get(reading.whole(body.get("resultcode")) or 0, "")

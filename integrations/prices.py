@@ -1,4 +1,4 @@
-"""What a call costs in USD, from the price table in settings.
+"""A call's cost in USD follows from the price table in settings.
 
     PRICES = {service: {"credit": USD per credit, "tokens": {model: (USD per million in, USD per million out)}}}
 
@@ -23,19 +23,19 @@ def cost(
     tokens_in: int = 0,
     tokens_out: int = 0,
 ) -> Decimal:
-    """USD for what one call used; what the table does not name costs nothing."""
+    """Return the USD for what one call used; what the table does not name costs nothing."""
     prices = settings.PRICES.get(service, {})
     total = credits * Decimal(str(prices.get("credit", 0)))
     models = prices.get("tokens", {})
-    known = max((name for name in models if model.startswith(name)), key=len, default=None)
-    if known is not None:
-        per_in, per_out = (Decimal(str(price)) for price in models[known])
+    listed = max((name for name in models if model.startswith(name)), key=len, default=None)
+    if listed is not None:
+        per_in, per_out = (Decimal(str(price)) for price in models[listed])
         total += (tokens_in * per_in + tokens_out * per_out) / MILLION
     return total
 
 
 def parse(text: str, services: Collection[str]) -> dict[str, Any]:
-    """A price table in the shape above, from JSON, for none but these services. Raises ValueError."""
+    """Read a price table in the shape above, from JSON, for none but these services. Raises ValueError."""
     table = json.loads(text)
     for service, entry in _mapping(table, "the table").items():
         if service not in services:

@@ -1,4 +1,4 @@
-"""The free health calls that a breaker's reset waits for, as the breakers want them."""
+"""A breaker's reset waits for a free health call; here it becomes what the breakers want."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,8 @@ from integrations.errors import VendorError
 
 
 def probed(proves: str, ask: Callable[[], str]) -> ProbeResult:
-    """The outcome of `ask`, which returns one sentence or raises VendorError. `proves` says what a success is worth."""
+    """Return the outcome of `ask`, which returns one sentence or raises VendorError. `proves` says what a success is
+    worth."""
     try:
         detail = ask()
     except VendorError as error:

@@ -1,4 +1,4 @@
-"""What a vendor's headers say about its limits and about waiting. All of it is optional and none of it is trusted."""
+"""A vendor's headers speak of its limits and of waiting. All of it is optional and none of it is trusted."""
 
 import re
 import time
@@ -31,18 +31,18 @@ APOLLO_WINDOWS = ((60, ("minute",)), (3600, ("hourly",)), (86_400, ("24-hour", "
 
 
 def capped(seconds: float) -> float:
-    """`seconds` between 0 and a day."""
+    """Keep `seconds` between 0 and a day."""
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
 def meant(seconds: float) -> float | None:
-    """`seconds` between 0 and a day, None if nobody can mean them."""
+    """Keep `seconds` between 0 and a day, None if nobody can mean them."""
     return capped(seconds) if seconds <= LONGEST_MEANT else None
 
 
 def duration(value: str, now: float) -> float | None:
-    """Seconds in `1s`, `6m0s`, `120ms`, `12.5`, or until an instant in seconds or milliseconds since 1970; None for
-    anything else."""
+    """Read the seconds in `1s`, `6m0s`, `120ms`, `12.5`, or until an instant in seconds or milliseconds since 1970;
+    None for anything else."""
     value = value.strip()
     if len(value) > LONGEST_VALUE:
         return None
@@ -58,8 +58,8 @@ def duration(value: str, now: float) -> float | None:
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds to wait from `retry-after-ms` or `Retry-After`, else until the last used-up window that names its reset;
-    None when nothing says.
+    """Read the seconds to wait from `retry-after-ms` or `Retry-After`, else until the last used-up window that names
+    its reset; None when nothing says.
 
     Besides seconds and the HTTP date, which are the standard, the forms that have been seen are read: instants in
     seconds or milliseconds since 1970 and in ISO 8601, units (`30s`), a header that came twice. An instant is held
@@ -73,12 +73,12 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 def unread(headers: Mapping[str, str], now: float | None = None) -> str:
-    """The vendor's wish to wait, as it stands, if it has one that cannot be read; else ""."""
+    """Return the vendor's wish to wait, as it stands, if it has one that cannot be read; else ""."""
     return next((value for value, seconds in _wishes(headers, now) if seconds is None), "")
 
 
 def _wishes(headers: Mapping[str, str], now: float | None) -> Iterator[tuple[str, float | None]]:
-    """Both headers that may hold a wish, the finer one first, and what each says in seconds."""
+    """Yield both headers that may hold a wish, the finer one first, and what each says in seconds."""
     sent_at = _date(headers.get("date", ""))
     at = sent_at if sent_at is not None else time.time() if now is None else now
     if milliseconds := headers.get("retry-after-ms", "").strip():
@@ -86,9 +86,9 @@ def _wishes(headers: Mapping[str, str], now: float | None) -> Iterator[tuple[str
         seconds = meant(float(number) / 1000) if SECONDS.fullmatch(number) else None
         yield milliseconds, 0.0 if seconds is not None and number != milliseconds else seconds
     if value := headers.get("retry-after", "").strip():
-        told = [_wait(part, at) for part in TWICE.split(value)] if len(value) <= LONGEST_VALUE else [None]
-        waits = [seconds for seconds in told if seconds is not None]
-        yield value, max(waits) if len(waits) == len(told) else None
+        wishes = [_wait(part, at) for part in TWICE.split(value)] if len(value) <= LONGEST_VALUE else [None]
+        waits = [seconds for seconds in wishes if seconds is not None]
+        yield value, max(waits) if len(waits) == len(wishes) else None
 
 
 def _wait(value: str, at: float) -> float | None:
@@ -110,16 +110,16 @@ def _date(value: str) -> float | None:
 
 
 def _iso(value: str) -> float | None:
-    """Without a zone it is UTC, as everything in HTTP."""
+    """Read an instant of ISO 8601; without a zone it is UTC, as everything in HTTP."""
     try:
-        found = datetime.fromisoformat(value)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        instant = datetime.fromisoformat(value)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
 
 
 def apollo(headers: Mapping[str, str]) -> RateLimits | None:
-    """The minute, hour and day that Apollo reports. An unlimited window sends an empty value and is left out."""
+    """Read the minute, hour and day that Apollo reports. An unlimited window sends an empty value and is left out."""
     windows = []
     for seconds, names in APOLLO_WINDOWS:
         limit = next((n for name in names if (n := _count(headers, f"x-rate-limit-{name}")) is not None), None)
@@ -130,7 +130,8 @@ def apollo(headers: Mapping[str, str]) -> RateLimits | None:
 
 
 def openai(headers: Mapping[str, str], now: float | None = None) -> RateLimits | None:
-    """The `x-ratelimit-*` headers of OpenAI, with or without `-requests` and `-tokens` (Perplexity). May be missing.
+    """Read the `x-ratelimit-*` headers of OpenAI, with or without `-requests` and `-tokens` (Perplexity). May be
+    missing.
 
     OpenAI does not name its window: it is a minute, for a few models a day, which read as a minute slows too little and
     never too much. Perplexity's may be a second, which read as a minute would all but stop: it stays unknown.

@@ -1,4 +1,4 @@
-"""Keys and addresses taken out of everything that may be logged, stored as evidence or shown."""
+"""Keys and addresses are taken out of everything that may be logged, stored as evidence or shown."""
 
 import logging
 import re
@@ -51,7 +51,8 @@ SHORTEST_KEY = 6
 
 
 def redact(text: str) -> str:
-    """`text` with every configured key as `[key]`, every address as `i***@acme.test`, and no row of the database."""
+    """Return `text` with every configured key as `[key]`, every address as `i***@acme.test`, and no row of the
+    database."""
     for vendor in settings.VENDORS.values():
         key = str(vendor["api_key"])
         if len(key) >= SHORTEST_KEY:
@@ -67,10 +68,10 @@ def redact(text: str) -> str:
 
 
 class RedactingFilter(logging.Filter):
-    """For urllib3's loggers: they print whole URLs, broken headers at WARNING among them."""
+    """This filter makes urllib3's loggers safe: they print whole URLs, broken headers at WARNING among them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always True; the record is made safe on its way."""
+        """Return True always; the record is made safe on its way."""
         record.msg = redact(record.getMessage())
         record.args = ()
         record.exc_info = None

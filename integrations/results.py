@@ -1,4 +1,4 @@
-"""What the five vendors give back, as typed and frozen values. Unknown fields of theirs are ignored."""
+"""The five vendors give back typed and frozen values. Unknown fields of theirs are ignored."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What one call used: the vendor's credits (fractional ones exist), tokens, and their price in USD."""
+    """A usage is what one call used: the vendor's credits (fractional ones exist), tokens, and their price in USD."""
 
     credits: Decimal = Decimal(0)
     tokens_in: int = 0
@@ -17,7 +17,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class RateWindow:
-    """One limit as the vendor's headers state it; None where they are silent.
+    """A window is one limit as the vendor's headers state it; None where they are silent.
 
     `per` and `reset` are seconds: the window's length, and the time until it is fresh again.
     """
@@ -31,19 +31,20 @@ class RateWindow:
 
 @dataclass(frozen=True)
 class RateLimits:
-    """Every window that the answer's headers named."""
+    """The limits are all windows that the answer's headers named."""
 
     windows: tuple[RateWindow, ...]
 
     @property
     def wait(self) -> float:
-        """Seconds until every used-up window is fresh; a window that does not say when counts in full, 0 if none is."""
+        """Return the seconds until every used-up window is fresh; a window that does not say when counts in full, 0 if
+        none is."""
         return max((w.reset or w.per or 0.0 for w in self.windows if w.remaining == 0), default=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What every answer carries for the ledger and the gate. `request_id` is "" when the vendor names none."""
+    """Every answer carries these for the ledger and the gate. `request_id` is "" when the vendor names none."""
 
     usage: Usage
     request_id: str
@@ -53,7 +54,7 @@ class Result:
 
 @dataclass(frozen=True)
 class FoundPerson:
-    """A row of Apollo's search: useful by its `id` only, the surname is obfuscated and there is no address."""
+    """A row of Apollo's search is useful by its `id` only, the surname is obfuscated and there is no address."""
 
     id: str
     first_name: str
@@ -65,7 +66,7 @@ class FoundPerson:
 
 @dataclass(frozen=True, kw_only=True)
 class PeoplePage(Result):
-    """One page of a search; `total` is over all pages. An empty list means that the search has ended."""
+    """This is one page of a search; `total` is over all pages. An empty list means that the search has ended."""
 
     total: int
     people: list[FoundPerson]
@@ -73,7 +74,7 @@ class PeoplePage(Result):
 
 @dataclass(frozen=True)
 class Person:
-    """A revealed person. `email` is None when Apollo has none to give; other unknown fields are ""."""
+    """A revealed person's `email` is None when Apollo has none to give; other unknown fields are ""."""
 
     id: str
     first_name: str
@@ -103,7 +104,7 @@ VerdictResult = Literal["ok", "catch_all", "unknown", "disposable", "invalid"]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict(Result):
-    """What MillionVerifier says of one address. `credits_left` is None when the answer did not say."""
+    """A verdict is what MillionVerifier says of one address. `credits_left` is None when the answer did not say."""
 
     result: VerdictResult
     subresult: str
@@ -115,7 +116,7 @@ class Verdict(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Research(Result):
-    """Perplexity's text and the URLs that it read, in its order, each once."""
+    """A research is Perplexity's text and the URLs that it read, in its order, each once."""
 
     text: str
     sources: list[str]
@@ -123,7 +124,7 @@ class Research(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Mail(Result):
-    """The mail that OpenAI wrote. Neither part is empty; nothing else has been checked."""
+    """OpenAI wrote this mail. Neither part is empty; nothing else has been checked."""
 
     subject: str
     body: str
@@ -134,7 +135,8 @@ PushOutcome = Literal["pushed", "duplicate", "blocked", "invalid", "skipped"]
 
 @dataclass(frozen=True, kw_only=True)
 class Push(Result):
-    """What became of one lead. `duplicate` means already in this very campaign; `lead_id` is "" unless pushed.
+    """A push says what became of one lead. `duplicate` means already in this very campaign; `lead_id` is "" unless
+    pushed.
 
     `remaining_in_plan` is None when the vendor does not say.
     """
@@ -146,8 +148,8 @@ class Push(Result):
 
 @dataclass(frozen=True)
 class InstantlyCampaign:
-    """`status`: -99 suspended, -2 bounce protect, -1 accounts unhealthy, 0 draft, 1 active, 2 paused, 3 completed,
-    4 running subsequences."""
+    """A campaign's `status` is: -99 suspended, -2 bounce protect, -1 accounts unhealthy, 0 draft, 1 active, 2 paused, 3
+    completed, 4 running subsequences."""
 
     id: str
     name: str

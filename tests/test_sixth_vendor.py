@@ -9,14 +9,15 @@ from pathlib import Path
 from django.conf import settings
 
 from circuitbreakers.services import SERVICES
+from tests.workers.chain import KINDS
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("circuitbreakers", "integrations", "campaigns", "workers", "api", "console", "local", "config")
 NOT_PYTHON = (".env.example", "Makefile", "compose.yaml", "Dockerfile")
 # Nothing in the house has a reason to name this one that would not hold for a sixth.
 PLAIN = "millionverifier"
-# The module of its jobs: one a part of the pipeline, not one a service.
-STEPS = dict.fromkeys(SERVICES, "writing") | {"apollo": "finding", "instantly": "pushing"}
+# The step that its paid call is made in.
+STEPS = KINDS
 
 
 def listed(service: str) -> set[str]:

@@ -1,4 +1,5 @@
-"""One Dramatiq actor per service's queue. A message holds nothing but a job id: losing or doubling one is harmless.
+"""Each service's queue has one Dramatiq actor. A message holds nothing but a job id: losing or doubling one is
+harmless.
 
 Names stay as they are: a rolling deploy dead-letters messages of an unknown actor at once.
 """
@@ -10,7 +11,7 @@ from workers.run import run
 
 
 def make_actor(service: str) -> dramatiq.Actor:
-    """The actor `run_{service}` on the queue `{service}`."""
+    """Make the actor `run_{service}` on the queue `{service}`."""
 
     # Retries belong to PostgreSQL (run_at): Dramatiq's middleware would spend attempts on a pause.
     @dramatiq.actor(actor_name=f"run_{service}", queue_name=service)

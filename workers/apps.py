@@ -1,7 +1,13 @@
-"""The app of the workers: it hands out the work that campaigns announce."""
+"""This app hands out the work that campaigns announce."""
 
 from django.apps import AppConfig
 
 
 class WorkersConfig(AppConfig):
     name = "workers"
+
+    def ready(self) -> None:
+        from circuitbreakers.signals import switch_sealed
+        from workers.resend import forget_sent
+
+        switch_sealed.connect(forget_sent, dispatch_uid="workers.resend")

@@ -49,13 +49,13 @@ RETURNING id
 
 
 def window(service: str) -> int:
-    """How many messages of `service` may wait: its rate for a few seconds, at most WINDOW."""
+    """Return how many messages of `service` may wait: its rate for a few seconds, at most WINDOW."""
     rates = [limit.count / limit.period for limit in gate.limits_of(service) if limit.name != "tokens"]
     return min(WINDOW, max(8, math.ceil(min(rates) * PACE_SECONDS))) if rates else WINDOW
 
 
 def waiting() -> dict[str, int]:
-    """Messages that no worker has fetched yet, by service. Raises RedisUnavailable.
+    """Count the messages that no worker has fetched yet, by service. Raises RedisUnavailable.
 
     Not those that workers hold: a killed one's stay on Dramatiq's books until its maintenance, which is left to chance,
     comes across them, and would fill the window meanwhile. Their jobs are sent again after SENT_LEASE.
@@ -84,7 +84,8 @@ def dispatch() -> int:
 
 
 def _send(service: str, room: int, running: int) -> int:
-    """Twice each campaign's share is looked at; what that leaves of the room is anybody's."""
+    """Fill the room of a service's queue with due jobs; how many were sent. Each campaign is first asked for twice its
+    share, and what that leaves of the room is anybody's."""
     sent = _send_due(service, room, max(1, 2 * room // max(1, running)))
     return sent + _send_due(service, room - sent, room - sent) if 0 < sent < room else sent
 

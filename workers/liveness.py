@@ -1,4 +1,4 @@
-"""Signs of life of this process, in PostgreSQL, where recovery and the reclaiming of leases read them."""
+"""This process leaves signs of life in PostgreSQL, where recovery and the reclaiming of leases read them."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ INTERVAL = 2.0
 
 
 def register(role: str, *, queues: list[str] | None = None, leading: bool = False) -> None:
-    """A process begins: a new row, even if an earlier process of that name left one."""
+    """Say that this process begins, in a new row, even if an earlier process of that name left one."""
     Process.objects.update_or_create(
         name=process_name(),
         defaults={
@@ -37,7 +37,7 @@ def sign(
 
 
 def sign_off() -> None:
-    """This process ends in good order."""
+    """Say that this process ends in good order."""
     Process.objects.filter(name=process_name()).delete()
 
 

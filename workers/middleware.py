@@ -1,4 +1,4 @@
-"""Dramatiq middleware: a worker process says that it is alive. Nothing of correctness lives here.
+"""A worker process says that it is alive, by way of Dramatiq's middleware. Nothing of correctness lives here.
 
 Dramatiq swallows errors of middleware, so a gate in one would fail open.
 """

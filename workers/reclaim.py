@@ -1,4 +1,5 @@
-"""Dead leases: a worker died, froze, or could not reach PostgreSQL. What it may have bought is booked as `unknown`."""
+"""A lease is dead when its worker died, froze, or could not reach PostgreSQL; the job goes back, and what it may have
+bought is booked as `unknown`."""
 
 import logging
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from campaigns import jobs
 from campaigns.models import JobRow, Process
 from circuitbreakers import gate, switch
 from circuitbreakers.models import Incident
-from workers.preparing import most_usd
+from workers.kinds import most_usd
 
 logger = logging.getLogger(__name__)
 
@@ -45,15 +46,15 @@ def _reclaim(job: JobRow) -> bool:
 
 
 def admission_of(job: JobRow) -> datetime | None:
-    """When the call was admitted, by Redis's clock, or can have been at the latest; None if it was not.
+    """Find when the call was admitted, by Redis's clock, or can have been at the latest; None if it was not.
 
     That it was not can be said only if Redis remembers that far back and knows nothing of the call.
     """
-    known = gate.trace(job.service, job.call)
-    if known.admitted_at:
-        return known.admitted_at
+    trace = gate.trace(job.service, job.call)
+    if trace.admitted_at:
+        return trace.admitted_at
     claimed, sealed = job.claimed_at or timezone.now(), switch.sealed_at()
-    since = max(filter(None, (sealed, known.since)), default=None)
+    since = max(filter(None, (sealed, trace.since)), default=None)
     if sealed and since and timezone.now() - claimed <= MEMORY and claimed >= since + CLOCK_SKEW:
         return None
     # After an opening nothing is admitted until its pause ends.
@@ -63,7 +64,7 @@ def admission_of(job: JobRow) -> datetime | None:
 
 
 def _outlived(job: JobRow) -> bool | None:
-    """Whether the process that held the job was still alive after the lease: then it did not crash. None while that
+    """Say whether the process that held the job was still alive after the lease: then it did not crash. None while that
     cannot be told: it signs every two seconds only, and a lease may have ended just now."""
     # By the database's clock, which wrote all three.
     holder = Process.objects.filter(name=job.worker, started_at__lte=job.claimed_at)

@@ -1,4 +1,5 @@
-"""The loop that finishes what anyone left unfinished. Any number may run; an advisory lock picks one that works."""
+"""The supervisor finishes, in a loop, what anyone left unfinished. Any number may run; an advisory lock picks one that
+works."""
 
 import contextlib
 import logging
@@ -40,13 +41,13 @@ SESSION_TIMEOUTS = (
     "-c idle_session_timeout=10s -c idle_in_transaction_session_timeout=10s "
     "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10s"
 )
-# What of a connection's parameters is for Django's queries; all else (addresses, TLS) says how to get there.
+# These of a connection's parameters are for Django's queries; all others (addresses, TLS) say how to get there.
 DJANGOS_OWN = ("cursor_factory", "row_factory", "context", "prepare_threshold", "autocommit")
 
 
 @dataclass
 class Step:
-    """One thing to finish: a function that says how much it found, and how often it is asked (seconds).
+    """A step finishes one thing: it is a function that says how much it found, and how often it is asked (seconds).
 
     None of its statements may take longer than `limit` seconds. An `urgent` step is asked again in the next round
     whatever came of it; any other rests after it has held up the round, the longer the more often it was cut off.
@@ -96,7 +97,7 @@ def in_background(task: Callable[[], object]) -> None:
 
 
 def half_open(start: Callable[[Callable[[], object]], None] = in_background) -> int:
-    """OPEN breakers whose wait is over become HALF_OPEN and are probed, one at a time in the fleet; how many probes."""
+    """Half-open the OPEN breakers whose wait is over, and probe them, one at a time in the fleet; how many probes."""
     snapshot = switch.read_all()
     started = 0
     for state in snapshot.breakers.values():
@@ -109,14 +110,15 @@ def half_open(start: Callable[[Callable[[], object]], None] = in_background) -> 
 
 
 def _probe_due(state: BreakerState, now: datetime) -> bool:
-    """A half-open breaker is probed when it becomes so, and again as often as its reset timeout says."""
+    """Say whether a half-open breaker is to be probed: when it becomes so, and again as often as its reset timeout
+    says."""
     if state.last_probe_at is None:
         return True
     return (now - state.last_probe_at).total_seconds() >= policy_of(state.service).reset_timeout
 
 
 def steps() -> list[Step]:
-    """What a round does, in this order: first what keeps the switch true, then what spreads it, then work.
+    """List what a round does, in this order: first what keeps the switch true, then what spreads it, then work.
 
     A statement that moves a whole batch has more time: cut off each time, it would never get anywhere.
     """
@@ -136,9 +138,9 @@ def steps() -> list[Step]:
 
 
 def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda: True) -> int:
-    """Every step that is due; how much they found. A step that fails is logged and does not stop the others; the round
-    ends when PostgreSQL is away, or when `goes_on`, asked before each step, says so."""
-    found = 0
+    """Run every step that is due; how much they found. A step that fails is logged and does not stop the others; the
+    round ends when PostgreSQL is away, or when `goes_on`, asked before each step, says so."""
+    total = 0
     for step in todo:
         if not step.due(now):
             continue
@@ -148,7 +150,7 @@ def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda
         started, cut_off = time.monotonic(), False
         try:
             limit_statements(step.limit)
-            found += step.run()
+            total += step.run()
         except switch.RedisUnavailable:
             pass  # logged once by the switch; the next round asks again
         except DatabaseError as error:
@@ -157,14 +159,14 @@ def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda
             if not cut_off:
                 logger.error("Step '%s' failed: %s", step.name, error, extra={"step": step.name})
             if postgresql.server_away(error):
-                return found
+                return total
         except Exception:
             # One broken step must not stop the others' work.
             logger.exception("Step '%s' failed", step.name, extra={"step": step.name})
         step.took(time.monotonic() - started, cut_off=cut_off)
     with contextlib.suppress(DatabaseError):
         limit_statements(0)
-    return found
+    return total
 
 
 def limit_statements(seconds: float) -> None:
@@ -174,7 +176,7 @@ def limit_statements(seconds: float) -> None:
 
 
 def report(todo: list[Step]) -> dict[str, dict[str, Any]]:
-    """How long each step took last, how often one took too long, and when that was last, for `Process.steps`."""
+    """Say how long each step took last, how often one took too long, and when that was last, for `Process.steps`."""
     return {
         step.name: {"seconds": round(step.seconds, 3), "overruns": step.overruns, "overrun": step.overrun}
         for step in todo
@@ -182,13 +184,14 @@ def report(todo: list[Step]) -> dict[str, dict[str, Any]]:
 
 
 class Leadership:
-    """The advisory lock, on a connection of its own: a pooled one would change between rounds or lock itself out."""
+    """The supervisor that leads holds an advisory lock, on a connection of its own: a pooled one would change between
+    rounds or lock itself out."""
 
     def __init__(self) -> None:
         self.session: psycopg.Connection | None = None
 
     def held(self) -> bool:
-        """Whether this process leads, tried anew if it does not. Any doubt means no."""
+        """Say whether this process leads, tried anew if it does not. Any doubt means no."""
         led = self.session is not None
         try:
             if self.session is None or self.session.closed:
@@ -209,7 +212,7 @@ class Leadership:
         return True
 
     def wait(self, seconds: float) -> None:
-        """Until somebody wakes us, at most so long; a burst of wake-ups counts as one."""
+        """Wait until somebody wakes us, at most so long; a burst of wake-ups counts as one."""
         if self.session is None or self.session.closed:
             time.sleep(seconds)
             return
@@ -226,7 +229,7 @@ class Leadership:
 
 
 def connect() -> psycopg.Connection:
-    """A session for the lock alone, which the server ends when we fall silent."""
+    """Open a session for the lock alone, which the server ends when we fall silent."""
     params = {key: value for key, value in connection.get_connection_params().items() if key not in DJANGOS_OWN}
     params["options"] = f"{params.get('options', '')} {SESSION_TIMEOUTS}".strip()  # the server takes the last of a name
     return psycopg.connect(**params, autocommit=True)
@@ -253,12 +256,13 @@ class Watch:
         return leads
 
     def still_leads(self) -> bool:
-        """Asked between two steps: a lock's session that is silent for ten seconds is ended."""
+        """Say whether this process still leads, between two steps: a lock's session that is silent for ten seconds is
+        ended."""
         return time.monotonic() - self.signed < liveness.INTERVAL or self.leads()
 
 
 def supervise(stopping: Callable[[], bool]) -> None:
-    """Rounds until told to stop. A process that does not lead only signs, and waits for its turn."""
+    """Run rounds until told to stop. A process that does not lead only signs, and waits for its turn."""
     todo = steps()
     watch = Watch(todo)
     while not stopping():

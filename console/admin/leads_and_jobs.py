@@ -11,7 +11,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from campaigns import job_verbs, story
+from campaigns import cancel_job, story
 from campaigns.leads.suppression import ValueRefused, parse_value
 from campaigns.models import Job, Lead, Process, Suppression, VendorCall
 from campaigns.permissions import OPERATE_JOB
@@ -79,7 +79,7 @@ def retry(row: Job, order: Order) -> None:
 
 
 def cancel(row: Job, order: Order) -> None:
-    job_verbs.cancel(row.pk, actor=order.actor, reason=order.reason)
+    cancel_job.cancel(row.pk, actor=order.actor, reason=order.reason)
 
 
 class StatusFilter(admin.SimpleListFilter):

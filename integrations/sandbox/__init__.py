@@ -1,4 +1,4 @@
-"""The sandbox: one local HTTP server that answers as the five vendors do, fails on request, and keeps a bill.
+"""The sandbox is one local HTTP server that answers as the five vendors do, fails on request, and keeps a bill.
 
 `manage.py sandbox` runs it; a test starts one in its own process:
 

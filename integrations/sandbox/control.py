@@ -1,4 +1,4 @@
-"""The control desk under `/_control`: what to break, what was called, what it cost."""
+"""The control desk under `/_control` says what to break, what was called, what it cost."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ PREFIX = "/_control"
 
 
 class Control:
-    """`GET, PUT /{service}` the fault; `GET /calls?since=N`; `GET /bill`; `POST /reset`."""
+    """The desk answers `GET, PUT /{service}` the fault; `GET /calls?since=N`; `GET /bill`; `POST /reset`."""
 
     def __init__(self, vendors: Sequence[Vendor], faults: Faults, ledger: Ledger) -> None:
         self._vendors = {vendor.name: vendor for vendor in vendors}
@@ -30,8 +30,8 @@ class Control:
         }
         verbs = desk.get(name)
         if verbs is None:
-            known = ", ".join([*self._vendors, "calls", "bill", "reset"])
-            return _wrong(404, f"Unknown control {name!r}. There are: {known}.")
+            names = ", ".join([*self._vendors, "calls", "bill", "reset"])
+            return _wrong(404, f"Unknown control {name!r}. There are: {names}.")
         if request.method not in verbs:
             return _wrong(405, f"{PREFIX}/{name} takes {' or '.join(verbs)}, not {request.method}.")
         return verbs[request.method](request)
@@ -43,7 +43,7 @@ class Control:
         return Answer.json(200, self._faults.get(request.path.strip("/")).as_json())
 
     def _put(self, request: Request) -> Answer:
-        """What the body leaves out goes back to its default."""
+        """Set a fault; what the body leaves out goes back to its default."""
         service = request.path.strip("/")
         try:
             setting = parse(json.loads(request.body or b"{}"), self._vendors[service].faults())

@@ -1,4 +1,4 @@
-"""One request and one answer, as the vendors' handlers see them: no sockets here."""
+"""A request and an answer are values for the vendors' handlers: no sockets here."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is the vendor's own, below its base URL, without the query string: keys may travel there."""
+    """A request's `path` is the vendor's own, below its base URL, without the query string: keys may travel there."""
 
     method: str
     path: str
@@ -22,19 +22,24 @@ class Request:
     headers: Message
     body: bytes
 
+    @property
+    def last(self) -> str:
+        """Return the last segment of the path, where a route has its `{id}`."""
+        return self.path.rstrip("/").rpartition("/")[2]
+
     def parameters(self) -> list[tuple[str, str]]:
         return parse_qsl(self.query_string, keep_blank_values=True)
 
     def parameter(self, name: str) -> str | None:
-        """The first value of a query parameter, or None."""
+        """Return the first value of a query parameter, or None."""
         return next((value for key, value in self.parameters() if key == name), None)
 
     def values(self, name: str) -> list[str]:
-        """Every value of an array parameter, written `name[]` as Apollo documents it, or plain."""
+        """List every value of an array parameter, written `name[]` as Apollo documents it, or plain."""
         return [value for key, value in self.parameters() if key in (name, f"{name}[]") and value]
 
     def json(self) -> dict[str, object]:
-        """The body as a JSON object; no body is an empty one. Raises Unreadable."""
+        """Return the body as a JSON object; no body is an empty one. Raises Unreadable."""
         if not self.body:
             return {}
         try:
@@ -46,14 +51,14 @@ class Request:
         return value
 
     def bearer(self) -> str | None:
-        """The token of an `Authorization: Bearer` header, or None."""
+        """Return the token of an `Authorization: Bearer` header, or None."""
         scheme, _, token = (self.headers.get("Authorization") or "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back. `charges` says what this answer costs: a key (address, person id) and its units."""
+    """An answer is what goes back. `charges` says what this answer costs: a key (address, person id) and its units."""
 
     status: int
     body: bytes
@@ -72,7 +77,7 @@ class Answer:
 
     @classmethod
     def html(cls, status: int, title: str, **headers: str) -> Self:
-        """A page of the network edge in front of a vendor, which no JSON parser reads."""
+        """Make a page of the network edge in front of a vendor, which no JSON parser reads."""
         page = (
             f"<!DOCTYPE html>\n<html><head><title>{title}</title></head>\n"
             f"<body><center><h1>{title}</h1></center><hr><center>cloudflare</center></body></html>\n"
@@ -80,7 +85,7 @@ class Answer:
         return cls(status, page.encode(), "text/html; charset=UTF-8", dashed(headers))
 
     def cut(self) -> Self:
-        """The same answer broken off in the middle: the status says success, the body does not parse."""
+        """Return the same answer broken off in the middle: the status says success, the body does not parse."""
         self.body = self.body[: max(1, len(self.body) // 2)]
         return self
 
@@ -90,6 +95,7 @@ def dashed(headers: dict[str, str]) -> dict[str, str]:
 
 
 def digest(*parts: object) -> int:
-    """A large number that depends on its arguments and on nothing else: the only source of chance in the sandbox."""
+    """Return a large number that depends on its arguments and on nothing else: the only source of chance in the
+    sandbox."""
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest())

@@ -1,4 +1,4 @@
-"""How the vendors are told to fail: one setting per service, and which of its calls it hits."""
+"""The vendors are told to fail by one setting per service, which hits some of its calls or all."""
 
 import math
 import threading
@@ -30,7 +30,7 @@ class BadFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`share` of the calls fail, `latency_ms` is added to every call, `retry_after` is in seconds.
+    """By a setting `share` of the calls fail, `latency_ms` is added to every call, `retry_after` is in seconds.
 
     `retry_after` None means that a 429 comes without a Retry-After header; vendors that never send one ignore it.
     """
@@ -45,13 +45,14 @@ class Setting:
 
 
 def parse(value: object, supported: frozenset[str]) -> Setting:
-    """A setting from the body of a PUT; what is left out gets its default. Raises BadFault with all that is wrong."""
+    """Read a setting from the body of a PUT; what is left out gets its default. Raises BadFault with all that is
+    wrong."""
     if not isinstance(value, dict):
         raise BadFault('Send a JSON object, for example {"fault": "server_error", "share": 0.5}.')
     wrong = []
-    known = {"fault", "share", "latency_ms", "retry_after"}
-    if unknown := sorted(set(map(str, value)) - known):
-        wrong.append(f"Unknown field: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+    fields = {"fault", "share", "latency_ms", "retry_after"}
+    if unknown := sorted(set(map(str, value)) - fields):
+        wrong.append(f"Unknown field: {', '.join(unknown)}. Known: {', '.join(sorted(fields))}.")
     default = Setting()
     fault = value.get("fault", default.fault)
     if fault not in FAULTS:
@@ -77,7 +78,7 @@ def number_between(value: object, low: float, high: float) -> bool:
 
 
 def hits(call: int, share: float) -> bool:
-    """Whether the call with this number (0, 1, ..., counted since the setting was made) fails.
+    """Say whether the call with this number (0, 1, ..., counted since the setting was made) fails.
 
     Evenly spread rather than drawn: of any N calls in a row share x N fail, give or take one, and the same run gives
     the same failures. With 0.5 every second call fails, the first does not.
@@ -87,7 +88,7 @@ def hits(call: int, share: float) -> bool:
 
 
 class Faults:
-    """The settings in force. Safe to use from many threads."""
+    """These settings are in force. Safe to use from many threads."""
 
     def __init__(self, services: list[str]) -> None:
         self._lock = threading.Lock()
@@ -95,7 +96,7 @@ class Faults:
         self.clear()
 
     def clear(self) -> None:
-        """Back to health, everywhere."""
+        """Go back to health, everywhere."""
         with self._lock:
             self._settings = dict.fromkeys(self._services, Setting())
             self._calls = dict.fromkeys(self._services, 0)
@@ -110,7 +111,7 @@ class Faults:
             self._calls[service] = 0
 
     def next(self, service: str) -> tuple[Setting, Fault]:
-        """The setting for the call that just arrived and the fault that hits it: "none" when it is spared."""
+        """Return the setting for the call that just arrived and the fault that hits it: "none" when it is spared."""
         with self._lock:
             setting = self._settings[service]
             call = self._calls[service]

@@ -1,4 +1,5 @@
-"""What arrived at the vendors and what they charged for it: the books that Holdfast's own are held against."""
+"""This ledger has what arrived at the vendors and what they charged for it: the books that Holdfast's own are held
+against."""
 
 import threading
 import time
@@ -8,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(slots=True)
 class Call:
-    """One call, noted on arrival and completed when it ends.
+    """A call is noted on arrival and completed when it ends.
 
     `at` and `ended` are epoch seconds. `status` is what the client was sent: None while the call runs, and for good
     when nothing reached the client (a fault, or the client left). `charged` counts units: credits at Apollo and
@@ -33,7 +34,7 @@ class Call:
 
 
 class Ledger:
-    """Every call in order of arrival. Safe to use from many threads."""
+    """The ledger keeps every call in order of arrival. Safe to use from many threads."""
 
     def __init__(self, services: list[str]) -> None:
         self._lock = threading.Lock()
@@ -64,7 +65,7 @@ class Ledger:
             self._calls = []
 
     def since(self, seq: int) -> list[dict[str, object]]:
-        """The calls after number `seq`, oldest first."""
+        """Return the calls after number `seq`, oldest first."""
         with self._lock:
             if not self._calls:
                 return []
@@ -73,7 +74,8 @@ class Ledger:
             return [asdict(call) for call in self._calls[start:]]
 
     def bill(self) -> dict[str, dict[str, object]]:
-        """Per service: calls, probes among them, units charged, distinct keys charged, keys charged more than once."""
+        """Count, per service: calls, probes among them, units charged, distinct keys charged, keys charged more than
+        once."""
         with self._lock:
             calls = list(self._calls)
         return {service: _bill([call for call in calls if call.service == service]) for service in self._services}

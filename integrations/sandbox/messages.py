@@ -1,4 +1,5 @@
-"""Answers of several messages, as the newer models give them. A lead's plus-tag asks for one, whatever fault is set.
+"""An answer may have several messages, as the newer models give them. A lead's plus-tag asks for one, whatever fault is
+set.
 
 Sources: `phase` of OpenAI's published document; the same item twice, and nearly the same under another id, are from
 public issues of its SDKs.
@@ -12,8 +13,8 @@ COMMENT = "I will look at the record first."
 TAGS = frozenset({"commentary", "draft", "twice", "reworded"})
 
 
-def told(message: dict[str, object], tag: str) -> list[dict[str, object]]:
-    """The messages in which an answer arrives: one, unless the tag says otherwise."""
+def messages_of(message: dict[str, object], tag: str) -> list[dict[str, object]]:
+    """List the messages in which an answer arrives: one, unless the tag says otherwise."""
     if tag == "commentary":
         return [_saying(message, COMMENT, "commentary"), message | {"phase": "final_answer"}]
     if tag == "draft":
@@ -29,7 +30,7 @@ def _saying(message: dict[str, object], text: str, phase: str) -> dict[str, obje
 
 
 def _reworded(message: dict[str, object], word: str) -> dict[str, object]:
-    """The same in other words and under another id; the JSON of a structured answer stays JSON."""
+    """Say the same in other words and under another id; the JSON of a structured answer stays JSON."""
     text = str(_first(message)["text"])
     other = text.replace(': "', f': "{word}: ') if text.startswith("{") else f"{word}: {text}"
     return message | {

@@ -1,4 +1,4 @@
-"""The sockets: one HTTP/1.1 server for all five vendors and the control desk, a thread a connection."""
+"""The sockets are here: one HTTP/1.1 server serves all five vendors and the control desk, a thread a connection."""
 
 import contextlib
 import ipaddress
@@ -38,7 +38,7 @@ class NotLoopback(ValueError):
 
 
 def loopback(host: str) -> str:
-    """The host, if it is this machine's own; raises NotLoopback."""
+    """Return the host, if it is this machine's own; raises NotLoopback."""
     with contextlib.suppress(ValueError):
         if host == "localhost" or ipaddress.ip_address(host).is_loopback:
             return host
@@ -46,7 +46,7 @@ def loopback(host: str) -> str:
 
 
 class Sandbox:
-    """The server and all that it knows. Port 0 takes a free one; `url` says which.
+    """The sandbox is the server and all that it knows. Port 0 takes a free one; `url` says which.
 
     As a context manager it serves from a thread of its own and stops at the end, calls under way included. The command
     calls `serve` instead. Raises NotLoopback, or OSError when the port is taken.
@@ -66,7 +66,7 @@ class Sandbox:
         self._thread: threading.Thread | None = None
 
     def serve(self) -> None:
-        """Serves until `stop`, or an exception in this thread."""
+        """Serve until `stop`, or an exception in this thread."""
         self._server.serve_forever(poll_interval=POLL)
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ class Sandbox:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops listening and hangs up on whoever is connected."""
+        """Stop listening and hang up on whoever is connected."""
         self.stopping.set()
         if self._thread:
             self._server.shutdown()
@@ -109,7 +109,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
-        """Without the name lookup of the parent, which can take seconds where there is no resolver."""
+        """Bind without the name lookup of the parent, which can take seconds where there is no resolver."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         return "sandbox"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: paths hold keys and addresses, and the ledger has the calls."""
+        """Stay silent: paths hold keys and addresses, and the ledger has the calls."""
 
     def _serve(self) -> None:
         arrived = time.time()
@@ -168,7 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 
     def _call(self, vendor: Vendor, request: Request, arrived: float) -> None:
-        """One call to a vendor: noted on arrival, charged when the work is done, closed before the answer leaves."""
+        """Serve one call to a vendor: noted on arrival, charged when the work is done, closed before the answer
+        leaves."""
         sandbox = self.server.sandbox
         route = vendor.route(request)
         call = sandbox.ledger.arrive(
@@ -206,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
             sandbox.ledger.end(call, None)
 
     def _body(self) -> bytes | None:
-        """The request's body, or None when it was refused or never came."""
+        """Read the request's body, or None when it was refused or never came."""
         length = self.headers.get("Content-Length") or "0"
         if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower() or not length.isdecimal():
             self.close_connection = True
@@ -223,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _send(self, answer: Answer) -> bool:
-        """Sends head and body in one go. False when the client was gone."""
+        """Send head and body in one go. False when the client was gone."""
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -250,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             return True
 
     def _keep_silent(self) -> None:
-        """Accepts and does not answer until the client hangs up, the sandbox stops, or minutes have passed."""
+        """Accept and do not answer until the client hangs up, the sandbox stops, or minutes have passed."""
         deadline = time.monotonic() + MAX_SILENCE
         # Not select(), which fails beyond 1024 files.
         poll = select.poll()
@@ -261,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _reset(self) -> None:
-        """A real RST: linger 0, and the file closed below Python, since shutdown() would send a FIN first."""
+        """Send a real RST: linger 0, and the file closed below Python, since shutdown() would send a FIN first."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())

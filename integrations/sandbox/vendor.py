@@ -1,4 +1,4 @@
-"""The shape that the five vendors share, and the way of one call through any of them."""
+"""The five vendors share one shape, and a call goes the same way through any of them."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def judge(key: str | None) -> Credential:
 
 
 class Balance:
-    """A vendor's own count of what is left. Safe to use from many threads."""
+    """A balance is a vendor's own count of what is left. Safe to use from many threads."""
 
     def __init__(self, credits: int) -> None:
         self.credits = credits
@@ -44,7 +44,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. `{id}` in the path stands for one segment.
+    """A route is one endpoint. `{id}` in the path stands for one segment.
 
     `paid`: it costs credits, tokens or quota, so it is what an exhausted balance stops. `probe`: a free health call.
     `keys` names whom a request is about.
@@ -67,7 +67,7 @@ class Route:
 
 
 class Failing(NamedTuple):
-    """A call that a fault hits."""
+    """This is a call that a fault hits."""
 
     request: Request
     route: Route
@@ -75,7 +75,7 @@ class Failing(NamedTuple):
 
 
 class Vendor:
-    """What a vendor module fills in: its routes, how it refuses a key, and one method per fault.
+    """A vendor module fills this in: its routes, how it refuses a key, and one method per fault.
 
     A fault method returns None where the fault does not show on that route, which then answers as usual.
     """
@@ -89,18 +89,18 @@ class Vendor:
     routes: list[Route]
 
     def refuse(self, request: Request, route: Route | None) -> Answer | None:
-        """The vendor's answer to missing or wrong credentials, or None when they will do."""
+        """Return the vendor's answer to missing or wrong credentials, or None when they will do."""
         raise NotImplementedError
 
     def not_found(self, request: Request) -> Answer:
         raise NotImplementedError
 
     def unreadable(self, reason: str) -> Answer:
-        """The answer to a body that is no JSON object."""
+        """Return the answer to a body that is no JSON object."""
         raise NotImplementedError
 
     def dress(self, answer: Answer, request: Request) -> Answer:
-        """Adds the headers that the vendor sends with every answer."""
+        """Add the headers that the vendor sends with every answer."""
         raise NotImplementedError
 
     def server_error(self, failing: Failing) -> Answer | None:
@@ -125,7 +125,7 @@ class Vendor:
         """Drop what calls have left behind."""
 
     def bill(self) -> dict[str, object]:
-        """What the vendor adds to its bill."""
+        """Return what the vendor adds to its bill."""
         return {}
 
     def faults(self) -> frozenset[str]:
@@ -135,14 +135,14 @@ class Vendor:
         return next((route for route in self.routes if route.matches(request.method, request.path)), None)
 
     def keys(self, request: Request, route: Route | None) -> list[str]:
-        """Whom the request is about; nobody when it cannot be read."""
+        """Say whom the request is about; nobody when it cannot be read."""
         try:
             return route.keys(request) if route else []
         except Unreadable:
             return []
 
     def answer(self, request: Request, fault: Fault, setting: Setting) -> Answer:
-        """The whole answer to one call. `timeout` and `connection_reset` are left to the server."""
+        """Return the whole answer to one call. `timeout` and `connection_reset` are left to the server."""
         return self.dress(self._answer(request, fault, setting), request)
 
     def _answer(self, request: Request, fault: Fault, setting: Setting) -> Answer:

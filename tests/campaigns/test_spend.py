@@ -82,8 +82,12 @@ def test_every_call_is_on_the_books_with_all_that_is_known_of_it(service: str, s
     call = job.calls.get()
     job.refresh_from_db()
     assert (call.service, call.kind, call.campaign_id, call.fence, call.worker) == (
-        service, job.kind, job.campaign_id, job.fence, job.worker,
-    )  # fmt: skip
+        service,
+        job.kind,
+        job.campaign_id,
+        job.fence,
+        job.worker,
+    )
     assert (call.outcome, call.http_status, call.error) == ("success", 200, "")
     assert call.duration_ms is not None
     assert job.claimed_at

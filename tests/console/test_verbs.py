@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 import console.admin.breakers
-from campaigns import job_verbs, lifecycle, retry
+from campaigns import cancel_job, lifecycle, retry
 from campaigns.models import Campaign, JobRow, Suppression
 from campaigns.moves import MoveRefused
 from circuitbreakers import breaker, policy
@@ -118,7 +118,7 @@ def test_a_failed_job_of_an_ended_campaign_is_not_retried_alone() -> None:
 @pytest.mark.parametrize("campaign_status", ["RUNNING", "PAUSED"])
 def test_a_cancelled_job_drops_its_lead(campaign_status: str) -> None:
     job = make_job(make_campaign(campaign_status))
-    job_verbs.cancel(job.pk, actor=ANN)
+    cancel_job.cancel(job.pk, actor=ANN)
     job.refresh_from_db()
     assert job.lead
     job.lead.refresh_from_db()
@@ -128,7 +128,7 @@ def test_a_cancelled_job_drops_its_lead(campaign_status: str) -> None:
 def test_a_job_that_a_worker_holds_is_not_cancelled() -> None:
     job = make_job(status="PROCESSING")
     with pytest.raises(MoveRefused):
-        job_verbs.cancel(job.pk, actor=ANN)
+        cancel_job.cancel(job.pk, actor=ANN)
 
 
 def policy_data(**changes: int) -> dict[str, int]:

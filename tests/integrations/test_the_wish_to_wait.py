@@ -13,7 +13,7 @@ from tests.integrations.wire import http as said
 
 @pytest.fixture(autouse=True)
 def nothing_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "told", set())
+    monkeypatch.setattr(http, "told_forms", set())
 
 
 def throttled(serve: Serve, *values: str) -> list[VendorError]:

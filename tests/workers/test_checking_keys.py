@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from circuitbreakers.services import SERVICES
-from integrations.checking import check_all
+from integrations.keys import check_all
 from integrations.sandbox import Sandbox
 from tests.stores import break_vendor, calls_of
 from workers.startup import check_keys

@@ -111,8 +111,18 @@ def measure(sandbox: Sandbox, settings: Settings, service: str, fault: str) -> s
     with from_scratch(sandbox):
         row["next"], row["money"] = next_call_works(sandbox, service, fault)
     patience(settings, service, well)
-    cells = [f"`{fault}`", f"`{row['classed']}`", row["http"], row["counts"], row["opens"], row["attempts"],
-             row["then"], row["every"], row["next"], row["money"]]  # fmt: skip
+    cells = [
+        f"`{fault}`",
+        f"`{row['classed']}`",
+        row["http"],
+        row["counts"],
+        row["opens"],
+        row["attempts"],
+        row["then"],
+        row["every"],
+        row["next"],
+        row["money"],
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -48,17 +48,23 @@ def test_a_hostile_answer_is_cut_off_and_the_job_tried_again_later(name: str, se
 
 
 HUGE = 2**63 - 1
-TEXT = {"status": "completed", "usage": {"input_tokens": HUGE, "output_tokens": HUGE, "cost": {"total_cost": HUGE}},
-        "output": [{"type": "message", "content": [{"type": "output_text", "text":
-                    '{"subject": "Hi", "body": "A body that is long enough to be taken for a mail."}'}]}]}  # fmt: skip
+MAIL = '{"subject": "Hi", "body": "A body that is long enough to be taken for a mail."}'
+TEXT = {
+    "status": "completed",
+    "usage": {"input_tokens": HUGE, "output_tokens": HUGE, "cost": {"total_cost": HUGE}},
+    "output": [{"type": "message", "content": [{"type": "output_text", "text": MAIL}]}],
+}
 PAID = {
-    "apollo": {"matches": [{"id": "x" * 5000, "email": "a@acme.example", "first_name": "y" * 5000}] * 10,
-               "credits_consumed": HUGE, "request_id": "r" * 5000},
+    "apollo": {
+        "matches": [{"id": "x" * 5000, "email": "a@acme.example", "first_name": "y" * 5000}] * 10,
+        "credits_consumed": HUGE,
+        "request_id": "r" * 5000,
+    },
     "millionverifier": {"result": "ok", "error": "", "subresult": "s" * 5000, "credits": HUGE},
     "perplexity": {**TEXT, "id": "r" * 5000},
     "openai": TEXT,
     "instantly": {"leads_uploaded": 1, "created_leads": [{"index": 0, "id": "i" * 5000}]},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("service", SERVICES)

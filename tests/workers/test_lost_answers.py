@@ -22,7 +22,7 @@ from integrations.sandbox.world import people
 from tests.breakers import ANN, at_once
 from tests.builders import ago, make_campaign, make_job, make_lead
 from tests.stores import break_vendor, calls_of
-from workers import preparing
+from workers import kinds
 from workers.reclaim import reclaim
 from workers.run import run
 
@@ -83,15 +83,15 @@ def test_every_paid_kind_is_flagged_with_its_price(kind: str, fault: str, sandbo
     job = a_job(kind)
     break_vendor(sandbox, job.service, fault)
     run(job.pk, job.service)
-    assert flagged(job) == (True, preparing.most_usd(job))
+    assert flagged(job) == (True, kinds.most_usd(job))
 
 
 def test_the_price_of_what_was_lost_is_never_below_what_an_answer_costs(sandbox: Sandbox) -> None:
-    for kind in preparing.MOST:
+    for kind in kinds.MOST:
         job = a_job(kind)
         run(job.pk, job.service)
         call = VendorCall.objects.get(job=job)
-        most = preparing.most_usd(job)
+        most = kinds.most_usd(job)
         assert (call.outcome, call.may_be_charged) == ("success", False)
         assert most is not None
         assert most >= call.cost_usd
@@ -122,7 +122,7 @@ def test_an_answer_that_never_comes_is_flagged(sandbox: Sandbox, settings: Any) 
     job = a_job("research")
     break_vendor(sandbox, job.service, "timeout")
     assert run(job.pk, job.service) == "failed: timeout"
-    assert flagged(job) == (True, preparing.most_usd(job))
+    assert flagged(job) == (True, kinds.most_usd(job))
     assert sandbox.ledger.bill()["perplexity"]["charged"] == 1
 
 
@@ -213,7 +213,7 @@ def test_whoever_asks_and_dies_holds_nobody_up_longer_than_its_lease(sandbox: Sa
     one, two = verify_in_two_campaigns()
     held = jobs.claim(one.pk, one.service, "host:1")
     assert held is not None
-    preparing.prepare(held)
+    kinds.call_for(held)
     assert run(two.pk, two.service) == "not yet"
     KnownVerdict.objects.update(asked_until=ago(1))
     JobRow.objects.filter(pk=two.pk).update(run_at=ago(1))

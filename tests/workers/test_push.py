@@ -20,10 +20,10 @@ from tests.builders import ago, make_call, make_campaign, make_fleet, make_job, 
 from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
 from tests.workers.chain import ANN, MAIL, TARGET, again, job_of
-from workers import calls
-from workers.preparing import prepare
+from workers.kinds import call_for
 from workers.reclaim import reclaim
 from workers.run import _admit_and_call, run
+from workers.steps import calls
 
 SECOND = next(target for target in map(campaign_id, STANDING_CAMPAIGNS) if target != TARGET)
 
@@ -38,7 +38,7 @@ def dies_after_the_vendor_has_done_it(job: JobRow) -> None:
     """Claim, gate and call as a worker makes them; then nothing more: its process is gone, and its lease runs out."""
     held = jobs.claim(job.pk, job.service, "host:4711")
     assert held is not None
-    ready = prepare(held)
+    ready = call_for(held)
     assert isinstance(ready, calls.Ready)
     gate.admit(held.service, held.call)
     ready.send()
@@ -300,9 +300,9 @@ def test_two_workers_that_find_it_at_once_do_not_trip_over_each_other(sandbox: S
     held = jobs.claim(second.pk, "instantly", "host:2")
     assert held is not None
     assert run(first.pk, "instantly") == "campaign paused"
-    ready = prepare(held)
+    ready = call_for(held)
     assert isinstance(ready, calls.Ready)
-    assert _admit_and_call(held, ready, time.monotonic()) == "campaign paused"
+    assert _admit_and_call(held, ready, time.monotonic() + jobs.lease_seconds(held.service)) == "campaign paused"
     second.refresh_from_db()
     assert second.status == "PENDING"
 

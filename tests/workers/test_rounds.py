@@ -69,8 +69,12 @@ def test_an_urgent_step_never_rests() -> None:
     step.took(60, cut_off=True)
     assert step.rest == 0
     assert [step.name for step in steps() if step.urgent] == [
-        "compare the stores", "pause what still runs", "end cancelled campaigns", "reclaim dead leases", "dispatch"
-    ]  # fmt: skip
+        "compare the stores",
+        "pause what still runs",
+        "end cancelled campaigns",
+        "reclaim dead leases",
+        "dispatch",
+    ]
 
 
 def test_every_step_has_a_limit_below_the_silence_that_costs_leadership() -> None:
@@ -203,8 +207,10 @@ def test_a_walk_that_is_out_of_time_goes_on_where_it_was_and_comes_around(
 
 def overrun(seconds_ago: float = 60, *, cut_off: bool = False) -> dict[str, Any]:
     at = ago(seconds_ago).isoformat()
-    return {"mend leads": {"seconds": 0.2, "overruns": 3, "overrun": {"at": at, "seconds": 12.3, "cut_off": cut_off}},
-            "dispatch": {"seconds": 0.004, "overruns": 0, "overrun": {}}}  # fmt: skip
+    return {
+        "mend leads": {"seconds": 0.2, "overruns": 3, "overrun": {"at": at, "seconds": 12.3, "cut_off": cut_off}},
+        "dispatch": {"seconds": 0.004, "overruns": 0, "overrun": {}},
+    }
 
 
 @pytest.mark.parametrize(

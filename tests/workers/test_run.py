@@ -28,9 +28,9 @@ from integrations.sandbox.world import people
 from tests.breakers import ANN, at_once, stored, trip, trip_and_die
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead, shown
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers
-from workers import finding, writing
-from workers.preparing import PREPARE
+from workers.kinds import STEPS
 from workers.run import run
+from workers.steps import find, verify, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 races = pytest.mark.django_db(transaction=True)
@@ -97,7 +97,7 @@ def test_nobody_is_revealed_twice_although_pages_shift() -> None:
     job = make_job(campaign, kind="find", part=2)
     held = jobs.claim(job.pk, job.service, "host:1")
     assert held is not None
-    jobs.complete(held, finding.found(held, page), None)
+    jobs.complete(held, find.after_page(held, page), None)
     new = JobRow.objects.get(campaign=campaign, kind="reveal", part=200)
     assert new.payload == {"people": ["new", "a lead of another", "asked for elsewhere"]}
 
@@ -106,7 +106,7 @@ def test_a_page_of_nobody_new_makes_no_reveal_job() -> None:
     campaign = make_campaign(search=SEARCH)
     for ids in ([], ["a lead"]):
         make_lead(campaign, apollo_id="".join(ids) or "a lead of its own")
-        assert finding.unknown(campaign, ids) == []
+        assert find.new_people(campaign, ids) == []
 
 
 def test_reveal_makes_a_lead_of_each_person_with_an_end_for_those_without_an_address(sandbox: Sandbox) -> None:
@@ -258,7 +258,7 @@ def test_a_verdict_that_is_too_old_is_asked_again(sandbox: Sandbox) -> None:
 
 
 def test_a_rejected_mail_is_written_once_more_and_then_a_person_must_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "check_mail", lambda *_: ["The mail contains markup: <b>."])
+    monkeypatch.setattr(write, "check_mail", lambda *_: ["The mail contains markup: <b>."])
     job = make_job(kind="write")
     assert work(job) == "rejected"
     assert (job.status, job.attempts, job.error) == ("PENDING", 1, "Mail rejected: The mail contains markup: <b>.")
@@ -446,7 +446,7 @@ def broken(*_: Any, **__: Any) -> Any:
 def test_a_bug_before_the_call_costs_nothing_but_the_jobs_crash(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PREPARE, "verify", broken)
+    monkeypatch.setitem(STEPS, "verify", broken)
     job = verify_job()
     assert work(job) == "crashed"
     assert (job.status, job.crashes, job.attempts) == ("PENDING", 1, 0)
@@ -479,7 +479,7 @@ def test_a_bug_with_a_paid_answer_ends_the_job_and_keeps_the_answer_for_the_next
 ) -> None:
     job = verify_job()
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "verdict_reached", broken)
+        patched.setattr(verify, "verdict_reached", broken)
         assert work(job) == "crashed"
         call = the_call(job)
         assert (call.outcome, call.credits, calls_of(sandbox)[0]["charged"]) == ("success", Decimal(1), 1)
@@ -503,7 +503,7 @@ def test_a_statement_that_always_fails_is_our_own_bug_and_is_not_repeated_until_
     def wait(seconds: float) -> None:
         pytest.fail("it waits for PostgreSQL, which is well")
 
-    monkeypatch.setattr(writing, "keep_verdict", divide_by_zero)
+    monkeypatch.setattr(verify, "keep_verdict", divide_by_zero)
     monkeypatch.setattr("workers.run.time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
     job = verify_job()
     assert work(job) == "crashed"
@@ -526,7 +526,7 @@ def test_every_kind_of_answer_can_be_kept(kind: str, sandbox: Sandbox, monkeypat
 
 
 def test_a_job_that_keeps_crashing_us_is_poison_and_takes_nobody_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PREPARE, "verify", broken)
+    monkeypatch.setitem(STEPS, "verify", broken)
     job = verify_job()
     for _ in range(3):
         JobRow.objects.update(run_at=ago(1))
@@ -693,9 +693,8 @@ def test_a_job_takes_few_statements_and_two_trips_to_redis(
     kind: str, statements: int, redis_commands: list[Any], sandbox: Sandbox
 ) -> None:
     campaign = make_campaign(search=SEARCH, max_leads=10, instantly_campaign_id=TARGET)
-    first, second = ([make_job(campaign, kind=kind, part=n) for n in (1, 2)]) if kind == "find" else (
-        [make_job(campaign, kind=kind) for _ in range(2)]
-    )  # fmt: skip
+    parts: list[dict[str, Any]] = [{"part": 1}, {"part": 2}] if kind == "find" else [{}, {}]
+    first, second = (make_job(campaign, kind=kind, **part) for part in parts)
     assert work(first) == "completed"  # scripts, policy and connections are known from now on
     redis_commands.clear()
     with CaptureQueriesContext(connection) as captured:

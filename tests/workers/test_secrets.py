@@ -15,7 +15,7 @@ from circuitbreakers import probes, switch
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
 from config.logs import JsonFormatter, TextFormatter
-from integrations.checking import check_all
+from integrations.keys import check_all
 from integrations.sandbox import Sandbox
 from integrations.sandbox.faults import FAULTS
 from tests.integrations.wire import http, serving
@@ -108,9 +108,18 @@ def test_a_vendor_that_repeats_what_it_was_told_is_not_repeated(
     words = (
         f"key {KEYS[service]} (Authorization: Bearer {KEYS[service]}) of {address} at /?api={KEYS[service]} <{address}>"
     )
-    told = http(status, {"error": {"message": words, "code": words, "type": words}, "message": words, "status": words,
-                         "detail": words, "error_message": words, "result": words},
-                x_request_id=f"{KEYS[service]}-{address}")  # fmt: skip
+    told = http(
+        status,
+        {
+            "error": {"message": words, "code": words, "type": words},
+            "message": words,
+            "status": words,
+            "detail": words,
+            "error_message": words,
+            "result": words,
+        },
+        x_request_id=f"{KEYS[service]}-{address}",
+    )
     with serving(told) as server:
         keys.VENDORS[service]["base_url"] = server.url
         for number in range(5):

@@ -5,7 +5,7 @@ import pytest
 from campaigns import jobs
 from campaigns.models import Campaign
 from tests.builders import make_campaign, make_job, make_lead
-from workers.run import stop_campaign
+from workers.consequences import stop_campaign
 
 pytestmark = pytest.mark.django_db
 

@@ -69,7 +69,10 @@ def test_a_failing_step_is_logged_and_a_missing_redis_is_not_logged_by_every_ste
 
 def test_a_step_is_asked_as_often_as_it_says() -> None:
     asked: list[str] = []
-    todo = [Step("always", lambda: len(asked.append("always") or [])), Step("rarely", lambda: len(asked.append("rarely") or []), every=10)]  # fmt: skip  # noqa: E501
+    todo = [
+        Step("always", lambda: len(asked.append("always") or [])),
+        Step("rarely", lambda: len(asked.append("rarely") or []), every=10),
+    ]
     for now in (0.0, 1.0, 9.9, 10.0):
         run_round(todo, now)
     assert (asked.count("always"), asked.count("rarely")) == (4, 2)

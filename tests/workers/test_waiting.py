@@ -20,7 +20,8 @@ from tests.integrations.wire import http, serving
 from tests.stores import break_vendor, calls_of
 from tests.workers.chain import TARGET, job_of
 from workers.dispatch import dispatch
-from workers.run import follow_headers, run
+from workers.pace import follow_headers
+from workers.run import run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 

@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: the stand-in for the five vendors, in the foreground."""
+"""`manage.py sandbox` runs the stand-in for the five vendors, in the foreground."""
 
 import signal
 from types import FrameType

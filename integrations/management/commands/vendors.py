@@ -1,4 +1,4 @@
-"""`manage.py vendors`: whether the keys of the five services will do, before a campaign finds out."""
+"""`manage.py vendors` says whether the keys of the five services will do, before a campaign finds out."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from circuitbreakers.commands import REFUSED, VerbCommand, table
-from integrations.checking import check_all
+from integrations.keys import check_all
 
 
 class Command(VerbCommand):
@@ -17,12 +17,15 @@ class Command(VerbCommand):
         self.verb("check", "is each key there, accepted, and allowed what a campaign needs; exit status 0 or 1")
 
     def do_check(self, options: dict[str, Any]) -> None:
-        found = check_all()
+        checks = check_all()
         self.show(
-            {"mode": settings.MODE, "services": {c.service: {"verdict": c.verdict, "detail": c.detail} for c in found}},
+            {
+                "mode": settings.MODE,
+                "services": {c.service: {"verdict": c.verdict, "detail": c.detail} for c in checks},
+            },
             f"Mode: {settings.MODE.upper()}",
-            table(["service", "key", "detail"], [[c.service, c.verdict, c.detail] for c in found]),
+            table(["service", "key", "detail"], [[c.service, c.verdict, c.detail] for c in checks]),
         )
-        bad = [c.service for c in found if not c.ok]
+        bad = [c.service for c in checks if not c.ok]
         if bad:
             raise CommandError(f"Not ready: {', '.join(bad)}.", returncode=REFUSED)

@@ -1,4 +1,4 @@
-"""Apollo's enrichment: whom a request names, what is found about them, what that costs."""
+"""Apollo's enrichment finds what is known about the people whom a request names, and charges for it."""
 
 from integrations.sandbox.apollo.profiles import profile
 from integrations.sandbox.exchange import Request, Unreadable, digest
@@ -21,7 +21,7 @@ def details(request: Request) -> list[dict[str, object]]:
 
 
 def keys(details: list[dict[str, object]]) -> list[str]:
-    """Whom a reveal asks for: the person's id, else the address, else name and domain."""
+    """List whom a reveal asks for: the person's id, else the address, else name and domain."""
     return [
         str(detail.get("id") or detail.get("email") or f"{detail.get('name', '')}|{detail.get('domain', '')}")
         for detail in details
@@ -29,13 +29,13 @@ def keys(details: list[dict[str, object]]) -> list[str]:
 
 
 def identify(detail: dict[str, object]) -> Person | None:
-    """By id only, which is what a search hands out: other identifiers find nobody here."""
+    """Find a person by id only, which is what a search hands out: other identifiers find nobody here."""
     person = people.by_id(str(detail.get("id") or ""))
     return person if person and person.matched else None
 
 
 def charges(found: list[Person | None]) -> dict[str, float]:
-    """One credit a person with data; the same person twice in one call is charged once."""
+    """Charge one credit a person with data; the same person twice in one call is charged once."""
     return {person.id: 1 for person in found if person and person.email}
 
 
@@ -54,5 +54,5 @@ def matches(request: Request, found: list[Person | None], charged: int) -> dict[
 
 
 def request_id(request: Request) -> int:
-    """A signed 64-bit number, negative every other time, as the vendor's are."""
+    """Return a signed 64-bit number, negative every other time, as the vendor's are."""
     return (digest("apollo", request.query_string, request.body.hex()) & 0xFFFF_FFFF_FFFF_FFFF) - (1 << 63)

@@ -1,10 +1,11 @@
-"""An invented person in the two shapes in which Apollo shows people: a search's row, an enrichment's profile."""
+"""An invented person is put into the two shapes in which Apollo shows people: a search's row, an enrichment's
+profile."""
 
 from integrations.sandbox.world.people import Person
 
 
 def profile(person: Person) -> dict[str, object]:
-    """The fields that enrichment is bought for, null where real answers have null; CRM fields are left out."""
+    """Return the fields that enrichment is bought for, null where real answers have null; CRM fields are left out."""
     slug = person.id[:12]
     company = person.company
     return {
@@ -66,7 +67,7 @@ def profile(person: Person) -> dict[str, object]:
 
 
 def row(person: Person) -> dict[str, object]:
-    """A search result: no address, no phone, no full surname."""
+    """Return a search result: no address, no phone, no full surname."""
     last = person.last_name
     return {
         "id": person.id,

@@ -1,4 +1,4 @@
-"""Apollo's people search: which of the invented people a set of filters finds, always in the same order."""
+"""Apollo's people search finds those of the invented people whom filters leave, always in the same order."""
 
 import re
 from collections.abc import Callable
@@ -18,8 +18,8 @@ class BadFilter(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters that narrow. Within one filter any value will do, between filters all must hold; others that Apollo
-    documents (technologies, revenue, job postings) are accepted and narrow nothing."""
+    """These are the filters that narrow. Within one filter any value will do, between filters all must hold; others
+    that Apollo documents (technologies, revenue, job postings) are accepted and narrow nothing."""
 
     titles: tuple[str, ...] = ()
     similar_titles: bool = True
@@ -34,7 +34,7 @@ class Filters:
 
 
 def read(request: Request) -> Filters:
-    """The filters of a search, from the query string, where Apollo documents them. Raises BadFilter."""
+    """Read the filters of a search, from the query string, where Apollo documents them. Raises BadFilter."""
 
     def lowered(name: str) -> tuple[str, ...]:
         return tuple(sorted({value.strip().lower() for value in request.values(name)}))
@@ -54,7 +54,7 @@ def read(request: Request) -> Filters:
 
 
 def _range(value: str) -> tuple[int, int]:
-    """`1,10` as Apollo writes it; an empty upper end means no limit."""
+    """Read `1,10` as Apollo writes it; an empty upper end means no limit."""
     low, comma, high = value.partition(",")
     if not comma or not low.strip().isdecimal() or not (high.strip() or "0").isdecimal():
         raise BadFilter(f"{value!r} is not a headcount range such as '1,10'")
@@ -63,7 +63,8 @@ def _range(value: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def find(filters: Filters) -> tuple[int, ...]:
-    """The numbers of everybody whom the filters leave, ascending. The first search of its kind looks at all of them."""
+    """Return the numbers of everybody whom the filters leave, ascending. The first search of its kind looks at all of
+    them."""
     tests = _tests(filters)
     return tuple(number for number in range(PEOPLE) if all(test(person(number)) for test in tests))
 
@@ -71,43 +72,43 @@ def find(filters: Filters) -> tuple[int, ...]:
 def _tests(filters: Filters) -> list[Callable[[Person], bool]]:
     tests: list[Callable[[Person], bool]] = []
     if filters.domains:
-        tests.append(lambda found: found.company.domain in filters.domains)
+        tests.append(lambda person: person.company.domain in filters.domains)
     if filters.company_ids:
-        tests.append(lambda found: found.company.id in filters.company_ids)
+        tests.append(lambda person: person.company.id in filters.company_ids)
     if filters.seniorities:
-        tests.append(lambda found: found.seniority in filters.seniorities)
+        tests.append(lambda person: person.seniority in filters.seniorities)
     if filters.sizes:
-        tests.append(lambda found: any(low <= found.company.employees <= high for low, high in filters.sizes))
+        tests.append(lambda person: any(low <= person.company.employees <= high for low, high in filters.sizes))
     if filters.email_statuses:
-        tests.append(lambda found: found.email_status in filters.email_statuses)
+        tests.append(lambda person: person.email_status in filters.email_statuses)
     if filters.locations:
-        tests.append(lambda found: any(_lies_in(found.place, wanted) for wanted in filters.locations))
+        tests.append(lambda person: any(_lies_in(person.place, wanted) for wanted in filters.locations))
     if filters.company_locations:
-        tests.append(lambda found: any(_lies_in(found.company.place, place) for place in filters.company_locations))
+        tests.append(lambda person: any(_lies_in(person.company.place, place) for place in filters.company_locations))
     if filters.titles:
-        tests.append(lambda found: any(_is_called(found, title, filters.similar_titles) for title in filters.titles))
+        tests.append(lambda person: any(_is_called(person, title, filters.similar_titles) for title in filters.titles))
     if filters.keywords:
-        tests.append(lambda found: all(word in _text(found) for word in filters.keywords.split()))
+        tests.append(lambda person: all(word in _text(person) for word in filters.keywords.split()))
     return tests
 
 
 def _lies_in(place: Place, wanted: str) -> bool:
     """`berlin`, `texas, us` or `germany`: each part must name the city, the state or the country."""
-    known = {part.lower() for part in place}
+    names = {part.lower() for part in place}
     if place.country == "United States":
-        known |= {"us", "usa"}
+        names |= {"us", "usa"}
     if place.country == "United Kingdom":
-        known |= {"uk"}
-    return all(part.strip() in known for part in wanted.split(","))
+        names |= {"uk"}
+    return all(part.strip() in names for part in wanted.split(","))
 
 
-def _is_called(found: Person, title: str, similar: bool) -> bool:
+def _is_called(person: Person, title: str, similar: bool) -> bool:
     """Similar titles contain every word, whole (CTO is no part of director); otherwise the title must be this one."""
-    if found.title is None:
+    if person.title is None:
         return False
-    own = found.title.lower()
+    own = person.title.lower()
     return set(WORD.findall(title)) <= set(WORD.findall(own)) if similar else own == title
 
 
-def _text(found: Person) -> str:
-    return f"{found.name} {found.title or ''} {found.company.name} {found.company.industry}".lower()
+def _text(person: Person) -> str:
+    return f"{person.name} {person.title or ''} {person.company.name} {person.company.industry}".lower()

@@ -67,10 +67,10 @@ class Apollo(Vendor):
             per_page = _positive(request.parameter("per_page"), DEFAULT_PER_PAGE, MAX_PER_PAGE)
         except search.BadFilter:
             return Answer.json(422, {"error": "Invalid parameters"})
-        found = search.find(filters)
-        shown = found[(page - 1) * per_page : page * per_page]
+        numbers = search.find(filters)
+        shown = numbers[(page - 1) * per_page : page * per_page]
         rows = [row(people.person(number)) for number in shown]
-        return Answer.json(200, {"total_entries": len(found), "people": rows})
+        return Answer.json(200, {"total_entries": len(numbers), "people": rows})
 
     def match(self, request: Request) -> Answer:
         person = enrichment.identify(enrichment.query(request))
@@ -88,10 +88,10 @@ class Apollo(Vendor):
             return _failed(400, "INVALID_REQUEST", "invalid request, missing details")
         if len(details) > MAX_DETAILS:
             return _failed(400, "RECORD_LIMIT_EXCEEDED", f"cannot enrich more than {MAX_DETAILS} in a single request")
-        found = [enrichment.identify(detail) for detail in details]
-        charges = enrichment.charges(found)
+        people = [enrichment.identify(detail) for detail in details]
+        charges = enrichment.charges(people)
         self.balance.spend(len(charges))
-        answer = Answer.json(200, enrichment.matches(request, found, len(charges)))
+        answer = Answer.json(200, enrichment.matches(request, people, len(charges)))
         answer.charges = charges
         return answer
 
@@ -118,7 +118,7 @@ class Apollo(Vendor):
         return Answer.json(200, value)
 
     def health(self, request: Request) -> Answer:
-        """HTTP 200 whatever the key: only `is_logged_in` tells (seen live by a third party)."""
+        """Answer HTTP 200 whatever the key: only `is_logged_in` tells (seen live by a third party)."""
         good = judge(request.headers.get("x-api-key")) in ("good", "unscoped")
         return Answer.json(200, {"healthy": True, "is_logged_in": good})
 
@@ -172,8 +172,8 @@ class Apollo(Vendor):
         return _failed(422, "UNKNOWN_ERROR", "no implicit conversion of Symbol into Integer")
 
     def dress(self, answer: Answer, request: Request) -> Answer:
-        """Rate headers under their current names; absent on 401 and 403. They state the limits, and a use of one: the
-        sandbox enforces none, so that load tests may run faster than a real plan would let them."""
+        """Add rate headers under their current names; absent on 401 and 403. They state the limits, and a use of one:
+        the sandbox enforces none, so that load tests may run faster than a real plan would let them."""
         if answer.status in (401, 403):
             return answer
         spent = answer.status == 429
@@ -215,7 +215,7 @@ class Apollo(Vendor):
         return Answer.html(403, "Attention Required! | Cloudflare", cf_ray="8a1b2c3d4e5f6071-FRA")
 
     def silent(self, failing: Failing) -> Answer | None:
-        """Success, and nobody matched. The search and the profile have no such way to fail."""
+        """Answer with success, and nobody matched. The search and the profile have no such way to fail."""
         if failing.route.path == "/people/bulk_match" and (details := enrichment.details(failing.request)):
             return Answer.json(200, enrichment.matches(failing.request, [None] * len(details), 0))
         if failing.route.path == "/people/match":

@@ -1,10 +1,10 @@
-"""Instantly's lists: which leads a request asks for, and a page of them."""
+"""Instantly lists the leads that a request asks for, a page at a time."""
 
 from integrations.sandbox.instantly.workspace import Item
 
 
 def wanted(lead: Item, body: Item) -> bool:
-    """Whether a lead passes the filters of a list request that narrow here; the others are accepted and ignored."""
+    """Say whether a lead passes the filters of a list request that narrow here; the others are accepted and ignored."""
     search = str(body.get("search") or "").lower()
     text = " ".join(str(lead.get(name) or "") for name in ("first_name", "last_name", "email")).lower()
     contacts, ids, excluded = body.get("contacts"), body.get("ids"), body.get("excluded_ids")
@@ -22,8 +22,8 @@ def wanted(lead: Item, body: Item) -> bool:
 
 
 def page(items: list[Item], limit: int, after: str) -> Item:
-    """A page after the item `after`. A last page still carries a cursor, as the vendor's may: only an empty page is the
-    end. A cursor that fits nothing finds nothing."""
+    """Return a page after the item `after`. A last page still carries a cursor, as the vendor's may: only an empty page
+    is the end. A cursor that fits nothing finds nothing."""
     start = 0
     if after:
         start = next(

@@ -1,4 +1,4 @@
-"""What Instantly's request bodies may hold. They are closed: a field too many is refused.
+"""Instantly's request bodies are closed: a field too many is refused.
 
 Source: the published OpenAPI document (version 2.0.0).
 """
@@ -217,9 +217,9 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 MAX_LEADS = 1000
 
 
-def closed(body: dict[str, object], known: Iterable[str], where: str = "body") -> None:
-    """Raises Unreadable, in the words of the vendor's validator, for a field that the document does not know."""
-    if set(body) - set(known):
+def closed(body: dict[str, object], allowed: Iterable[str], where: str = "body") -> None:
+    """Raise Unreadable, in the words of the vendor's validator, for a field that the document does not know."""
+    if set(body) - set(allowed):
         raise Unreadable(f"{where} must NOT have additional properties")
 
 
@@ -229,8 +229,8 @@ def required(body: dict[str, object], *names: str, where: str = "body") -> None:
             raise Unreadable(f"{where} must have required property '{name}'")
 
 
-def check_lead(lead: dict[str, object], known: frozenset[str], where: str) -> None:
-    closed(lead, known, where)
+def check_lead(lead: dict[str, object], allowed: frozenset[str], where: str) -> None:
+    closed(lead, allowed, where)
     for name, value in lead.items():
         if name in LEAD - {"custom_variables", "lt_interest_status"} and not isinstance(value, str | None):
             raise Unreadable(f"{where}/{name} must be string,null")
@@ -243,7 +243,7 @@ def check_lead(lead: dict[str, object], known: frozenset[str], where: str) -> No
 
 
 def check_bulk(body: dict[str, object]) -> list[dict[str, object]]:
-    """The leads of a bulk request. Raises Unreadable for anything that the document does not allow."""
+    """Return the leads of a bulk request. Raises Unreadable for anything that the document does not allow."""
     closed(body, BULK)
     required(body, "leads")
     leads = body["leads"]

@@ -1,4 +1,5 @@
-"""Instantly: leads into campaigns. Closed request bodies, one uniform error, no rate headers, no idempotency key.
+"""Instantly takes leads into campaigns. It has closed request bodies, one uniform error, no rate headers, no
+idempotency key.
 
 Source: the published OpenAPI document (version 2.0.0) and the vendor's page on conventions. Undocumented, decided here:
 creating one lead with a skip flag that fires returns the lead that is there; without a flag it is added a second time.
@@ -78,18 +79,18 @@ class Instantly(Vendor):
         summary = _summary(len(leads))
         created: list[Item] = []
         with self.workspace.locked():
-            seen: set[str] = set()
+            earlier: set[str] = set()
             for index, lead in enumerate(leads):
                 email = str(lead.get("email") or "").strip().lower()
-                if counter := self._obstacle(body, lead, email, seen):
+                if counter := self._obstacle(body, lead, email, earlier):
                     summary[counter] += 1
                     continue
-                seen.add(email)
-                made = self.workspace.add(campaign or leads_list, lead, is_list=not campaign)
+                earlier.add(email)
+                added = self.workspace.add(campaign or leads_list, lead, is_list=not campaign)
                 shown: Item = {
-                    name: made[name] for name in ("email", "first_name", "last_name", "phone") if name in made
+                    name: added[name] for name in ("email", "first_name", "last_name", "phone") if name in added
                 }
-                created.append({"index": index, "id": made["id"], **shown})
+                created.append({"index": index, "id": added["id"], **shown})
             remaining = self.workspace.remaining
         answer = Answer.json(
             200,
@@ -105,8 +106,8 @@ class Instantly(Vendor):
         answer.charges = {str(lead["email"]).strip().lower(): 1 for lead in created if lead.get("email")}
         return answer
 
-    def _obstacle(self, body: Item, lead: Item, email: str, seen: set[str]) -> str | None:
-        """Why a lead of a bulk request is not added, as the counter that reports it; None when it is."""
+    def _obstacle(self, body: Item, lead: Item, email: str, earlier: set[str]) -> str | None:
+        """Say why a lead of a bulk request is not added, as the counter that reports it; None when it is."""
         is_list = bool(body.get("list_id"))
         container = str(body.get("list_id") if is_list else body.get("campaign_id"))
         if not email:
@@ -114,7 +115,7 @@ class Instantly(Vendor):
             return None if is_list and named else "incomplete_count" if is_list else "invalid_email_count"
         if not bodies.EMAIL.fullmatch(email):
             return "invalid_email_count"
-        if email in seen:
+        if email in earlier:
             return "duplicate_email_count"
         if body.get("blocklist_id") and email.endswith(f"@{BLOCKED_DOMAIN}"):
             return "in_blocklist"
@@ -131,11 +132,11 @@ class Instantly(Vendor):
         limit = body.get("limit", DEFAULT_LIMIT)
         if not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
             raise Unreadable(f"body/limit must be integer between 1 and {MAX_LIMIT}")
-        found = [lead for lead in self.workspace.leads() if pages.wanted(lead, body)]
-        return Answer.json(200, pages.page(found, limit, str(body.get("starting_after") or "")))
+        leads = [lead for lead in self.workspace.leads() if pages.wanted(lead, body)]
+        return Answer.json(200, pages.page(leads, limit, str(body.get("starting_after") or "")))
 
     def get_lead(self, request: Request) -> Answer:
-        lead = self.workspace.lead(_last(request))
+        lead = self.workspace.lead(request.last)
         return Answer.json(200, lead) if lead else self.not_found(request)
 
     # --- campaigns and workspace --------------------------------------------------------------------------------------
@@ -145,12 +146,12 @@ class Instantly(Vendor):
         if not text.isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
             raise Unreadable(f"querystring/limit must be integer between 1 and {MAX_LIMIT}")
         search, status = (request.parameter("search") or "").lower(), request.parameter("status")
-        found = [
+        campaigns = [
             campaign
             for campaign in self.workspace.campaigns()
             if search in str(campaign["name"]).lower() and status in (None, str(campaign["status"]))
         ]
-        return Answer.json(200, pages.page(found, int(text), request.parameter("starting_after") or ""))
+        return Answer.json(200, pages.page(campaigns, int(text), request.parameter("starting_after") or ""))
 
     def create_campaign(self, request: Request) -> Answer:
         body = request.json()
@@ -158,7 +159,7 @@ class Instantly(Vendor):
         return Answer.json(200, self.workspace.create_campaign(body))
 
     def get_campaign(self, request: Request) -> Answer:
-        campaign = self.workspace.campaign(_last(request))
+        campaign = self.workspace.campaign(request.last)
         return Answer.json(200, campaign) if campaign else self.not_found(request)
 
     def activate(self, request: Request) -> Answer:
@@ -188,7 +189,7 @@ class Instantly(Vendor):
     # --- refusals and faults ------------------------------------------------------------------------------------------
 
     def refuse(self, request: Request, _: Route | None) -> Answer | None:
-        """What a missing scope answers is undocumented; 403 is declared on other calls."""
+        """Refuse a wrong key: what a missing scope answers is undocumented; 403 is declared on other calls."""
         credential = judge(request.bearer())
         if credential == "missing":
             return _error(401, "Missing Authorization header")
@@ -203,7 +204,7 @@ class Instantly(Vendor):
         return _error(400, reason)
 
     def dress(self, answer: Answer, _: Request) -> Answer:
-        """No rate headers, no Retry-After."""
+        """Add nothing: no rate headers, no Retry-After."""
         return answer
 
     def server_error(self, _: Failing) -> Answer:
@@ -220,11 +221,12 @@ class Instantly(Vendor):
         return _error(401, "Invalid API key")
 
     def html(self, _: Failing) -> Answer:
-        """The edge in front, which refuses clients that it takes for robots."""
+        """Answer as the edge in front, which refuses clients that it takes for robots."""
         return Answer.html(403, "Access denied | error code: 1010", cf_ray="8a1b2c3d4e5f6073-FRA")
 
     def silent(self, failing: Failing) -> Answer | None:
-        """Bulk add: success, nobody uploaded, and no counter that says why. Other calls cannot fail like that."""
+        """Answer a bulk add with success, nobody uploaded, and no counter that says why. Other calls cannot fail like
+        that."""
         if failing.route.path != "/api/v2/leads/add":
             return None
         sent = bodies.check_bulk(failing.request.json())
@@ -242,7 +244,7 @@ class Instantly(Vendor):
         self.workspace.forget()
 
     def bill(self) -> dict[str, object]:
-        """How often each address was truly added to each campaign, and those that were added twice."""
+        """Say how often each address was truly added to each campaign, and those that were added twice."""
         pushes: dict[str, dict[str, int]] = {}
         for (campaign, email), times in sorted(self.workspace.pushes.items()):
             pushes.setdefault(campaign, {})[email] = times
@@ -252,7 +254,7 @@ class Instantly(Vendor):
         }
         return {
             "pushes": pushes,
-            "added_more_than_once": {campaign: found for campaign, found in twice.items() if found},
+            "added_more_than_once": {campaign: addresses for campaign, addresses in twice.items() if addresses},
         }
 
 
@@ -265,19 +267,15 @@ def _summary(sent: int) -> dict[str, int]:
     return {"total_sent": sent, **dict.fromkeys(counters.split(), 0)}
 
 
-def _last(request: Request) -> str:
-    return request.path.rstrip("/").rpartition("/")[2]
-
-
 def _addresses(request: Request) -> list[str]:
     body = request.json()
     leads = body.get("leads", [body])
-    found = (
+    emails = (
         [str(lead.get("email") or "").strip().lower() for lead in leads or () if isinstance(lead, dict)]
         if (isinstance(leads, list))
         else []
     )
-    return [email for email in found if email]
+    return [email for email in emails if email]
 
 
 def _searched(request: Request) -> list[str]:

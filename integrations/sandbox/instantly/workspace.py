@@ -1,4 +1,4 @@
-"""The Instantly workspace: its campaigns and the leads in them. Safe to use from many threads."""
+"""The Instantly workspace holds its campaigns and the leads in them. Safe to use from many threads."""
 
 import re
 import threading
@@ -44,15 +44,15 @@ def stamp() -> str:
 
 
 def campaign_id(seed: str) -> str:
-    """A UUID whose last twelve digits follow from the others, so that a sandbox recognises ids that it issued before it
-    was restarted."""
+    """Make a UUID whose last twelve digits follow from the others, so that a sandbox recognises ids that it issued
+    before it was restarted."""
     head = f"{digest('campaign', seed):032x}"[:20]
     head = f"{head[:12]}4{head[13:16]}8{head[17:]}"
     return str(uuid.UUID(head + _check(head)))
 
 
 def issued(identifier: str) -> bool:
-    """Whether some sandbox made this campaign id."""
+    """Say whether some sandbox made this campaign id."""
     digits = identifier.replace("-", "").lower()
     return bool(re.fullmatch(r"[0-9a-f]{32}", digits)) and _check(digits[:20]) == digits[20:]
 
@@ -83,7 +83,7 @@ class Workspace:
     # --- campaigns ----------------------------------------------------------------------------------------------------
 
     def campaign(self, identifier: str) -> Item | None:
-        """The campaign, or None. An id issued before a restart comes back under a name that says so."""
+        """Return the campaign, or None. An id issued before a restart comes back under a name that says so."""
         with self._lock:
             if identifier not in self._campaigns and issued(identifier):
                 self._campaigns[identifier] = self._new_campaign(
@@ -96,17 +96,17 @@ class Workspace:
             return list(self._campaigns.values())
 
     def create_campaign(self, fields: Item) -> Item:
-        """A draft: creating never sends."""
+        """Make a draft: creating never sends."""
         with self._lock:
             identifier = campaign_id(uuid.uuid4().hex)
-            made = self._campaigns[identifier] = self._new_campaign(identifier, fields, status=0)
-            return made
+            campaign = self._campaigns[identifier] = self._new_campaign(identifier, fields, status=0)
+            return campaign
 
     def set_status(self, identifier: str, status: int) -> Item | None:
         with self._lock:
-            if found := self.campaign(identifier):
-                found |= {"status": status, "timestamp_updated": stamp()}
-            return found
+            if campaign := self.campaign(identifier):
+                campaign |= {"status": status, "timestamp_updated": stamp()}
+            return campaign
 
     def _new_campaign(self, identifier: str, fields: Item, status: int = 1) -> Item:
         now = stamp()
@@ -158,18 +158,19 @@ class Workspace:
             return self._leads.get(identifier)
 
     def member(self, container: str, email: str) -> Item | None:
-        """The lead with this address in this campaign or list, or None."""
+        """Return the lead with this address in this campaign or list, or None."""
         with self._lock:
             identifier = self._places.get((container, email.lower()))
             return self._leads[identifier] if identifier else None
 
     def leads(self) -> list[Item]:
-        """Oldest first, which is the order of the pages."""
+        """List the leads, oldest first, which is the order of the pages."""
         with self._lock:
             return list(self._leads.values())
 
     def anywhere(self, email: str, kind: str) -> bool:
-        """Whether the address is in any campaign or list (`kind` "campaign" or "list_id"), or in either (`kind` "")."""
+        """Say whether the address is in any campaign or list (`kind` "campaign" or "list_id"), or in either (`kind`
+        "")."""
         kinds = (kind,) if kind else ("campaign", "list_id")
         with self._lock:
             return any(
@@ -183,5 +184,5 @@ class Workspace:
             return max(0, PLAN_LEADS - len(self._leads))
 
     def locked(self) -> threading.RLock:
-        """Held while a batch is looked up and added, so that two requests for one address add it once."""
+        """Hold the lock while a batch is looked up and added, so that two requests for one address add it once."""
         return self._lock

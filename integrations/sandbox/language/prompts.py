@@ -1,4 +1,4 @@
-"""Reading a request to a language service: the text that it is about, and the structured output that it wants."""
+"""A request to a language service is read for the text that it is about and the structured output that it wants."""
 
 from integrations.sandbox.exchange import Request, Unreadable
 from integrations.sandbox.language import writing
@@ -7,8 +7,8 @@ FORMATS = (None, "text", "json_object", "json_schema")
 
 
 def text_of(value: object) -> str:
-    """The text of an `input` or a `messages` list. What the user says counts; instructions only where nobody says
-    anything else, since they may hold the sender's own address."""
+    """Return the text of an `input` or a `messages` list. What the user says counts; instructions only where nobody
+    says anything else, since they may hold the sender's own address."""
     if isinstance(value, str):
         return value
     if not isinstance(value, list):
@@ -26,13 +26,13 @@ def _content(content: object) -> str:
 
 
 def prompt(request: Request) -> str:
-    """What the request is about, whichever of the two request shapes it has."""
+    """Return what the request is about, whichever of the two request shapes it has."""
     body = request.json()
     return text_of(body.get("input", body.get("messages")))
 
 
 def schema_of(body: dict[str, object]) -> tuple[dict[str, object] | None, bool]:
-    """The JSON schema that the answer must fit (None: plain text) and whether it is strict.
+    """Return the JSON schema that the answer must fit (None: plain text) and whether it is strict.
 
     The Responses API has it under `text.format`, chat completions and Perplexity under `response_format.json_schema`.
     """
@@ -53,5 +53,5 @@ def schema_of(body: dict[str, object]) -> tuple[dict[str, object] | None, bool]:
 
 
 def lead(request: Request) -> list[str]:
-    """Whom the request is about, as the bill counts it: the first address in its text, else a hash of the text."""
+    """Say whom the request is about, as the bill counts it: the first address in its text, else a hash of the text."""
     return [writing.subject_of(prompt(request)).key]

@@ -1,4 +1,4 @@
-"""What the two language services write: which lead a prompt is about, and a research note or a mail that names it."""
+"""The two language services write a research note or a mail, which names the lead that the prompt is about."""
 
 import re
 from dataclasses import dataclass
@@ -41,8 +41,9 @@ OPENINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a prompt is about. `key` is what the bill counts: the first e-mail address in the prompt, in lower case, or
-    `input:` and a hash of the prompt where there is none. `tag` is the address's plus-tag, which tests steer by."""
+    """A subject is whom a prompt is about. `key` is what the bill counts: the first e-mail address in the prompt, in
+    lower case, or `input:` and a hash of the prompt where there is none. `tag` is the address's plus-tag, which tests
+    steer by."""
 
     key: str
     person: str
@@ -51,7 +52,8 @@ class Subject:
 
 
 def subject_of(prompt: str) -> Subject:
-    """Reads a prompt: labelled lines first, then what the address itself gives away, then neutral words."""
+    """Read whom a prompt is about: labelled lines first, then what the address itself gives away, then neutral
+    words."""
     labels = {
         match["label"].strip().lower().replace("_", " "): clean(match["value"]) for match in LABELLED.finditer(prompt)
     }
@@ -76,14 +78,14 @@ def subject_of(prompt: str) -> Subject:
 
 
 def clean(text: str) -> str:
-    """A name fit to be quoted: no line breaks, braces, markup or links, and not long."""
+    """Make a name fit to be quoted: no line breaks, braces, markup or links, and not long."""
     if "://" in text or "www." in text:
         return ""
     return re.sub(r"\s+", " ", re.sub(r"[<>{}\[\]|\\`]", "", text)).strip()[:MAX_NAME].strip()
 
 
 def research(subject: Subject) -> str:
-    """Three sentences with the marks of two sources."""
+    """Write three sentences with the marks of two sources."""
     chance = digest("research", subject.key, subject.company)
     return (
         f"{subject.company} is known for {pick(STRENGTHS, chance)} [1]. "
@@ -104,7 +106,7 @@ def mail_subject(subject: Subject) -> str:
 
 
 def mail_body(subject: Subject) -> str:
-    """Plain text without a link and without a placeholder."""
+    """Write plain text without a link and without a placeholder."""
     chance = digest("body", subject.key)
     opening = pick(OPENINGS, chance).format(company=subject.company)
     return (
@@ -116,5 +118,5 @@ def mail_body(subject: Subject) -> str:
 
 
 def tokens(text: str) -> int:
-    """About four characters a token, as the vendors' own guides estimate for English."""
+    """Count about four characters a token, as the vendors' own guides estimate for English."""
     return len(text) // 4 + 1

@@ -1,4 +1,4 @@
-"""MillionVerifier: one address, one verdict. Its errors come inside HTTP 200, its key travels in the URL.
+"""MillionVerifier gives one address one verdict. Its errors come inside HTTP 200, its key travels in the URL.
 
 Sources: developer.millionverifier.com (API 3.1.0) and the README of the vendor's sample code; error texts from live
 tests by a third party (`apikey_not_found`) and from clients. No capture of an exhausted balance was found: the text
@@ -55,10 +55,10 @@ class MillionVerifier(Vendor):
             return self._demonstrate(key.removeprefix(DEMO), email)
         if not email:
             return self._error("No email specified")
-        found = verdict(email)
-        charges: dict[str, float] = {email.strip().lower(): 1} if found.result in CHARGED else {}
+        judgement = verdict(email)
+        charges: dict[str, float] = {email.strip().lower(): 1} if judgement.result in CHARGED else {}
         self.balance.spend(len(charges))
-        answer = Answer.json(200, self._shape(email, found))
+        answer = Answer.json(200, self._shape(email, judgement))
         answer.charges = charges
         return answer
 
@@ -67,7 +67,7 @@ class MillionVerifier(Vendor):
         return Answer.json(200, {"credits": left, "bulk_credits": left, "renewing_credits": 0, "plan": 0})
 
     def _demonstrate(self, demo: str, email: str) -> Answer:
-        """The vendor's demo keys: a verdict or an error on demand, at no charge."""
+        """Answer the vendor's demo keys with a verdict or an error on demand, at no charge."""
         demo = demo.removeprefix("TEST_") if demo != "TEST" else demo
         if demo in DEMO_ERRORS:
             return self._error(DEMO_ERRORS[demo], email, live=False)
@@ -77,21 +77,21 @@ class MillionVerifier(Vendor):
             return self._error("apikey_not_found", email)
         result = DEMO_RESULTS[demo]
         quality = {"ok": "good", "invalid": "bad", "disposable": "bad"}.get(result, "risky")
-        found = Judgement(result, result, quality, free=False, role=False, did_you_mean="")
-        return Answer.json(200, self._shape(email, found, live=False))
+        judgement = Judgement(result, result, quality, free=False, role=False, did_you_mean="")
+        return Answer.json(200, self._shape(email, judgement, live=False))
 
-    def _shape(self, email: str, found: Judgement, *, error: str = "", live: bool = True) -> dict[str, object]:
+    def _shape(self, email: str, judgement: Judgement, *, error: str = "", live: bool = True) -> dict[str, object]:
         return {
             "email": email,
-            "quality": found.quality,
-            "result": found.result,
-            "resultcode": CODES.get(found.result, 3),
-            "subresult": found.subresult,
-            "free": found.free,
-            "role": found.role,
-            "didyoumean": found.did_you_mean,
+            "quality": judgement.quality,
+            "result": judgement.result,
+            "resultcode": CODES.get(judgement.result, 3),
+            "subresult": judgement.subresult,
+            "free": judgement.free,
+            "role": judgement.role,
+            "didyoumean": judgement.did_you_mean,
             "credits": self.balance.left,
-            "executiontime": 1 if found.result == "ok" else 2,
+            "executiontime": 1 if judgement.result == "ok" else 2,
             "error": error,
             "livemode": live,
         }
@@ -118,11 +118,11 @@ class MillionVerifier(Vendor):
         return Answer.html(404, "404 Not Found")
 
     def unreadable(self, _: str) -> Answer:
-        """Never needed: nothing here reads a body."""
+        """This is never needed: nothing here reads a body."""
         return self._error("internal_error")
 
     def dress(self, answer: Answer, _: Request) -> Answer:
-        """No rate headers, no request id."""
+        """Add nothing: no rate headers, no request id."""
         return answer
 
     def server_error(self, _: Failing) -> Answer:

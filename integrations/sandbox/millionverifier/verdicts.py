@@ -1,4 +1,4 @@
-"""What MillionVerifier finds out about an address: a function of the address and of nothing else."""
+"""MillionVerifier's finding about an address is a function of the address and of nothing else."""
 
 import re
 from typing import NamedTuple
@@ -31,7 +31,8 @@ class Judgement(NamedTuple):
 
 
 def verdict(address: str) -> Judgement:
-    """The verdict on an address, whatever its case. A plus-tag that names a result forces it: `ida+catch_all@...`."""
+    """Return the verdict on an address, whatever its case. A plus-tag that names a result forces it:
+    `ida+catch_all@...`."""
     local, _, domain = address.strip().lower().rpartition("@")
     result, subresult = _result(address.strip().lower(), local, domain)
     quality = {"ok": "good", "catch_all": "risky", "unknown": "risky"}.get(result, "bad")

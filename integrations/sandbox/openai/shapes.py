@@ -1,4 +1,4 @@
-"""What a model wrote, and the two shapes in which OpenAI hands it out."""
+"""OpenAI hands out what a model wrote in two shapes."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ REFUSAL = "I'm sorry, but I can't help with that request."
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`status`: completed, incomplete (cut short), refusal, failed or cancelled. `asked` and `spent` are tokens;
-    `tag` says in which messages it comes (see messages)."""
+    """A text's `status` is: completed, incomplete (cut short), refusal, failed or cancelled. `asked` and `spent` are
+    tokens; `tag` says in which messages it comes (see messages)."""
 
     key: str
     status: str
@@ -27,7 +27,7 @@ class Written:
 
 
 def response(written: Written, body: dict[str, object], identifier: str, now: int) -> dict[str, object]:
-    """The object of the Responses API. `output_text` is an SDK's convenience and not in it."""
+    """Make the object of the Responses API. `output_text` is an SDK's convenience and not in it."""
     status = "completed" if written.status == "refusal" else written.status
     failed = status in ("failed", "cancelled")
     text = body.get("text")
@@ -43,7 +43,7 @@ def response(written: Written, body: dict[str, object], identifier: str, now: in
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "model": body["model"],
-        "output": [] if failed else messages.told(_message(written, status), written.tag),
+        "output": [] if failed else messages.messages_of(_message(written, status), written.tag),
         "parallel_tool_calls": True,
         "previous_response_id": body.get("previous_response_id"),
         "reasoning": {"effort": None, "summary": None},
@@ -82,7 +82,7 @@ def _message(written: Written, status: str) -> dict[str, object]:
 
 
 def completion(written: Written, body: dict[str, object], identifier: str, now: int) -> dict[str, object]:
-    """The object of the chat completions API."""
+    """Make the object of the chat completions API."""
     refused = written.status == "refusal"
     return {
         "id": identifier,

@@ -1,4 +1,4 @@
-"""Structured output: a value that fits a JSON schema, with the texts where a mail's subject and body belong."""
+"""Structured output is a value that fits a JSON schema, with the texts where a mail's subject and body belong."""
 
 import json
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def _check_closed(schema: object, path: tuple[str, ...]) -> None:
 
 
 def fill(schema: Mapping[str, object], subject: writing.Subject) -> str:
-    """JSON text of a value that fits."""
+    """Return the JSON text of a value that fits."""
     return json.dumps(_value(schema, "", subject, schema, 0), ensure_ascii=False)
 
 
@@ -80,7 +80,7 @@ def _text(schema: Mapping[str, object], name: str, subject: writing.Subject) -> 
 
 
 def _resolve(reference: str, root: Mapping[str, object]) -> object:
-    """A local reference such as `#/$defs/Mail`; None when it leads nowhere."""
+    """Follow a local reference such as `#/$defs/Mail`; None when it leads nowhere."""
     place: object = root
     for part in reference.removeprefix("#/").split("/"):
         place = place.get(part) if isinstance(place, dict) else None

@@ -1,4 +1,4 @@
-"""OpenAI: the Responses API and chat completions, both with structured output, and the list of models.
+"""OpenAI has the Responses API and chat completions, both with structured output, and the list of models.
 
 Sources: the published OpenAPI document (3.1.0, version 2.3.0), the error-codes guide, openai-python for headers and
 retries, public issues for the bodies of the two kinds of 429.
@@ -6,11 +6,11 @@ retries, public issues for the bodies of the two kinds of 429.
 
 import itertools
 import time
-from collections import OrderedDict
 from typing import ClassVar
 
 from integrations.sandbox.exchange import Answer, Request, digest
 from integrations.sandbox.language import prompts, writing
+from integrations.sandbox.language.kept import KeptResponses
 from integrations.sandbox.openai import shapes, structured
 from integrations.sandbox.vendor import Failing, Route, Vendor, judge
 
@@ -20,7 +20,6 @@ MODELS = (
 )
 # Dated snapshots and other members of these families are taken as known too.
 FAMILIES = ("gpt-", "o1", "o3", "o4", "chatgpt-")
-KEPT_RESPONSES = 2000
 REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE = 10_000, 10_000_000
 MIN_OUTPUT_TOKENS = 16
 
@@ -37,7 +36,7 @@ class OpenAI(Vendor):
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._kept: OrderedDict[str, dict[str, object]] = OrderedDict()
+        self._kept = KeptResponses()
         self.routes = [
             Route("POST", "/responses", self.responses, paid=True, keys=prompts.lead),
             Route("GET", "/responses/{id}", self.retrieve),
@@ -54,7 +53,7 @@ class OpenAI(Vendor):
             return refusal
         written = _write(request, body, body.get("max_output_tokens"), spoiled)
         value = shapes.response(written, body, self._id("resp_"), int(time.time()))
-        self._keep(value)
+        self._kept.keep(value)
         answer = Answer.json(200, value)
         answer.charges = written.charges()
         return answer
@@ -71,25 +70,19 @@ class OpenAI(Vendor):
         return answer
 
     def retrieve(self, request: Request) -> Answer:
-        identifier = request.path.rstrip("/").rpartition("/")[2]
-        if kept := self._kept.get(identifier):
-            return Answer.json(200, kept)
-        return _error(404, f"Response with id '{identifier}' not found.", "invalid_request_error")
+        if response := self._kept.get(request.last):
+            return Answer.json(200, response)
+        return _error(404, f"Response with id '{request.last}' not found.", "invalid_request_error")
 
     def models(self, _: Request) -> Answer:
         return Answer.json(200, {"object": "list", "data": [_model(name) for name in MODELS]})
 
     def model(self, request: Request) -> Answer:
-        name = request.path.rstrip("/").rpartition("/")[2]
+        name = request.last
         return Answer.json(200, _model(name)) if name in MODELS else _unknown_model(name)
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}{digest('openai', next(self._numbers)):032x}"
-
-    def _keep(self, value: dict[str, object]) -> None:
-        self._kept[str(value["id"])] = value
-        while len(self._kept) > KEPT_RESPONSES:
-            self._kept.popitem(last=False)
 
     # --- refusals and faults ------------------------------------------------------------------------------------------
 
@@ -148,7 +141,7 @@ class OpenAI(Vendor):
         return answer
 
     def quota_exhausted(self, failing: Failing) -> Answer | None:
-        """Whether the list of models still answers was never verified; here it does."""
+        """Refuse what is paid; whether the list of models still answers was never verified, here it does."""
         if not failing.route.paid:
             return None
         message = "You exceeded your current quota, please check your plan and billing details."
@@ -161,7 +154,7 @@ class OpenAI(Vendor):
         return Answer.html(403, "Just a moment...", cf_ray="8a1b2c3d4e5f6072-FRA")
 
     def silent(self, failing: Failing) -> Answer | None:
-        """An output cut short, which is billed: `status: incomplete` without a reason, or `finish_reason: length`."""
+        """Cut an output short, which is billed: `status: incomplete` without a reason, or `finish_reason: length`."""
         if failing.route.path == "/responses":
             return self.responses(failing.request, spoiled="incomplete")
         return self.chat_completions(failing.request, spoiled="incomplete") if failing.route.paid else None
@@ -171,7 +164,7 @@ class OpenAI(Vendor):
 
 
 def _write(request: Request, body: dict[str, object], limit: object, spoiled: str) -> shapes.Written:
-    """What the model writes. Too small a token limit cuts it short, as it does at the vendor's."""
+    """Write what the model writes. Too small a token limit cuts it short, as it does at the vendor's."""
     prompt = prompts.prompt(request)
     subject = writing.subject_of(prompt)
     schema, _ = prompts.schema_of(body)

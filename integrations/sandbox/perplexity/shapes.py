@@ -1,4 +1,4 @@
-"""The object in which Perplexity's Agent API answers, and the output items in it."""
+"""Perplexity's Agent API answers in one object, with output items in it."""
 
 import time
 
@@ -18,7 +18,8 @@ ERRORS = {
 def response(
     identifier: str, model: str, status: str, output: list[dict[str, object]], spent: tuple[int, int]
 ) -> dict[str, object]:
-    """`spent` holds input and output tokens. `error` and `incomplete_details` are there only where they apply."""
+    """Make the object of an answer; `spent` holds input and output tokens. `error` and `incomplete_details` are there
+    only where they apply."""
     now = int(time.time())
     searches = sum(item["type"] == "search_results" for item in output)
     costs = (spent[0] * INPUT_PRICE, spent[1] * OUTPUT_PRICE, searches * SEARCH_PRICE)
@@ -52,7 +53,7 @@ def response(
 
 
 def output(subject: Subject, text: str, status: str, *, searched: bool) -> list[dict[str, object]]:
-    """What was said, after the search results where there was a search; nothing for an answer that failed."""
+    """List what was said, after the search results where there was a search; nothing for an answer that failed."""
     if status in ERRORS:
         return []
     message: dict[str, object] = {
@@ -62,9 +63,9 @@ def output(subject: Subject, text: str, status: str, *, searched: bool) -> list[
         "status": status,
         "content": [{"type": "output_text", "text": text, "annotations": []}],
     }
-    told = messages.told(message, subject.tag if status == "completed" else "")
+    sent = messages.messages_of(message, subject.tag if status == "completed" else "")
     if not searched:
-        return told
+        return sent
     slug = "".join(letter for letter in subject.company.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
     results = [
         {
@@ -78,4 +79,4 @@ def output(subject: Subject, text: str, status: str, *, searched: bool) -> list[
         }
         for number, page in enumerate(("about", "news"), start=1)
     ]
-    return [{"type": "search_results", "queries": [subject.company], "results": results}, *told]
+    return [{"type": "search_results", "queries": [subject.company], "results": results}, *sent]

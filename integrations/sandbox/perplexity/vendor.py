@@ -1,4 +1,4 @@
-"""Perplexity: the Agent API, which searches and answers. Chat completions are retired and say so.
+"""Perplexity has the Agent API, which searches and answers. Chat completions are retired and say so.
 
 Sources: the published OpenAPI document (behind in its presets and status values), the page on rate limits and usage
 tiers, and for the retired path bodies that users reported after September 2026. What an exhausted balance answers is
@@ -7,11 +7,11 @@ not established: users report 401 and 403; the body here is an assumption.
 
 import itertools
 import time
-from collections import OrderedDict
 from typing import ClassVar
 
 from integrations.sandbox.exchange import Answer, Request, digest
 from integrations.sandbox.language import prompts, writing
+from integrations.sandbox.language.kept import KeptResponses
 from integrations.sandbox.openai import structured
 from integrations.sandbox.perplexity import shapes
 from integrations.sandbox.vendor import Failing, Route, Vendor, judge
@@ -26,7 +26,7 @@ MODELS = (
     "openai/gpt-5.4-mini",
 )
 DEFAULT_MODEL = MODELS[0]
-MAX_MODELS, MAX_STEPS, KEPT_RESPONSES = 5, 10, 2000
+MAX_MODELS, MAX_STEPS = 5, 10
 REQUESTS_PER_MINUTE = 50
 
 # Plus-tags of a lead's address that make its answer go wrong, whatever fault is set.
@@ -42,7 +42,7 @@ class Perplexity(Vendor):
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._kept: OrderedDict[str, dict[str, object]] = OrderedDict()
+        self._kept = KeptResponses()
         self.routes = [
             *(Route("POST", path, self.agent, paid=True, keys=prompts.lead) for path in ("/v1/agent", "/v1/responses")),
             *(Route("GET", path, self.retrieve) for path in ("/v1/agent/{id}", "/v1/responses/{id}")),
@@ -76,7 +76,7 @@ class Perplexity(Vendor):
         answer = Answer.json(200, value)
         if status in ("completed", "incomplete"):
             answer.charges = {subject.key: 1}
-        self._keep(value)
+        self._kept.keep(value)
         if body.get("background") and status == "completed":
             early = {key: part for key, part in value.items() if key not in ("completed_at", "usage")}
             return Answer(
@@ -85,8 +85,8 @@ class Perplexity(Vendor):
         return answer
 
     def retrieve(self, request: Request) -> Answer:
-        kept = self._kept.get(request.path.rstrip("/").rpartition("/")[2])
-        return Answer.json(200, kept) if kept else self.not_found(request)
+        response = self._kept.get(request.last)
+        return Answer.json(200, response) if response else self.not_found(request)
 
     def models(self, _: Request) -> Answer:
         rows = [{"id": name, "object": "model", "created": 0, "owned_by": name.partition("/")[0]} for name in MODELS]
@@ -98,11 +98,6 @@ class Perplexity(Vendor):
             "chat_completions_not_available",
             "Sonar is now the Agent API. Use /v1/responses instead of /chat/completions.",
         )
-
-    def _keep(self, value: dict[str, object]) -> None:
-        self._kept[str(value["id"])] = value
-        while len(self._kept) > KEPT_RESPONSES:
-            self._kept.popitem(last=False)
 
     # --- refusals and faults ------------------------------------------------------------------------------------------
 
@@ -122,7 +117,7 @@ class Perplexity(Vendor):
         return _error(400, "invalid_request", reason)
 
     def dress(self, answer: Answer, _: Request) -> Answer:
-        """`X-RateLimit-*` are known from 429 answers only."""
+        """Add `X-RateLimit-*`, which are known from 429 answers only."""
         if answer.status == 429:
             answer.headers |= {
                 "X-RateLimit-Limit": str(REQUESTS_PER_MINUTE),
@@ -151,7 +146,7 @@ class Perplexity(Vendor):
         return None if failing.route.probe else _error(401, "forbidden", "Invalid API key provided.")
 
     def html(self, _: Failing) -> Answer:
-        """Seen with a bad key: the edge's own page instead of the envelope."""
+        """Answer with the edge's own page instead of the envelope, as was seen with a bad key."""
         return Answer.html(401, "401 Authorization Required")
 
     def silent(self, failing: Failing) -> Answer | None:
@@ -166,7 +161,7 @@ def _error(status: int, kind: str, message: str) -> Answer:
 
 
 def _complaint(body: dict[str, object]) -> tuple[str, str] | None:
-    """What is wrong with a request, as error type and message."""
+    """Say what is wrong with a request, as error type and message."""
     if not body.get("input"):
         return "invalid_request", "input is required"
     models = body.get("models") or ([body["model"]] if body.get("model") else [])
@@ -187,7 +182,7 @@ def _complaint(body: dict[str, object]) -> tuple[str, str] | None:
 
 
 def _model(body: dict[str, object]) -> str:
-    """The model that answers: the one asked for, the first of a fallback chain, or the preset's."""
+    """Name the model that answers: the one asked for, the first of a fallback chain, or the preset's."""
     models = body.get("models")
     return str(body.get("model") or (models[0] if isinstance(models, list) and models else DEFAULT_MODEL))
 

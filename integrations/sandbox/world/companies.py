@@ -1,4 +1,4 @@
-"""Company N, made from N. Same seed, same company, in every process."""
+"""Company N is made from N. Same seed, same company, in every process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SIZES = ((1, 10, 25), (11, 50, 30), (51, 200, 22), (201, 1000, 15), (1001, 10_00
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """`domain` lies under `.example`, which RFC 2606 reserves: nothing here can be written to."""
+    """A company's `domain` lies under `.example`, which RFC 2606 reserves: nothing here can be written to."""
 
     number: int
     id: str
@@ -41,7 +41,7 @@ def pick(options: Sequence[T], number: int) -> T:
 
 @lru_cache(maxsize=COMPANIES)
 def company(number: int) -> Company:
-    """Company `number`, 0 <= number < COMPANIES."""
+    """Make company `number`, 0 <= number < COMPANIES."""
     chance = digest(SEED, "company", number)
     first = FIRST_WORDS[number % len(FIRST_WORDS)]
     trade, industry = TRADES[number // len(FIRST_WORDS) % len(TRADES)]

@@ -1,10 +1,10 @@
-"""The lists that invented people and companies are drawn from."""
+"""Invented people and companies are drawn from these lists."""
 
 from typing import NamedTuple
 
 
 class Name(NamedTuple):
-    """A name as its bearer writes it, and as it appears in an address."""
+    """A name stands as its bearer writes it, and as it appears in an address."""
 
     written: str
     latin: str

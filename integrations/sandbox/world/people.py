@@ -1,4 +1,4 @@
-"""Person N, made from N, with the blemishes that real data has. Same seed, same person, in every process."""
+"""Person N is made from N, with the blemishes that real data has. Same seed, same person, in every process."""
 
 import re
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ LONG_TITLE_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`email` is None for some. `matched` is False for those whom enrichment answers with null."""
+    """A person's `email` is None for some. `matched` is False for those whom enrichment answers with null."""
 
     number: int
     id: str
@@ -39,19 +39,20 @@ class Person:
 
     @property
     def email_status(self) -> str:
-        """In the words of Apollo's `contact_email_status` filter."""
+        """Return the status in the words of Apollo's `contact_email_status` filter."""
         if self.email is None:
             return "unavailable"
         return "verified" if self.verified else "unverified"
 
 
 def person_id(number: int) -> str:
-    """24 hexadecimal digits as Apollo's ids have; the last eight are the number, so that an id leads back to it."""
+    """Return 24 hexadecimal digits as Apollo's ids have; the last eight are the number, so that an id leads back to
+    it."""
     return f"{digest(SEED, 'person-id', number) & 0xFFFF_FFFF_FFFF_FFFF:016x}{number:08x}"
 
 
 def by_id(identifier: str) -> Person | None:
-    """The person with this id, or None: an id that was not issued here finds nobody."""
+    """Return the person with this id, or None: an id that was not issued here finds nobody."""
     if not re.fullmatch(r"[0-9a-f]{24}", identifier):
         return None
     number = int(identifier[16:], 16)
@@ -60,7 +61,7 @@ def by_id(identifier: str) -> Person | None:
 
 @lru_cache(maxsize=PEOPLE)
 def person(number: int) -> Person:
-    """Person `number`, 0 <= number < PEOPLE."""
+    """Make person `number`, 0 <= number < PEOPLE."""
     chance = digest(SEED, "person", number)
     if number and chance % 1000 < TWIN:
         # A twin's twin would be a chain; the original is drawn without regard to this rule.
@@ -100,13 +101,14 @@ def _original(number: int) -> Person:
 
 
 def invent_everybody() -> None:
-    """Half a second's work, done once a process, so that no search has to do it within a client's deadline."""
+    """Invent everybody: half a second's work, done once a process, so that no search has to do it within a client's
+    deadline."""
     for number in range(PEOPLE):
         person(number)
 
 
 class _Draws:
-    """Numbers that depend on the person's number only, one after the other."""
+    """The draws are numbers that depend on the person's number only, one after the other."""
 
     __slots__ = ("_number", "_pool", "_times")
 

@@ -1,4 +1,4 @@
-"""`manage.py supervise`: the loop that finishes what anyone left unfinished."""
+"""`manage.py supervise` runs the loop that finishes what anyone left unfinished."""
 
 import logging
 import signal

@@ -1,4 +1,4 @@
-"""Whether the configured keys will do, found out without spending anything.
+"""The configured keys are checked without spending anything.
 
 A probe proves that a service is there and, for most, that the key is known; a key may be known and yet not be allowed
 to make the very calls that a campaign needs. So each vendor module lists those as `needs`: calls that are free, or so
@@ -19,7 +19,7 @@ from integrations.errors import FailureType, VendorError
 
 VENDORS: tuple[ModuleType, ...] = (apollo, millionverifier, perplexity, openai, instantly)
 
-Verdict = Literal["ok", "missing", "refused", "under-scoped", "no credit", "no answer"]
+KeyVerdict = Literal["ok", "missing", "refused", "under-scoped", "no credit", "no answer"]
 Need = tuple[str, Callable[[], object]]  # what a key must be allowed to do, and a free call that shows it
 
 FORBIDDEN = 403
@@ -27,10 +27,10 @@ FORBIDDEN = 403
 
 @dataclass(frozen=True)
 class KeyCheck:
-    """What is known of one service's key. `detail` is safe to log."""
+    """A check says what is known of one service's key. `detail` is safe to log."""
 
     service: str
-    verdict: Verdict
+    verdict: KeyVerdict
     detail: str
 
     @property
@@ -39,13 +39,13 @@ class KeyCheck:
 
 
 def check_all() -> list[KeyCheck]:
-    """All five keys at once, in the pipeline's order; takes as long as the slowest vendor."""
+    """Check all five keys at once, in the pipeline's order; takes as long as the slowest vendor."""
     with ThreadPoolExecutor(len(VENDORS)) as threads:
         return list(threads.map(check, VENDORS))
 
 
 def check(vendor: ModuleType) -> KeyCheck:
-    """One service's key: its needs, then its probe."""
+    """Check one service's key: its needs, then its probe."""
     service: str = vendor.SERVICE
     if not settings.VENDORS[service]["api_key"]:
         return KeyCheck(service, "missing", f"{service.upper()}_API_KEY is not set")
@@ -76,7 +76,7 @@ def _refusal(ask: Callable[[], object]) -> VendorError | None:
     return None
 
 
-def _verdict(failure_type: str | None) -> Verdict:
+def _verdict(failure_type: str | None) -> KeyVerdict:
     if failure_type == FailureType.AUTH:
         return "refused"
     return "no credit" if failure_type == FailureType.QUOTA_EXHAUSTED else "no answer"

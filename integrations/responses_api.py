@@ -1,11 +1,14 @@
-"""What OpenAI's Responses API and Perplexity's Agent API have in common: one shape of answer, `status` inside a 200
-that may hide a failure, a list of output items, and tokens."""
+"""OpenAI's Responses API and Perplexity's Agent API, as far as they are one: a model is given a prompt, and its answer
+is a `status` inside a 200 that may hide a failure, a list of output items, and tokens."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from integrations import causes, messages, prices, reading
-from integrations.answers import Answer
+from django.conf import settings
+
+from integrations import causes, http, messages, prices, reading
+from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Usage
 
@@ -30,14 +33,57 @@ PROMPTS_FAULT = frozenset(
 )
 
 
+def model(service: str) -> str:
+    """Return the name of the model that this service is asked to run."""
+    return str(getattr(settings, f"{service.upper()}_MODEL"))
+
+
+def respond(
+    service: str, classify: http.Classify, path: str, *, instructions: str, prompt: str, **options: Any
+) -> Answer:
+    """Have the service's model answer a prompt, within our limit of tokens. Asking again charges again.
+
+    `options` are further fields of the request. Raises VendorError, which says what was charged all the same.
+    """
+    limit = f"{service.upper()}_MAX_OUTPUT_TOKENS"
+    body = {
+        "model": model(service),
+        "instructions": instructions,
+        "input": prompt,
+        "max_output_tokens": getattr(settings, limit),
+        **options,
+    }
+    billed, advise = partial(usage, service), partial(advice, setting=limit)
+    return http.call_as_bearer(service, classify, "POST", path, json=body, billed=billed, advice=advise)
+
+
+def models(service: str, classify: http.Classify, path: str) -> list[Any]:
+    """List the models that the service offers, as it sends them; free. Raises VendorError."""
+    answer = http.call_as_bearer(service, classify, "GET", path, longest=http.PROBE_DEADLINE)
+    rows = (answer.body or {}).get("data")
+    if not isinstance(rows, list):
+        raise http.failed(service, FailureType.MALFORMED, answer, "no list of models in the answer")
+    return rows
+
+
+def classify(answer: Answer) -> FailureType | None:
+    """Say what went wrong, None if nothing did; where the status says nothing, the answer's own fields do."""
+    body = answer.body
+    if body is None:
+        return by_status(answer)
+    if answer.ok:
+        return by_outcome(body) if body.keys() & {"output", "status", "choices"} else by_status(answer)
+    return by_codes(body.get("error")) or by_status(answer)
+
+
 def codes(error: Any) -> set[str]:
-    """`type` and `code` of an error object; either may be null, and Perplexity's code is a number."""
+    """Return `type` and `code` of an error object; either may be null, and Perplexity's code is a number."""
     fields = reading.mapping(error)
     return {reading.identifier(fields.get(name)) for name in ("type", "code")} - {""}
 
 
 def by_codes(error: Any) -> FailureType | None:
-    """What the structured fields of an error say, None if they do not tell."""
+    """Say what the structured fields of an error mean, None if they do not tell."""
     named = codes(error)
     if named & NO_QUOTA:
         return FailureType.QUOTA_EXHAUSTED
@@ -48,7 +94,7 @@ def by_codes(error: Any) -> FailureType | None:
 
 
 def by_outcome(body: dict[str, Any]) -> FailureType | None:
-    """What a 200 hides; None when a whole text came.
+    """Say what a 200 hides; None when a whole text came.
 
     A refusal or a filtered text is this prompt's fault and would come again. So would a text that our own limit cut
     off, which is no failure of the vendor's: whoever sends the request is told to raise the limit.
@@ -72,40 +118,40 @@ def by_outcome(body: dict[str, Any]) -> FailureType | None:
 
 
 def cut_off(body: dict[str, Any]) -> bool:
-    """Whether the text ended at our limit of tokens; also as chat completions say it."""
+    """Say whether the text ended at our limit of tokens; also as chat completions say it."""
     if body.get("status") == "incomplete":
         return reading.mapping(body.get("incomplete_details")).get("reason") in CUT_OFF
     return any(choice.get("finish_reason") == "length" for choice in reading.mappings(body.get("choices")))
 
 
 def advice(answer: Answer, setting: str) -> str:
-    """What an operator can do about a failed answer, "" if the vendor's own words are all there is to say. Always the
-    same words for the same cause."""
+    """Say what an operator can do about a failed answer, "" if the vendor's own words are all there is to say. Always
+    the same words for the same cause."""
     if not (answer.ok and answer.body and cut_off(answer.body)):
         return ""
     return f"cut off at our own limit of tokens, which the model's reasoning uses too: raise {setting}"
 
 
 def sources(body: dict[str, Any]) -> list[str]:
-    """URLs of all search results in their order, each once."""
+    """List the URLs of all search results in their order, each once."""
     searches = [item for item in reading.mappings(body.get("output")) if item.get("type") == "search_results"]
-    urls = [reading.text(found.get("url")) for search in searches for found in reading.mappings(search.get("results"))]
+    urls = [reading.text(page.get("url")) for search in searches for page in reading.mappings(search.get("results"))]
     return list(dict.fromkeys(url for url in urls if url))
 
 
-def usage(service: str, answer: Answer, model: str) -> Usage:
-    """Tokens, and their price: the vendor's own figure in USD where it sends one, else by the price table."""
+def usage(service: str, answer: Answer) -> Usage:
+    """Read the tokens, and their price: the vendor's own figure in USD where it sends one, else by the price table."""
     body = answer.body or {}
     counts = reading.mapping(body.get("usage"))
     tokens_in, tokens_out = reading.tally(counts.get("input_tokens")), reading.tally(counts.get("output_tokens"))
     cost = reading.mapping(counts.get("cost"))
-    told = reading.amount(cost.get("total_cost")) if cost.get("currency", "USD") == "USD" else None
-    if told is None:
-        used = reading.text(body.get("model")) or model
-        told = prices.cost(service, model=used, tokens_in=tokens_in, tokens_out=tokens_out)
-    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=max(told, Decimal(0)))
+    price = reading.amount(cost.get("total_cost")) if cost.get("currency", "USD") == "USD" else None
+    if price is None:
+        used = reading.text(body.get("model")) or model(service)
+        price = prices.cost(service, model=used, tokens_in=tokens_in, tokens_out=tokens_out)
+    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=max(price, Decimal(0)))
 
 
 def request_id(answer: Answer) -> str:
-    """The header's id, which support asks for; else the response's own."""
+    """Return the header's id, which support asks for; else the response's own."""
     return answer.request_id or reading.identifier((answer.body or {}).get("id"))

@@ -1,4 +1,4 @@
-"""Cancelling a single job; retrying one is in `retry`. A job that a worker has claimed meanwhile is left alone."""
+"""A person cancels a single job; one that a worker has claimed meanwhile is left alone."""
 
 from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""What preparing a job can come to: a call to be made, or what happens without one. run.py acts on it."""
+"""The values that a step returns: a call to be made, or what happens without one. run.py acts on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,15 @@ from integrations import prices
 from integrations.errors import VendorError
 from integrations.results import Result
 
+# More tokens than any prompt of ours has.
+MOST_PROMPT = 20_000
+# After these the vendor may have done what it was asked; a success is one that could not be saved.
+UNCERTAIN = ("success", "unknown", "timeout", "connection", "server_error", "malformed")
+
 
 @dataclass(frozen=True)
 class Ready:
-    """One call to be made: `send` makes it, `done` turns its answer into what the job leaves behind."""
+    """A call is ready to be made: `send` makes it, `done` turns its answer into what the job leaves behind."""
 
     send: Callable[[], Any]
     done: Callable[[Any], Done]
@@ -42,22 +47,31 @@ class Rejected(Exception):
 
 
 def credits_usd(job: JobRow, credits: int) -> Decimal:
-    """What so many of the service's credits cost."""
+    """Return what so many of the service's credits cost (USD)."""
     return prices.cost(job.service, credits=Decimal(credits))
 
 
 def tokens_usd(job: JobRow, model: str, tokens_in: int, tokens_out: int) -> Decimal:
-    """What so many tokens of the service's model cost."""
+    """Return what so many tokens of the service's model cost (USD)."""
     return prices.cost(job.service, model=model, tokens_in=tokens_in, tokens_out=tokens_out)
 
 
 def lead_of(job: JobRow) -> Lead:
-    """The lead of a job that has one; a database constraint says which do."""
+    """Return the lead of a job that has one; a database constraint says which do."""
     assert job.lead is not None  # noqa: S101 (job_belongs_to_campaign_or_lead)
     return job.lead
 
 
 def address_of(lead: Lead) -> str:
-    """The address of a lead that is worked on; lead_worked_has_address says it has one."""
+    """Return the address of a lead that is worked on; lead_worked_has_address says it has one."""
     assert lead.email is not None  # noqa: S101
     return lead.email
+
+
+def unsettled(job: JobRow) -> bool:
+    """Say whether an earlier claim's call may have been made and nobody has looked since.
+
+    The payload's `looked` is the claim of the last look.
+    """
+    # The first claim needs no query.
+    return job.fence > 1 and job.calls.filter(fence__gt=job.payload.get("looked", 0), outcome__in=UNCERTAIN).exists()
