@@ -2,7 +2,9 @@
 
 import logging
 import math
+from collections import Counter
 from functools import partial
+from typing import Any
 
 from django.db import connection
 
@@ -21,30 +23,34 @@ PACE_SECONDS = 3
 # A job whose message was sent is not sent again for this long: longer than a message waits in a full window.
 SENT_LEASE = "30 seconds"
 
-# Each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
+# Per service each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
 # By an array of ids, and a status that no index is for: else each id may read every waiting job.
 # What was sent before its campaign was paused found it paused: after the resume it is sent again at once.
 DUE = f"""
 WITH due AS (
-    SELECT j.id FROM campaigns c
-    JOIN LATERAL (
-        SELECT id, row_number() OVER (ORDER BY id) AS turn FROM (
-            SELECT id FROM job_rows
-            WHERE campaign_id = c.id AND service = %(service)s AND status = 'PENDING'
-                AND run_at <= statement_timestamp()
-                AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
-                    c.running_since))
-            ORDER BY id LIMIT %(each)s
+    SELECT j.id
+    FROM unnest(%(services)s::text[], %(rooms)s::int[], %(each)s::int[]) AS queue (service, room, each)
+    CROSS JOIN LATERAL (
+        SELECT oldest.id FROM campaigns c
+        CROSS JOIN LATERAL (
+            SELECT id, row_number() OVER (ORDER BY id) AS turn FROM (
+                SELECT id FROM job_rows
+                WHERE campaign_id = c.id AND service = queue.service AND status = 'PENDING'
+                    AND run_at <= statement_timestamp()
+                    AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
+                        c.running_since))
+                ORDER BY id LIMIT queue.each
+            ) first
         ) oldest
-    ) j ON true
-    WHERE c.status = 'RUNNING'
-    ORDER BY j.turn, random() LIMIT %(room)s
+        WHERE c.status = 'RUNNING'
+        ORDER BY oldest.turn, random() LIMIT queue.room
+    ) j
 )
 UPDATE job_rows SET sent_at = statement_timestamp()
 WHERE id = ANY(ARRAY(SELECT id FROM due)) AND coalesce(status, '') = 'PENDING'
     AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
         (SELECT running_since FROM campaigns WHERE campaigns.id = campaign_id)))
-RETURNING id
+RETURNING id, service
 """  # noqa: S608 (constants only)
 
 
@@ -66,35 +72,50 @@ def waiting() -> dict[str, int]:
     return dict(zip(SERVICES, switch.ask(pipe.execute), strict=True))
 
 
-def dispatch() -> int:
-    """Send messages for due jobs of RUNNING campaigns and ACTIVE queues; how many. Raises RedisUnavailable."""
+def rooms() -> dict[str, int]:
+    """Return how many messages each service's queue takes now; services whose calls must wait have none."""
     snapshot = switch.read_all()
     queued = waiting()
-    running = Campaign.objects.filter(status=Campaign.Status.RUNNING).count()
-    sent = 0
-    for service in SERVICES:
-        if snapshot.queue.get(service) != "ACTIVE" or snapshot.breakers[service].state != "closed":
-            continue
-        if snapshot.waits_until(service):
-            continue
-        room = window(service) - queued[service]
-        if room > 0:
-            sent += _send(service, room, running)
-    return sent
+    return {
+        service: room
+        for service in SERVICES
+        if snapshot.queue.get(service) == "ACTIVE"
+        and snapshot.breakers[service].state == "closed"
+        and not snapshot.waits_until(service)
+        and (room := window(service) - queued[service]) > 0
+    }
 
 
-def _send(service: str, room: int, running: int) -> int:
-    """Fill the room of a service's queue with due jobs; how many were sent. Each campaign is first asked for twice its
-    share, and what that leaves of the room is anybody's."""
-    sent = _send_due(service, room, max(1, 2 * room // max(1, running)))
-    return sent + _send_due(service, room - sent, room - sent) if 0 < sent < room else sent
+def dispatch() -> int:
+    """Send messages for due jobs of RUNNING campaigns and ACTIVE queues; how many. Raises RedisUnavailable.
+
+    Each campaign is first asked for twice its share, and what that leaves of the room is anybody's.
+    """
+    free = rooms()
+    running = Campaign.objects.filter(status=Campaign.Status.RUNNING).count() if free else 0
+    if not running:
+        return 0
+    shares = {service: max(1, 2 * room // running) for service, room in free.items()}
+    sent = _send_due(free, shares)
+    left = {
+        service: room - sent[service]
+        for service, room in free.items()
+        if shares[service] < room and 0 < sent[service] < room
+    }
+    return sent.total() + (_send_due(left, left).total() if left else 0)
 
 
-def _send_due(service: str, room: int, each: int) -> int:
+def _send_due(room: dict[str, int], each: dict[str, int]) -> Counter[str]:
+    """Send up to `room` messages to each service's queue, up to `each` of a campaign; count them by service."""
+    parameters: dict[str, Any] = {
+        "services": list(room),
+        "rooms": list(room.values()),
+        "each": [each[service] for service in room],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(DUE, {"service": service, "room": room, "each": each})
-        ids = sorted(row[0] for row in cursor.fetchall())
-    for pk in ids:
+        cursor.execute(DUE, parameters)
+        due = sorted(cursor.fetchall())
+    for pk, service in due:
         # Should this fail half-way, the rest is sent again when its lease of 30 s is over.
         switch.ask(partial(ACTORS[service].send, pk))
-    return len(ids)
+    return Counter(service for _, service in due)

@@ -125,9 +125,9 @@ def steps() -> list[Step]:
     return [
         Step("compare the stores", rebuild.compare, every=1.0, limit=LONGEST, urgent=True),
         Step("pause what still runs", cascade.finish_cascades, limit=LONGEST, urgent=True),
-        Step("end cancelled campaigns", cancelled.end_cancelled, limit=LONGEST, urgent=True),
+        Step("end cancelled campaigns", cancelled.end_cancelled, every=0.5, limit=LONGEST, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
-        Step("feed leads", feed.feed, limit=LONGEST),
+        Step("feed leads", feed.feed, every=0.2, limit=LONGEST),
         Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
         Step("fold tallies", tallies.fold, every=10.0, limit=LONGEST),
@@ -140,7 +140,7 @@ def steps() -> list[Step]:
 def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Run every step that is due; how much they found. A step that fails is logged and does not stop the others; the
     round ends when PostgreSQL is away, or when `goes_on`, asked before each step, says so."""
-    total = 0
+    total, limit = 0, 0.0
     for step in todo:
         if not step.due(now):
             continue
@@ -149,12 +149,15 @@ def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda
         step.last = now
         started, cut_off = time.monotonic(), False
         try:
-            limit_statements(step.limit)
+            if limit != step.limit:
+                limit_statements(step.limit)
+                limit = step.limit
             total += step.run()
         except switch.RedisUnavailable:
             pass  # logged once by the switch; the next round asks again
         except DatabaseError as error:
             connection.close()
+            limit = 0.0  # the next session has none
             cut_off = postgresql.sqlstate(error) == QueryCanceled.sqlstate
             if not cut_off:
                 logger.error("Step '%s' failed: %s", step.name, error, extra={"step": step.name})
@@ -164,8 +167,9 @@ def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda
             # One broken step must not stop the others' work.
             logger.exception("Step '%s' failed", step.name, extra={"step": step.name})
         step.took(time.monotonic() - started, cut_off=cut_off)
-    with contextlib.suppress(DatabaseError):
-        limit_statements(0)
+    if limit:
+        with contextlib.suppress(DatabaseError):
+            limit_statements(0)
     return total
 
 

@@ -108,16 +108,16 @@ def test_no_more_than_twice_its_share_is_read_of_each_campaign(monkeypatch: pyte
     monkeypatch.setattr("workers.dispatch.WINDOW", 10)
     for _ in range(5):
         make_jobs(make_campaign(), 20)
-    asked: list[tuple[int, int]] = []
+    asked: list[tuple[list[int], list[int]]] = []
 
     def note(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
         if sql == DUE:
-            asked.append((params["room"], params["each"]))
+            asked.append((params["rooms"], params["each"]))
         return execute(sql, params, *rest)
 
     with connection.execute_wrapper(note):
         assert dispatch() == 10
-    assert asked == [(10, 4), *[(10, 4)] * 4]
+    assert asked == [([10] * 5, [4] * 5)]
 
 
 def test_each_campaigns_oldest_jobs_go_first() -> None:

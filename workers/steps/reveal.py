@@ -3,12 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from campaigns.jobs import Done
 from campaigns.leads import suppression
-from campaigns.leads.addresses import normalise
+from campaigns.leads.addresses import holds_locked, normalise
 from campaigns.models import Campaign, JobRow, Lead
 from circuitbreakers.storable import fit
 from integrations import apollo
@@ -33,44 +32,56 @@ def most_usd(job: JobRow) -> Decimal:
 
 def after_reveal(job: JobRow, ids: list[str], answer: Reveal) -> Done:
     """Leave a lead for each person: OPEN with an address, else DROPPED with the reason."""
-
-    def add_leads() -> None:
-        for person_id, person in zip(ids, answer.matches, strict=True):
-            add_lead(job.campaign, person_id, person)
-
-    return Done(effects=add_leads)
+    people = dict(zip(ids, answer.matches, strict=True))
+    return Done(effects=lambda: add_leads(job.campaign, people))
 
 
-def add_lead(campaign: Campaign, person_id: str, person: Person | None) -> None:
-    """Add a lead of a search, once per person and address; a second person at an address is dropped as a duplicate."""
-    email, reason = None, "not matched by Apollo"
-    if person:
-        email, reason = usable_address(person)
-    fields: dict[str, Any] = {"campaign": campaign, "apollo_id": person_id}
-    if person:
-        fields |= {
-            **{column: fit(getattr(person, column), Lead, column) for column in COLUMNS},
-            "data": {name: getattr(person, name) for name in FURTHER},
-        }
-    if email:
-        try:
-            with transaction.atomic():
-                Lead.objects.create(email=email, **fields)
-            return
-        except IntegrityError:
-            reason = "duplicate address"
-    if Lead.objects.filter(campaign=campaign, apollo_id=person_id).exists():
-        return
-    Lead.objects.create(state=Lead.State.DROPPED, end_reason=reason, ended_at=timezone.now(), **fields)
+def add_leads(campaign: Campaign, people: dict[str, Person | None]) -> None:
+    """Add the leads of a search, once per person and address; a second person at an address is dropped as a duplicate.
+    Four statements, whatever their number."""
+    emails = {pk: normalise(person.email) for pk, person in people.items() if person and person.email}
+    suppressed = suppression.suppressed_among({email for email in emails.values() if email})
+    reasons = {pk: why_dropped(person, emails.get(pk), suppressed) for pk, person in people.items()}
+    opened = [
+        Lead(campaign=campaign, apollo_id=pk, email=emails[pk], **known_of(person))
+        for pk, person in people.items()
+        if not reasons[pk]
+    ]
+    Lead.objects.bulk_create(opened, ignore_conflicts=True)
+    # Neither inserted now nor there before: somebody else has the address.
+    ours = set(Lead.objects.filter(campaign=campaign, apollo_id__in=people).values_list("apollo_id", flat=True))
+    dropped = [
+        Lead(
+            campaign=campaign,
+            apollo_id=pk,
+            state=Lead.State.DROPPED,
+            end_reason=reasons[pk] or "duplicate address",
+            ended_at=timezone.now(),
+            **known_of(person),
+        )
+        for pk, person in people.items()
+        if pk not in ours
+    ]
+    Lead.objects.bulk_create(dropped, ignore_conflicts=True)
 
 
-def usable_address(person: Person) -> tuple[str | None, str]:
-    """Return (address, ""), or (None, why there is none that may be used)."""
+def known_of(person: Person | None) -> dict[str, Any]:
+    """Return the columns of a lead that Apollo has told us."""
+    if person is None:
+        return {}
+    columns = {column: fit(getattr(person, column), Lead, column) for column in COLUMNS}
+    return {**columns, "data": {name: getattr(person, name) for name in FURTHER}}
+
+
+def why_dropped(person: Person | None, email: str | None, suppressed: set[str]) -> str:
+    """Say why nobody can write to this person; empty if somebody can. `email` is the normalised address, if it is one.
+
+    A placeholder of Apollo's is no address either.
+    """
+    if person is None:
+        return "not matched by Apollo"
     if not person.email:
-        return None, "no e-mail"
-    email = normalise(person.email)
+        return "no e-mail"
     if email is None:
-        return None, "malformed e-mail"
-    if suppression.is_suppressed(email):
-        return None, "suppressed"
-    return email, ""
+        return "malformed e-mail"
+    return "suppressed" if email in suppressed or holds_locked(email) else ""
