@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
             "lead", models.Index(fields=["campaign"], condition=Q(state="OPEN", unfed=True), name="lead_unfed")
         ),
         migrations.RunSQL(ROOM, NO_ROOM),
+        migrations.RunSQL("SELECT 1", "SELECT recount_job_tallies()"),
         migrations.RunSQL(BEFORE[1], BEFORE[0]),
         migrations.RunSQL(AFTER[0], AFTER[1]),
         migrations.RunSQL("SELECT recount_job_tallies()", "SELECT 1"),
