@@ -78,8 +78,10 @@ def _pause(campaigns: QuerySet[Campaign], message: str) -> list[int]:
 
 def finish_cascades() -> int:
     """Pause what still runs under a standing system pause: a row that was stuck. Returns how many it paused."""
-    if not QueuePause.objects.filter(key=QueuePause.SYSTEM, ended_at=None).exists():
+    standing = QueuePause.objects.filter(key=QueuePause.SYSTEM, ended_at=None).first()
+    if standing is None:
         return 0
+    paused_jobs.count_late(standing)
     if not Campaign.objects.filter(status=Campaign.Status.RUNNING).exists():
         return 0
     with switch_lock():

@@ -8,10 +8,10 @@ from functools import partial
 from django.db import transaction
 from django.db.models import F
 
-from campaigns.models import Job, JobRow
+from campaigns.models import Campaign, Job, JobRow
 from campaigns.tallies import JobCount, summed
 from circuitbreakers import events
-from circuitbreakers.models import Incident
+from circuitbreakers.models import Incident, QueuePause
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,16 @@ def record(campaigns: Sequence[int], *, actor: events.Actor, incident: Incident 
         events.record("queue", "jobs", "jobs_paused", actor=actor, after={"jobs": jobs}, incident=incident)
         transaction.on_commit(partial(_log, campaigns, jobs), robust=True)
     return jobs
+
+
+def count_late(pause: QueuePause) -> None:
+    """Raise the number of the incident that paused the campaigns by the jobs whose calls were in flight then: handed
+    back, they are PAUSED as well."""
+    paused = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(system_paused_at=None)
+    counts = JobCount.objects.filter(campaign_id__in=paused.values("pk"), status=Job.Status.PAUSED)
+    jobs = summed(counts, "status").get(Job.Status.PAUSED, 0)
+    incident = Incident.objects.filter(pause=pause, campaigns_paused__gt=0).order_by("-id").values("pk")[:1]
+    Incident.objects.filter(pk__in=incident, jobs_paused__lt=jobs).update(jobs_paused=jobs)
 
 
 def _log(campaigns: Sequence[int], jobs: int) -> None:

@@ -7,7 +7,8 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import lifecycle, recovery
+from campaigns import cascade, lifecycle, recovery
+from campaigns.jobs import hand_back
 from campaigns.models import Campaign, Job, JobRow
 from campaigns.tallies import JobCount, summed
 from circuitbreakers.models import Event, Incident
@@ -97,6 +98,18 @@ def test_the_incident_and_the_events_count_the_paused_jobs() -> None:
     assert incident.jobs_paused == 7
     event = Event.objects.get(verb="jobs_paused")
     assert (event.after, event.incident_id) == ({"jobs": 7}, incident.pk)
+
+
+def test_a_call_that_was_in_flight_is_counted_when_its_job_is_handed_back() -> None:
+    campaign = make_campaign()
+    make_jobs(campaign, 7)
+    held = make_job(campaign, status="PROCESSING")
+    trip()
+    cascade.finish_cascades()
+    assert Incident.objects.get().jobs_paused == 7
+    assert hand_back(held)
+    cascade.finish_cascades()
+    assert Incident.objects.get().jobs_paused == 8
 
 
 def test_an_operators_pause_counts_its_jobs_once() -> None:
