@@ -7,7 +7,7 @@ from rest_framework import serializers
 from circuitbreakers import incidents
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
-from circuitbreakers.storable import REASON
+from circuitbreakers.storable import REASON_LENGTH
 
 TIMELINE = 1000  # events that come with an incident
 
@@ -15,7 +15,7 @@ TIMELINE = 1000  # events that come with an incident
 class Reason(serializers.Serializer):
     """Why; it becomes part of the record."""
 
-    reason = serializers.CharField(max_length=REASON, required=False, default="", allow_blank=True)
+    reason = serializers.CharField(max_length=REASON_LENGTH, required=False, default="", allow_blank=True)
 
 
 class ResetRequest(Reason):
@@ -28,7 +28,7 @@ class ResetRequest(Reason):
 
 
 class HoldRequest(serializers.Serializer):
-    reason = serializers.CharField(max_length=REASON)
+    reason = serializers.CharField(max_length=REASON_LENGTH)
     remind_at = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="When to ask whether the hold is still needed."
     )

@@ -52,6 +52,7 @@ class VendorCallFilter(django_filters.FilterSet):
     service = django_filters.ChoiceFilter(choices=SERVICE_CHOICES)
     kind = django_filters.ChoiceFilter(choices=KIND_CHOICES)
     outcome = django_filters.ChoiceFilter(choices=OUTCOME_CHOICES)
+    may_be_charged = django_filters.BooleanFilter()
     admitted_after = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="gte")
     admitted_before = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="lt")
 

@@ -76,7 +76,7 @@ def _pause(campaigns: QuerySet[Campaign], message: str) -> list[int]:
     return ids
 
 
-def finish_cascades() -> int:
+def pause_stragglers() -> int:
     """Pause what still runs under a standing system pause: a row that was stuck. Returns how many it paused."""
     standing = QueuePause.objects.filter(key=QueuePause.SYSTEM, ended_at=None).first()
     if standing is None:

@@ -1,5 +1,5 @@
-"""A job lives in PostgreSQL by these verbs: claim, hand back, book, reclaim. Workers call these; nobody else moves
-theirs.
+"""A job lives in PostgreSQL by these verbs: claim, hand back, book, complete, fail, lose. Workers call them, and the
+supervisor for what a dead worker held (`claim_lost`).
 
 Every verb is conditional on the fencing number of the claim: a worker that was thought dead and wakes up changes
 nothing but the books.
@@ -234,7 +234,7 @@ def end_failed(job: JobRow, failure_type: str, message: str, **changes: Any) -> 
     return bool(changed)
 
 
-def lost(job: JobRow, *, call: Call | None, crashed: bool, message: str) -> bool:
+def claim_lost(job: JobRow, *, call: Call | None, crashed: bool, message: str) -> bool:
     """Hand back a job whose worker died or whose answer was lost; poison after three crashes. False if not ours."""
     with transaction.atomic():
         if call:

@@ -1,7 +1,8 @@
 """These are the verbs on a campaign: create, start, pause, resume, cancel, retry. Doors parse, call one of these,
 report.
 
-Every verb that changes who may run holds the switch lock for its status flip only; jobs follow afterwards.
+Every verb that changes who may run holds the switch lock for its status flip only. A pause and a resume take
+the jobs along; what is cancelled or retried by the thousand follows afterwards.
 """
 
 from typing import Any

@@ -82,7 +82,7 @@ def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
     """Bring back queue -> campaigns -> jobs -> workers, in this order. May be repeated: it picks up what an interrupted
     one left.
 
-    Raises ResumeRefused when a prerequisite is missing, RedisUnavailable. Jobs follow their campaigns within seconds;
+    Raises ResumeRefused when a prerequisite is missing, RedisUnavailable. Jobs are PENDING with their campaign;
     the answer counts them and does not wait for them.
     """
     logger.info("Manual queue resume requested - validating prerequisites", extra={"actor": actor.name})

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from circuitbreakers.policy import Policy
 from circuitbreakers.services import SERVICES
-from circuitbreakers.storable import REASON
+from circuitbreakers.storable import REASON_LENGTH
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 DEFAULT = Policy()
@@ -56,7 +56,7 @@ class Breaker(models.Model):
     )
     held_at = models.DateTimeField(null=True, blank=True, editable=False)
     held_by = models.CharField(max_length=150, blank=True, editable=False)
-    hold_reason = models.CharField(max_length=REASON, blank=True, editable=False)
+    hold_reason = models.CharField(max_length=REASON_LENGTH, blank=True, editable=False)
     remind_at = models.DateTimeField(null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -91,12 +91,12 @@ class QueuePause(models.Model):
     ALL = "operator:all"
 
     key = models.CharField(max_length=40, choices=[(key, key) for key in PAUSE_KEYS])
-    reason = models.CharField(max_length=REASON)
+    reason = models.CharField(max_length=REASON_LENGTH)
     actor = models.CharField(max_length=150)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.CharField(max_length=150, blank=True)
-    end_reason = models.CharField(max_length=REASON, blank=True)
+    end_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
 
     class Meta:
         db_table = "queue_pauses"
@@ -135,7 +135,7 @@ class Incident(models.Model):
     jobs_paused = models.PositiveIntegerField(default=0)
     reset_at = models.DateTimeField(null=True, blank=True)
     reset_by = models.CharField(max_length=150, blank=True)
-    reset_reason = models.CharField(max_length=REASON, blank=True)
+    reset_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
 
@@ -163,7 +163,7 @@ class Event(models.Model):
     verb = models.CharField(max_length=40)
     actor = models.CharField(max_length=150)
     door = models.CharField(max_length=20, choices=[(name, name) for name in DOORS])
-    reason = models.CharField(max_length=REASON, blank=True)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True)
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)
     incident = models.ForeignKey(

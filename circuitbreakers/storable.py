@@ -6,10 +6,11 @@ from django.db.models import Field, Model
 
 from circuitbreakers.characters import IN_A_REASON
 
-REASON = 500  # characters of a reason: the length of the models' columns, and of what is only kept in Redis or JSON
+# Characters of a reason: the length of the models' columns, and of what is only kept in Redis or JSON.
+REASON_LENGTH = 500
 
 
-def storable(text: object, longest: int | None = REASON) -> str:
+def storable(text: object, longest: int | None = REASON_LENGTH) -> str:
     """Return `text` without what no row and no log takes, cut to `longest` characters, or of any length."""
     return IN_A_REASON.sub("", str(text))[:longest]
 

@@ -11,7 +11,7 @@ from circuitbreakers import breaker
 from circuitbreakers.events import Actor
 from circuitbreakers.pauses import SwitchRefused
 from circuitbreakers.probes import ProbeRunning
-from circuitbreakers.storable import REASON
+from circuitbreakers.storable import REASON_LENGTH
 from circuitbreakers.switch import RedisUnavailable
 
 
@@ -52,8 +52,8 @@ def order_of(request: HttpRequest, *, reason_required: bool) -> Order:
     reason = request.POST.get("reason", "").strip()
     if reason_required and not reason:
         raise OrderRefused("A reason is needed: it becomes part of the record.")
-    if len(reason) > REASON:
-        raise OrderRefused(f"A reason has at most {REASON} characters; this one has {len(reason):,}.")
+    if len(reason) > REASON_LENGTH:
+        raise OrderRefused(f"A reason has at most {REASON_LENGTH} characters; this one has {len(reason):,}.")
     return Order(actor_of(request), reason, bool(request.POST.get("force")))
 
 

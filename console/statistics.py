@@ -11,6 +11,7 @@ from django.db.models.functions import TruncMinute
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.tallies import JobCount, LeadTally, summed
+from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import SERVICES
 from console.labels import grouped
 
@@ -19,7 +20,7 @@ MINUTES = 60
 PACE = timedelta(minutes=5)
 SHOWN = 12
 # What counts as a failed call on a chart: the vendor's doing, whether or not it opens the breaker.
-FAILED = Q(outcome__in=("timeout", "connection", "server_error", "malformed", "quota_exhausted", "auth", "rate_limit"))
+FAILED = Q(outcome__in=[name for name, judged in OUTCOMES.items() if judged not in ("success", "ignored")])
 KINDS_OF_LEAD = tuple(kind for kind in SERVICE_OF if kind in FOLLOWS or kind in FOLLOWS.values())
 
 

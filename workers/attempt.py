@@ -23,8 +23,8 @@ MOST_TOKENS, MOST_CREDITS, MOST_USD = 2**31 - 1, Decimal(10**8 - 1), Decimal(10*
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """An attempt is how a call ended: `outcome` is success, a failure type, or unknown after an error of our own.
+class EndedCall:
+    """An ended call is one that was made: `outcome` is success, a failure type, or unknown after an error of our own.
 
     `started` is an instant of time.monotonic. `answer` is there after a success, `failure` after a failure; `error`
     says for people what went wrong, "" if nothing did. `may_be_charged`: it was sent, and its answer was lost.
@@ -41,7 +41,7 @@ class Attempt:
     may_be_charged: bool = False
 
 
-def attempt(job: JobRow, send: Callable[[], Any], permit: gate.Permit) -> Attempt:
+def attempt(job: JobRow, send: Callable[[], Any], permit: gate.Permit) -> EndedCall:
     """Make the call; whatever comes of it is the value returned. Raises PermitEnded when nothing was sent."""
     started = time.monotonic()
     try:
@@ -50,7 +50,7 @@ def attempt(job: JobRow, send: Callable[[], Any], permit: gate.Permit) -> Attemp
     except deadline.PermitEnded:
         raise
     except VendorError as failure:
-        return Attempt(
+        return EndedCall(
             outcome=str(failure.failure_type),
             started=started,
             failure=failure,
@@ -64,9 +64,11 @@ def attempt(job: JobRow, send: Callable[[], Any], permit: gate.Permit) -> Attemp
         # Our own bug, and the call may have been made: never counted against the vendor, booked as unknown, and not
         # made again.
         logger.exception("Call of job %s failed by an error of our own", job.pk, extra={"job": job.pk})
-        return Attempt(outcome="unknown", started=started, error=internal(error), may_be_charged=deadline.exchange.sent)
+        return EndedCall(
+            outcome="unknown", started=started, error=internal(error), may_be_charged=deadline.exchange.sent
+        )
     # A look buys nothing: what it returns is no Result, and says nothing of itself.
-    return Attempt(
+    return EndedCall(
         outcome="success",
         started=started,
         answer=answer,
@@ -76,14 +78,14 @@ def attempt(job: JobRow, send: Callable[[], Any], permit: gate.Permit) -> Attemp
     )
 
 
-def settle(permit: gate.Permit, ended: Attempt) -> None:
+def settle(permit: gate.Permit, ended: EndedCall) -> None:
     """Tell the breaker how the call ended. An error of our own is told without a word: it is nobody's failure."""
     tokens = ended.usage.tokens_in + ended.usage.tokens_out if ended.usage else 0
     message, retry_after = (ended.failure.message, ended.failure.retry_after) if ended.failure else ("", None)
     permit.settle(ended.outcome, message, retry_after=retry_after, tokens=tokens)
 
 
-def entry(job: JobRow, ready: Ready, permit: gate.Permit, ended: Attempt) -> jobs.Call:
+def entry(job: JobRow, ready: Ready, permit: gate.Permit, ended: EndedCall) -> jobs.Call:
     """Make the call's entry in the ledger, in numbers that its columns hold; saving it is left to what follows."""
     usage = ended.usage or Usage()
     return jobs.Call(

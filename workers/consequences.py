@@ -16,7 +16,7 @@ from integrations import kept
 from integrations.errors import FailureType, VendorError
 from integrations.redaction import redact
 from integrations.results import Result
-from workers.attempt import Attempt, internal
+from workers.attempt import EndedCall, internal
 from workers.steps.calls import Ready, Rejected
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Consequence:
     otherwise: Callable[[Exception], "Consequence"] | None = None
 
 
-def decide(job: JobRow, ready: Ready, ended: Attempt, call: jobs.Call) -> Consequence:
+def decide(job: JobRow, ready: Ready, ended: EndedCall, call: jobs.Call) -> Consequence:
     """Decide what follows from a call; nothing is saved yet. `call` is its entry in the ledger."""
     if ended.failure:
         return of_failure(job, ready, ended.failure, call)

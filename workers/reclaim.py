@@ -39,7 +39,7 @@ def _reclaim(job: JobRow) -> bool:
         gate.record(job.service, "unknown", call=job.call)
     message = f"Worker {job.worker} {'died' if crashed else 'lost the answer'}"
     # Never admitted means that it never began: that counts against nobody.
-    changed = jobs.lost(job, call=call, crashed=crashed and call is not None, message=message)
+    changed = jobs.claim_lost(job, call=call, crashed=crashed and call is not None, message=message)
     if changed:
         logger.warning("Job %s reclaimed: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id})
     return changed

@@ -1,4 +1,5 @@
-"""A job is run from its message to its result: claim, gate, call, settle, book, save. It is safe to run twice."""
+"""A job is run from its message to its result: claim, build the call, admit, attempt, settle, enter, decide, persist,
+then follow the vendor's headers. It is safe to run twice."""
 
 import logging
 import time
@@ -64,7 +65,7 @@ def _run(pk: int, service: str) -> str:
             raise
         # Our own bug: this job must not take the others down, nor be retried for ever.
         logger.exception("Job %s failed by an error of our own", job.pk, extra={"job": job.pk})
-        jobs.lost(job, call=None, crashed=True, message=internal(error))
+        jobs.claim_lost(job, call=None, crashed=True, message=internal(error))
         return "crashed"
 
 
@@ -91,7 +92,7 @@ def _seen_before(job: JobRow, ready: calls.Ready, seen: gate.Seen) -> str:
     message = "PostgreSQL has lost an earlier claim of this number"
     call = jobs.Call(seen.admitted_at, "unknown", error=message, may_cost_usd=most_of(job, ready))
     logger.error("Job %s: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id})
-    jobs.lost(job, call=call, crashed=False, message=message)
+    jobs.claim_lost(job, call=call, crashed=False, message=message)
     return "refused: seen"
 
 

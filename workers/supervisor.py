@@ -124,7 +124,7 @@ def steps() -> list[Step]:
     """
     return [
         Step("compare the stores", rebuild.compare, every=1.0, limit=LONGEST, urgent=True),
-        Step("pause what still runs", cascade.finish_cascades, limit=LONGEST, urgent=True),
+        Step("pause what still runs", cascade.pause_stragglers, limit=LONGEST, urgent=True),
         Step("end cancelled campaigns", cancelled.end_cancelled, every=0.5, limit=LONGEST, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
         Step("feed leads", feed.feed, every=0.2, limit=LONGEST),

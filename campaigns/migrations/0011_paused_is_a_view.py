@@ -14,7 +14,8 @@ COLUMNS = (
     "lead_id",
 )
 
-# The one place that says when a job is PAUSED. A left join, which PostgreSQL leaves out where nobody asks for a state.
+# Says when a job is PAUSED; JobQuerySet.in_status asks the same by what is stored. A left join, which PostgreSQL leaves
+# out where nobody asks for a state.
 VIEWS = f"""
 CREATE FUNCTION job_status(stored varchar, campaign varchar) RETURNS varchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT CASE WHEN stored = 'PENDING' AND campaign = 'PAUSED' THEN 'PAUSED' ELSE stored END $$;

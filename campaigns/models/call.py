@@ -51,6 +51,7 @@ class VendorCall(models.Model):
             models.Index(
                 fields=["outcome", "-id"], condition=~Q(outcome="success"), name="call_outcome"
             ),  # the console
+            models.Index(fields=["-id"], condition=Q(may_be_charged=True), name="call_may_be_charged"),  # lists
         ]
 
     def __str__(self) -> str:

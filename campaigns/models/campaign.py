@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from campaigns.prompt_templates import clean_template
-from circuitbreakers.storable import REASON
+from circuitbreakers.storable import REASON_LENGTH
 
 
 class Campaign(models.Model):
@@ -42,7 +42,7 @@ class Campaign(models.Model):
     system_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_by = models.CharField(max_length=150, blank=True, editable=False)
-    operator_pause_reason = models.CharField(max_length=REASON, blank=True, editable=False)
+    operator_pause_reason = models.CharField(max_length=REASON_LENGTH, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

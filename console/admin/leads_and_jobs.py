@@ -152,7 +152,7 @@ class VendorCallAdmin(OfCampaignAdmin):
         *("number", "of_service", "kind", "of_campaign", "of_job"),
         *("at", "duration_ms", "http_status", "live_outcome", "cost", "why"),
     )
-    list_filter = ("service", "outcome")
+    list_filter = ("service", "outcome", "may_be_charged")
     fields = fields_of(VendorCall, without=("id",))
     readonly_fields = fields
 

@@ -8,7 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from circuitbreakers.storable import REASON
+from circuitbreakers.storable import REASON_LENGTH
 from console import labels
 from console.statistics import Minute
 
@@ -35,7 +35,7 @@ def chip(tone: str, text: str) -> SafeString:
 @register.simple_tag
 def longest_reason() -> int:
     """Return how many characters the form of a reason takes."""
-    return REASON
+    return REASON_LENGTH
 
 
 @register.filter

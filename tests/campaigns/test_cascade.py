@@ -169,13 +169,13 @@ def test_a_stuck_row_does_not_hold_up_the_others_and_is_finished_and_named(caplo
         assert statuses() == {**dict.fromkeys(free, "PAUSED"), stuck.pk: "RUNNING"}
         assert Incident.objects.get().campaigns_paused == 3
         caplog.clear()
-        assert cascade.finish_cascades() == 0
+        assert cascade.pause_stragglers() == 0
         assert f"[WARNING] Campaigns still running under the system pause: [{stuck.pk}]" in lines(caplog)
         assert not resume_plan.plan().ready
-    assert cascade.finish_cascades() == 1
+    assert cascade.pause_stragglers() == 1
     stuck.refresh_from_db()
     assert stuck.status_message == "System pause: instantly circuit breaker opened"
-    assert cascade.finish_cascades() == 0
+    assert cascade.pause_stragglers() == 0
 
 
 @races
@@ -185,12 +185,12 @@ def test_an_opening_is_on_record_even_when_every_campaign_row_is_stuck() -> None
         trip()
         assert Incident.objects.get().campaigns_paused == 0
         assert QueuePause.objects.filter(key="system", ended_at=None).exists()
-    assert cascade.finish_cascades() == 1
+    assert cascade.pause_stragglers() == 1
 
 
 def test_nothing_is_finished_where_no_system_pause_stands() -> None:
     campaign = make_campaign()
-    assert cascade.finish_cascades() == 0
+    assert cascade.pause_stragglers() == 0
     assert statuses() == {campaign.pk: "RUNNING"}
 
 

@@ -32,7 +32,9 @@ def a_call(outcome: str = "success", **details: Any) -> Call:
 
 def reclaim_from(job: JobRow) -> None:
     """As the supervisor does when the lease of `job` is over: its call may have been made."""
-    assert jobs.lost(job, call=a_call("unknown", error="The answer was lost"), crashed=True, message="Worker died")
+    assert jobs.claim_lost(
+        job, call=a_call("unknown", error="The answer was lost"), crashed=True, message="Worker died"
+    )
 
 
 def ledger(job: JobRow) -> list[tuple[int, str, str]]:
@@ -113,8 +115,8 @@ LATE_VERBS = {
     "complete": lambda job: jobs.complete(job, GOES_ON, a_call()),
     "fail": lambda job: jobs.failed(job, "timeout", "HTTP 504", a_call("timeout")),
     "fail for good": lambda job: jobs.failed(job, "invalid_request", "HTTP 400", a_call("invalid_request")),
-    "lose": lambda job: jobs.lost(job, call=a_call("unknown"), crashed=True, message="died"),
-    "be poisoned": lambda job: jobs.lost(job, call=a_call("unknown"), crashed=True, message="died"),
+    "lose": lambda job: jobs.claim_lost(job, call=a_call("unknown"), crashed=True, message="died"),
+    "be poisoned": lambda job: jobs.claim_lost(job, call=a_call("unknown"), crashed=True, message="died"),
     "hand back": lambda job: jobs.hand_back(job, wait=60),
 }
 
@@ -147,7 +149,7 @@ def test_a_booked_answer_is_never_overwritten_by_a_reclaimer() -> None:
 def test_two_reclaimers_of_the_same_lease_leave_one_plain_unknown() -> None:
     held = claim(make_job())
     reclaim_from(held)
-    assert not jobs.lost(held, call=a_call("unknown", error="The answer was lost"), crashed=True, message="died")
+    assert not jobs.claim_lost(held, call=a_call("unknown", error="The answer was lost"), crashed=True, message="died")
     assert ledger(held) == [(1, "unknown", "The answer was lost")]
     assert JobRow.objects.get().crashes == 1
 
@@ -210,7 +212,7 @@ WAITS = ("quota_exhausted", "auth", "rate_limit")
 
 
 def test_every_failure_type_is_in_the_table_below() -> None:
-    # `unknown` never comes back from a vendor: jobs.lost has its rules.
+    # `unknown` never comes back from a vendor: jobs.claim_lost has its rules.
     assert {*RETRIED, *WAITS, "invalid_request", "unknown"} == set(FAILURE_TYPES)
 
 
@@ -297,7 +299,7 @@ def test_refused_for_the_rate_waits_by_the_clock_that_claims_go_by() -> None:
 def crash(job: JobRow) -> None:
     JobRow.objects.update(run_at=ago(1))
     held = claim(job)
-    assert jobs.lost(held, call=a_call("unknown"), crashed=True, message="Worker host:1 died")
+    assert jobs.claim_lost(held, call=a_call("unknown"), crashed=True, message="Worker host:1 died")
 
 
 def test_three_crashes_of_the_same_job_are_poison() -> None:
@@ -320,7 +322,7 @@ def test_three_crashes_of_the_same_job_are_poison() -> None:
 
 def test_an_answer_that_was_lost_by_a_living_process_is_nobodys_crash() -> None:
     job = make_job(crashes=2)
-    assert jobs.lost(claim(job), call=a_call("unknown"), crashed=False, message="lost the answer")
+    assert jobs.claim_lost(claim(job), call=a_call("unknown"), crashed=False, message="lost the answer")
     job.refresh_from_db()
     assert (job.status, job.crashes, job.attempts) == ("PENDING", 2, 0)
 

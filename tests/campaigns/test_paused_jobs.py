@@ -105,10 +105,10 @@ def test_a_call_that_was_in_flight_is_counted_when_its_job_is_handed_back() -> N
     make_jobs(campaign, 7)
     held = make_job(campaign, status="PROCESSING")
     trip()
-    cascade.finish_cascades()
+    cascade.pause_stragglers()
     assert Incident.objects.get().jobs_paused == 7
     assert hand_back(held)
-    cascade.finish_cascades()
+    cascade.pause_stragglers()
     assert Incident.objects.get().jobs_paused == 8
 
 

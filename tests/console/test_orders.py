@@ -13,13 +13,13 @@ from circuitbreakers.breaker import hold
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
 from circuitbreakers.probes import ProbeRunning
-from circuitbreakers.storable import REASON
+from circuitbreakers.storable import REASON_LENGTH
 from tests.breakers import ANN
 from tests.builders import make_campaign
 from tests.console.conftest import text_of
 
 HOLD = "/admin/circuitbreakers/breaker/apollo/verb/hold_breaker/"
-TOO_LONG = f"A reason has at most {REASON} characters; this one has {REASON + 1}."
+TOO_LONG = f"A reason has at most {REASON_LENGTH} characters; this one has {REASON_LENGTH + 1}."
 
 
 def on_the_recovery_page(client: Client, verb: str, **form: Any) -> str:
@@ -60,18 +60,20 @@ def test_a_release_says_what_comes_next(operator: Client, door: Callable[..., st
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_reason_that_is_too_long_is_refused_and_nothing_is_done(operator: Client, door: Callable[..., str]) -> None:
-    assert TOO_LONG in door(operator, "hold", reason="r" * (REASON + 1))
+    assert TOO_LONG in door(operator, "hold", reason="r" * (REASON_LENGTH + 1))
     assert not Event.objects.filter(verb="held").exists()
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_reason_of_the_full_length_is_kept_whole(operator: Client, door: Callable[..., str]) -> None:
-    door(operator, "hold", reason="r" * REASON)
-    assert Event.objects.get(verb="held").reason == "r" * REASON
+    door(operator, "hold", reason="r" * REASON_LENGTH)
+    assert Event.objects.get(verb="held").reason == "r" * REASON_LENGTH
 
 
 def test_a_queue_resume_takes_no_longer_reason(operator: Client) -> None:
-    answer = operator.post("/admin/recovery/resume/", {"reason": "r" * (REASON + 1), "confirmed": "1"}, follow=True)
+    answer = operator.post(
+        "/admin/recovery/resume/", {"reason": "r" * (REASON_LENGTH + 1), "confirmed": "1"}, follow=True
+    )
     assert TOO_LONG in text_of(answer)
 
 
@@ -112,9 +114,9 @@ def test_every_queue_is_paused_and_lifted_by_that_name(operator: Client) -> None
 )
 def test_every_column_of_a_persons_reason_has_the_length_that_the_doors_allow(column: str) -> None:
     app, model, field = column.split(".")
-    assert apps.get_model(app, model)._meta.get_field(field).max_length == REASON
+    assert apps.get_model(app, model)._meta.get_field(field).max_length == REASON_LENGTH
 
 
 def test_the_forms_allow_the_same_length(operator: Client) -> None:
     for address in ("/admin/recovery/", HOLD):
-        assert f'name="reason" maxlength="{REASON}"' in text_of(operator.get(address))
+        assert f'name="reason" maxlength="{REASON_LENGTH}"' in text_of(operator.get(address))

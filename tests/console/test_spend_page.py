@@ -24,7 +24,8 @@ def test_days_are_listed_newest_first_with_their_sums(viewer: Client) -> None:
     make_call(make_job(None, "write", fence=1), admitted_at=now - timedelta(days=40), cost_usd=70)
     text = text_of(viewer.get(PAGE))
     assert "The last 30 days: $6.25" in text
-    assert "The answers of 1 call were lost: at most $0.75 more may have been charged." in text
+    assert ">1 call</a> were lost: at most $0.75 more may have been charged." in text
+    assert "/admin/campaigns/vendorcall/?may_be_charged__exact=1" in text
     assert text.index(f"{now:%Y-%m-%d}</td>") < text.index(f"{now - timedelta(days=3):%Y-%m-%d}</td>")
     assert "$76.25" in viewer.get(PAGE, {"days": "90"}).content.decode()
     text = text_of(viewer.get(PAGE, {"campaign": campaign.pk}))

@@ -659,7 +659,7 @@ def test_a_worker_that_comes_back_late_books_what_it_bought_and_nothing_else(
     def verify_and_be_reclaimed(email: str) -> Any:
         answer = verify(email)
         held = JobRow.objects.get(pk=job.pk)
-        jobs.lost(held, call=jobs.Call(timezone.now(), "unknown"), crashed=True, message="died")
+        jobs.claim_lost(held, call=jobs.Call(timezone.now(), "unknown"), crashed=True, message="died")
         return answer
 
     job = verify_job()
