@@ -168,6 +168,8 @@ def _resume_campaigns(result: Resumed, actor: events.Actor, reason: str, inciden
         result.campaigns_eligible += running
         result.campaigns_resumed += running
         if running:
+            if result.campaigns_resumed == 1:
+                wake_supervisor()  # the first calls need not wait for the last campaign
             logger.info("Queue resume: Campaign %s resumed", pk, extra={"campaign": pk})
             for service in SERVICES:
                 if number := jobs.get(pk, {}).get(service):

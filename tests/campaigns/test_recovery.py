@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns import lifecycle, recovery, resume_plan
@@ -263,6 +265,16 @@ def test_queue_then_campaigns_then_jobs_which_cost_nothing() -> None:
     resume(actor=ANN)
     assert (set(queue().values()), statuses()[campaign.pk], job_statuses()) == ({"ACTIVE"}, "RUNNING", {"PENDING"})
     assert list(JobRow.objects.values_list("status", "error", "attempts")) == [("PENDING", None, 2)] * 2
+
+
+def test_work_begins_before_the_last_campaign_is_resumed() -> None:
+    after_a_reset(3)
+    with CaptureQueriesContext(connection) as captured:
+        resume(actor=ANN)
+    statements = [query["sql"] for query in captured.captured_queries]
+    moved = [place for place, sql in enumerate(statements) if sql.startswith('UPDATE "campaigns"')]
+    woken = [place for place, sql in enumerate(statements) if sql.startswith("NOTIFY")]
+    assert moved[0] < woken[0] < moved[1]
 
 
 def test_the_queue_is_active_before_the_first_campaign_runs(monkeypatch: pytest.MonkeyPatch) -> None:
