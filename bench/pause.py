@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from bench.measured import Limit, Measured
 from bench.seed import CAMPAIGNS, seed
 from campaigns import recovery
+from campaigns.models import Process
 from circuitbreakers import breaker, events, gate, rebuild, switch
 from circuitbreakers.services import SERVICES
-from workers import dispatch, liveness
+from workers import dispatch
 
 JOBS = (1_000, 100_000, 1_000_000)
 LIMIT = 0.5  # seconds; a log line for each campaign included
@@ -47,14 +49,11 @@ def measure(jobs: int) -> dict[str, float]:
     switch.client().flushall()
     seed(jobs)
     rebuild.compare()
-    liveness.register("worker", queues=list(SERVICES))
-    liveness.register("supervisor", leading=True)
     pause, pause_wal = timed(lambda: gate.record_failure("millionverifier", "no credit left", "quota_exhausted"))
     assert states() == {"PAUSED": jobs}
     bare, bare_wal = timed(write_all)
     breaker.reset("millionverifier", actor=OPERATOR, reason="bench", force=True)
-    liveness.sign("worker")
-    liveness.sign("supervisor", leading=True)
+    sign()
     resume, resume_wal = timed(until_sent)
     assert states() == {"PENDING": jobs}
     return {
@@ -66,6 +65,15 @@ def measure(jobs: int) -> dict[str, float]:
         "bare UPDATE s": bare,
         "WAL of that B": bare_wal,
     }
+
+
+def sign() -> None:
+    """Sign for a worker and a supervisor, which a resume asks for."""
+    for role, queues in (("worker", list(SERVICES)), ("supervisor", [])):
+        signed = {"role": role, "queues": queues, "leading": not queues, "seen_at": Now()}
+        Process.objects.update_or_create(
+            name=f"bench:{role}", defaults=signed, create_defaults={**signed, "started_at": Now()}
+        )
 
 
 def until_sent() -> None:
