@@ -14,8 +14,6 @@ from pathlib import Path
 from bench import report
 from local.embedded import Servers
 
-ALL = ("throughput", "gate", "pause", "memory", "dispatch", "visible", "console", "fresh_import")
-
 
 def main(names: list[str]) -> int:
     """Run the benchmarks named, or all; 1 if one of them failed or did not keep its limits."""
@@ -24,7 +22,7 @@ def main(names: list[str]) -> int:
         return 0
     if len(names) == 1:
         return 0 if measure(names[0]) else 1
-    ended = [subprocess.run([sys.executable, "-m", "bench", name], check=False) for name in names or ALL]
+    ended = [subprocess.run([sys.executable, "-m", "bench", name], check=False) for name in names or report.ALL]
     return int(any(process.returncode for process in ended))
 
 
@@ -55,10 +53,10 @@ def measure(name: str) -> bool:
         benchmark = import_module(f"bench.{name}")
         title = (benchmark.__doc__ or name).splitlines()[0]
         print(f"\n== {name}: {title}", flush=True)
-        load = report.load()
+        begun = report.circumstances(name)
         measured = benchmark.run()
     measured.show()
-    report.keep(name, title, measured, load)
+    report.keep(name, title, begun, measured)
     report.write()
     return bool(measured.kept)
 

@@ -17,6 +17,7 @@ from local.embedded import postgres_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES, PAGE = ROOT / "docs" / "performance.json", ROOT / "docs" / "performance.md"
+ALL = ("throughput", "gate", "pause", "memory", "dispatch", "visible", "console", "fresh_import")
 
 HEAD = """# Performance
 
@@ -26,28 +27,27 @@ same on any machine; times and rates are those of the machine below. A limit tha
 """
 
 
-def load() -> list[float]:
-    """Return the load of the machine over 1, 5 and 15 minutes."""
-    return [round(average, 2) for average in os.getloadavg()]
-
-
-def keep(name: str, title: str, measured: Measured, load_before: list[float]) -> None:
-    """Put the figures of one benchmark in place of its former ones."""
-    figures = read()
-    figures[name] = {
-        "title": title,
+def circumstances(name: str) -> dict[str, Any]:
+    """Say with what code, where and beside what load (1, 5, 15 minutes) a benchmark begins now."""
+    return {
         "command": f"python -m bench {name}",
         "commit": commit(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "load_before": load_before,
+        "load_before": [round(average, 2) for average in os.getloadavg()],
         "machine": machine(),
-        **asdict(measured),
     }
+
+
+def keep(name: str, title: str, begun: dict[str, Any], measured: Measured) -> None:
+    """Put the figures of one benchmark, and the circumstances under which it began, in place of its former ones."""
+    figures = read() | {name: {"title": title, **begun, **asdict(measured)}}
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
 
 
 def read() -> dict[str, Any]:
-    return json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    """Return the figures kept, by benchmark, in the order of ALL."""
+    kept = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    return {name: kept[name] for name in ALL if name in kept}
 
 
 def machine() -> dict[str, Any]:
@@ -76,10 +76,12 @@ def commit() -> str:
 
 def write() -> None:
     """Write the page anew from the figures."""
-    figures = read()
-    sections = [HEAD, limits(figures), runs(figures)]
-    sections += [section(entry) for entry in figures.values()]
-    PAGE.write_text("\n".join(sections))
+    PAGE.write_text(page(read()))
+
+
+def page(figures: dict[str, Any]) -> str:
+    """Return the page: which limits are kept, how it was measured, then a table for each benchmark."""
+    return "\n".join([HEAD, limits(figures), runs(figures), *map(section, figures.values())])
 
 
 def limits(figures: dict[str, Any]) -> str:
