@@ -104,7 +104,10 @@ def runs(figures: dict[str, Any]) -> str:
         f"PostgreSQL {it['postgresql']}."
         for it in machines.values()
     ]
-    told = "A `+` at a commit says that files differed from it. A load that is not near zero was other work's.\n"
+    told = (
+        "A `+` at a commit says that files differed from it. The load before is the previous benchmark's and that of "
+        "other work on the machine, which was not always idle.\n"
+    )
     return "\n".join(["## How it was measured\n", *lines, "", table(rows), told])
 
 
