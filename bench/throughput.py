@@ -24,7 +24,8 @@ LOGS = {"LOG_LEVEL": "WARNING"}
 OURS = "Holdfast"
 SETUP = (
     "Celery and Procrastinate are set up to be fast: plain psycopg and one statement for lead and ledger row instead "
-    "of an ORM, a pybreaker for each thread (one for all would hold its lock during the call), later steps first."
+    "of an ORM, a pybreaker for each thread (one for all would hold its lock during the call), later steps first. "
+    "`ORM` is Celery as most projects have it."
 )
 
 

@@ -85,11 +85,11 @@ def dramatiq_workers(processes: int, threads: int) -> list[list[str]]:
     return [["-m", "dramatiq", "bench.peers.bare", *numbers]]
 
 
-def celery_workers(pool: str) -> Commands:
+def celery_workers(pool: str, module: str = "bench.peers.on_celery") -> Commands:
     def commands(processes: int, threads: int) -> list[list[str]]:
         return [
             [
-                *("-m", "celery", "-A", "bench.peers.on_celery", "worker", "-Q", "push,write,research,verify"),
+                *("-m", "celery", "-A", module, "worker", "-Q", "push,write,research,verify"),
                 *("-n", f"{pool}{number}@%h", "--pool", pool, "--concurrency", str(threads), "--loglevel", "ERROR"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ]
@@ -118,6 +118,12 @@ ALL = (
         "bench.peers.on_celery",
         celery_workers("prefork"),
         "lacks the same; each of its threads is a process here.",
+    ),
+    Peer(
+        "Celery, threads, ORM",
+        "bench.peers.on_celery_with_orm",
+        celery_workers("threads", "bench.peers.on_celery_with_orm"),
+        "lacks the same; lead and ledger row are one transaction of Django's ORM.",
     ),
     Peer(
         "Procrastinate",
