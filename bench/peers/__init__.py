@@ -123,8 +123,8 @@ ALL = (
         "Celery, threads, ORM",
         "bench.peers.on_celery_with_orm",
         celery_workers("threads", "bench.peers.on_celery_with_orm"),
-        "lacks the same; lead and ledger row are one transaction of Django's ORM. Where its pool is threads, Celery closes "
-        "Django's connection after each task: a new one each time is much of the cost.",
+        "lacks the same; lead and ledger row are one transaction of Django's ORM. By default Celery closes Django's "
+        "connection after each task: a new one each time is much of the cost.",
     ),
     Peer(
         "Procrastinate",
