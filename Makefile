@@ -40,8 +40,9 @@ check: $(STAMP) ## format, lint, templates, types, system checks, missing migrat
 	@$(OFFLINE) $(PYTHON) manage.py check --fail-level WARNING
 	@$(OFFLINE) $(PYTHON) -W ignore manage.py makemigrations --check --dry-run
 
-bench: $(STAMP) ## the measurements
-	@exec $(PYTHON) -m bench
+bench: $(STAMP) ## the measurements, beside other queues; writes docs/performance.md (ARGS="gate pause" picks some)
+	@$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-bench.txt
+	@exec $(PYTHON) -m bench $(ARGS)
 
 chaos: $(STAMP) ## the long tests that break things while they run
 	@HYPOTHESIS_PROFILE=chaos $(PYTHON) -m pytest --timeout=0 tests/circuitbreakers/test_machine.py $(ARGS)

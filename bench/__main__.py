@@ -1,19 +1,33 @@
-"""`make bench` runs the measurements, each on servers of its own. `python -m bench pause gate` picks some."""
+"""`make bench` runs the measurements, each in a process and on servers of its own; `ARGS="pause gate"` picks some.
+
+Their figures go into docs/performance.json, and the page docs/performance.md is written from it; `--report` does only
+that.
+"""
 
 import os
+import subprocess
 import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
 
+from bench import report
 from local.embedded import Servers
-
-ALL = ("gate", "pause", "visible", "console", "fresh_import")
 
 
 def main(names: list[str]) -> int:
-    """Run each benchmark's `run()`, which prints its table and returns whether it kept its limits."""
-    kept = True
+    """Run the benchmarks named, or all; 1 if one of them failed or did not keep its limits."""
+    if names == ["--report"]:
+        report.write()
+        return 0
+    if len(names) == 1:
+        return 0 if measure(names[0]) else 1
+    ended = [subprocess.run([sys.executable, "-m", "bench", name], check=False) for name in names or report.ALL]
+    return int(any(process.returncode for process in ended))
+
+
+def measure(name: str) -> bool:
+    """Run one benchmark's `run()`, keep the figures that it returns, and say whether it kept its limits."""
     with (
         tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
         Servers(Path(folder), durable=True) as servers,
@@ -36,10 +50,15 @@ def main(names: list[str]) -> int:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        for name in names or ALL:
-            print(f"\n== {name}: {(import_module(f'bench.{name}').__doc__ or '').splitlines()[0]}")
-            kept &= import_module(f"bench.{name}").run()
-    return 0 if kept else 1
+        benchmark = import_module(f"bench.{name}")
+        title = (benchmark.__doc__ or name).splitlines()[0]
+        print(f"\n== {name}: {title}", flush=True)
+        begun = report.circumstances(name)
+        measured = benchmark.run()
+    measured.show()
+    report.keep(name, title, begun, measured)
+    report.write()
+    return bool(measured.kept)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench.measured import Limit, Measured
 from local.drill import ENVIRONMENT, Drill
 from local.stack import Stack
 
@@ -45,7 +46,7 @@ class Watch(threading.Thread):
                 self.stall = max(self.stall, time.monotonic() - moved_at)
 
 
-def run() -> bool:
+def run() -> Measured:
     with (
         tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
         Stack(Path(folder) / "stack", durable=True, processes=2, threads=8, env=ENVIRONMENT) as stack,
@@ -74,9 +75,13 @@ def run() -> bool:
         watch.join()
         calls = drill.value(DONE)
         drill.database.close()
-    stall = f"without one for at most {watch.stall:.1f} s (limit {STALL:.0f} s)"
-    print(f"{ROWS:,} rows imported in {imported:.1f} s; {calls:,} calls; {stall}")
-    print(f"from the opening to the last job paused: {spread:.1f} s (limit {SPREAD:.0f} s)")
-    for name, seconds in sorted(watch.slowest.items(), key=lambda pair: -pair[1]):
-        print(f"  {name:<24} {seconds:.3f} s at worst")
-    return watch.stall < STALL and spread < SPREAD and bool(watch.slowest) and max(watch.slowest.values()) < STEP
+    steps = sorted(watch.slowest.items(), key=lambda pair: -pair[1])
+    return Measured(
+        [
+            Limit("the longest time without a call, after an import", watch.stall, STALL, "s"),
+            Limit("from the opening to the last job paused", spread, SPREAD, "s"),
+            Limit("the slowest step of the supervisor", steps[0][1] if steps else float("inf"), STEP, "s"),
+        ],
+        [{"step": name, "at worst s": seconds} for name, seconds in steps],
+        [f"{ROWS:,} rows imported in {imported:.1f} s; {calls:,} calls."],
+    )

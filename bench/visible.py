@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from bench.measured import Limit, Measured
 from local.drill import ENVIRONMENT, Drill
 from local.stack import ROOT, Stack
 from tests.browser.conftest import ARGUMENTS
@@ -27,11 +28,10 @@ new MutationObserver(() => {
 OPENED = "SELECT extract(epoch FROM max(opened_at))::float FROM incidents"
 
 
-def run() -> bool:
+def run() -> Measured:
     chromium = find_chromium()
     if not chromium:
-        print(NO_BROWSER)
-        return False
+        return Measured([Limit("a browser to look with", 0, 1, at_least=True)], notes=[NO_BROWSER])
     with (
         tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
         Stack(Path(folder), durable=True, env=ENVIRONMENT) as stack,
@@ -50,9 +50,9 @@ def run() -> bool:
         waits = sorted(trip(drill, page, number) for number in range(TRIPS))
         drill.database.close()
         browser.close()
-    best, median, worst = waits[0], waits[TRIPS // 2], waits[-1]
-    print(f"{TRIPS} trips: visible after {best:.2f} s at best, {median:.2f} s (median), {worst:.2f} s at worst")
-    return waits[-1] < LIMIT
+    times = {"at best s": waits[0], "median s": waits[TRIPS // 2], "at worst s": waits[-1]}
+    limit = Limit("from the fatal failure to a browser that says so, at worst", waits[-1], LIMIT, "s")
+    return Measured([limit], [{"trips": TRIPS, **times}])
 
 
 def trip(drill: Drill, page: Page, number: int) -> float:

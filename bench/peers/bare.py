@@ -1,23 +1,30 @@
-"""Bare Dramatiq: the same HTTP call from an actor, and nothing else: no row, no breaker, no ledger. The limit."""
+"""Bare Dramatiq makes the same HTTP calls from an actor, and nothing else: no row, no breaker, no ledger. The limit."""
 
 import os
-import threading
+import sys
 
 import dramatiq
-import requests
 from dramatiq.brokers.redis import RedisBroker
 
-dramatiq.set_broker(RedisBroker(url=os.environ["BENCH_REDIS_URL"], middleware=[]))
-local = threading.local()
-URL = os.environ["BENCH_SANDBOX_URL"] + "/millionverifier/api/v3/"
+from bench.peers import vendors
+
+dramatiq.set_broker(RedisBroker(url=os.environ["BENCH_REDIS_URL"] + "/6", middleware=[]))
 
 
-@dramatiq.actor(queue_name="bare")
-def call(number: int) -> None:
-    """One verification, over a connection that each thread keeps."""
-    if not hasattr(local, "session"):
-        local.session = requests.Session()
-    parameters = {"api": "sandbox", "email": f"bare{number}+ok@acme.example", "timeout": "10"}
-    answer = local.session.get(URL, params=parameters, timeout=10)
-    answer.raise_for_status()
-    answer.json()
+def make_actor(step: str) -> dramatiq.Actor:
+    """Make the actor of one step, on a queue of its own; later steps come first."""
+
+    @dramatiq.actor(actor_name=step, queue_name=step, priority=-vendors.STEPS.index(step))
+    def actor(lead: int) -> None:
+        vendors.ask(step, lead)
+        if following := vendors.FOLLOWS.get(step):
+            ACTORS[following].send(lead)
+
+    return actor
+
+
+ACTORS = {step: make_actor(step) for step in vendors.STEPS}
+
+if __name__ == "__main__":
+    for number in range(int(sys.argv[1])):
+        ACTORS["verify"].send(number)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from bench.console import PAGES
-from bench.pause import SEED_LEADS
+from bench.seed import SEED_LEADS
 from console.admin.lists import CappedPaginator
 from tests.builders import make_campaign, make_fleet
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from bench.pause import SEED_JOBS, SEED_LEADS
+from bench.seed import SEED_JOBS, SEED_LEADS
 from campaigns import feed
 from campaigns.models import SILENCE, Campaign, Job, JobRow, Lead, Process
 from console import shared_snapshot
