@@ -61,6 +61,7 @@ def test_live_without_tls_is_warned_of_and_may_start(settings: Any) -> None:
     assert live_is_served_over_tls() == []
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("environment", "words"),
     [

@@ -376,6 +376,7 @@ def test_the_sample_has_500_rows_and_real_datas_blemishes() -> None:
     assert Lead.objects.filter(email__regex="^(info|sales|office|contact|hello)@").exists()
 
 
+@pytest.mark.processes
 def test_the_sample_is_what_its_script_writes(tmp_path: Path) -> None:
     script = tmp_path / "make.py"
     script.write_text(SAMPLE.with_name("make.py").read_text("utf-8"), "utf-8")

@@ -43,6 +43,9 @@ def answers(port: int) -> bool:
         return False
 
 
+pytestmark = pytest.mark.processes
+
+
 @pytest.fixture(params=["redis-server", "valkey-server"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
     """The switch on a server of that kind."""

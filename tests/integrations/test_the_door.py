@@ -359,6 +359,7 @@ def test_text_that_cannot_be_encoded_is_the_leads_own_fault(serve: Serve) -> Non
 
 
 @pytest.mark.skipif(which("openssl") is None, reason="needs the openssl command for a certificate of its own")
+@pytest.mark.processes
 def test_the_deadline_holds_under_tls(vendors: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = deadline.connect
     dialled: list[int] = []
