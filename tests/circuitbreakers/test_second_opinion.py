@@ -34,6 +34,8 @@ from tests.breakers import (
 from tests.missing import missing
 from tests.stores import forget_servers
 
+pytestmark = pytest.mark.processes
+
 
 def answers(port: int) -> bool:
     try:
@@ -41,9 +43,6 @@ def answers(port: int) -> bool:
             return bool(client.ping())
     except redis.RedisError:
         return False
-
-
-pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(params=["redis-server", "valkey-server"])
