@@ -204,11 +204,6 @@ def spoiled(job: JobRow, *, call: Call | None, answer: Any, message: str) -> boo
         return end_failed(job, "unknown", message, payload=payload)
 
 
-def without_answer(job: JobRow) -> dict[str, Any]:
-    """Return the payload without an answer that was kept."""
-    return {name: value for name, value in job.payload.items() if name != ANSWER}
-
-
 def end_failed(job: JobRow, failure_type: str, message: str, **changes: Any) -> bool:
     """Move a job from PROCESSING to FAILED, the lead too; others go on. Call it in a transaction. False when it was not
     ours."""

@@ -157,6 +157,28 @@ def test_two_reclaimers_of_the_same_lease_leave_one_plain_unknown() -> None:
 # --- complete ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("done", "after"),
+    [
+        (GOES_ON, ("ok", "verify", "DROPPED", "campaign cancelled")),
+        (
+            jobs.Done(lead={"verdict": "invalid"}, end="DROPPED", end_reason="undeliverable"),
+            ("invalid", "verify", "DROPPED", "campaign cancelled"),
+        ),
+        (jobs.Done(end="PUSHED"), ("", "verify", "PUSHED", "")),
+    ],
+)
+def test_a_lead_that_has_ended_meanwhile_keeps_what_was_bought_and_moves_no_more_but_by_a_push(
+    done: jobs.Done, after: tuple[str, ...]
+) -> None:
+    held = claim(make_job())
+    ended = Lead.objects.all()
+    ended.update(state="DROPPED", ended_at=timezone.now(), end_reason="campaign cancelled")
+    assert jobs.complete(held, done, a_call())
+    assert ended.values_list("verdict", "stage", "state", "end_reason").get() == after
+    assert JobRow.objects.count() == 1
+
+
 def test_a_result_goes_on_the_lead_and_makes_the_next_job() -> None:
     held = claim(make_job(attempts=2, error="HTTP 503", failure_type="server_error"))
     assert jobs.complete(held, GOES_ON, a_call())
