@@ -4,6 +4,7 @@ PAUSED."""
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -22,8 +23,7 @@ LINES = 1_000
 def record(campaigns: Sequence[int], *, actor: events.Actor, incident: Incident | None) -> int:
     """Count the waiting jobs of campaigns that the same transaction has paused, for the incident and as an event; how
     many. Their log lines are written when it commits."""
-    counts = JobCount.objects.filter(campaign_id__in=campaigns, status=Job.Status.PAUSED)
-    jobs = summed(counts, "status").get(Job.Status.PAUSED, 0)
+    jobs = _paused(campaigns)
     if jobs:
         if incident:
             Incident.objects.filter(pk=incident.pk).update(jobs_paused=F("jobs_paused") + jobs)
@@ -36,16 +36,24 @@ def count_late(pause: QueuePause) -> None:
     """Raise the number of the incident that paused the campaigns by the jobs whose calls were in flight then: handed
     back, they are PAUSED as well."""
     paused = Campaign.objects.filter(status=Campaign.Status.PAUSED).exclude(system_paused_at=None)
-    counts = JobCount.objects.filter(campaign_id__in=paused.values("pk"), status=Job.Status.PAUSED)
-    jobs = summed(counts, "status").get(Job.Status.PAUSED, 0)
+    jobs = _paused(paused.values("pk"))
     incident = Incident.objects.filter(pause=pause, campaigns_paused__gt=0).order_by("-id").values("pk")[:1]
     Incident.objects.filter(pk__in=incident, jobs_paused__lt=jobs).update(jobs_paused=jobs)
 
 
+def _paused(campaigns: Any) -> int:
+    """Count the PAUSED jobs of these campaigns: ids, or a query of them."""
+    counts = JobCount.objects.filter(campaign_id__in=campaigns, status=Job.Status.PAUSED)
+    return summed(counts, "status").get(Job.Status.PAUSED, 0)
+
+
 def _log(campaigns: Sequence[int], jobs: int) -> None:
-    waiting = JobRow.objects.filter(campaign_id__in=campaigns, status=JobRow.Status.PENDING).order_by("campaign", "pk")
-    named = waiting.values_list("pk", "campaign_id")[:LINES]
-    for job, campaign in named:
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    waiting = JobRow.objects.filter(campaign_id__in=campaigns, status=JobRow.Status.PENDING)
+    # In the order of the index of waiting jobs: any other would sort all of them.
+    named = waiting.order_by("campaign_id", "service", "pk").values_list("pk", "campaign_id")
+    for job, campaign in named[:LINES]:
         logger.info("Job %s paused: Campaign %s is paused", job, campaign, extra={"job": job, "campaign": campaign})
     if jobs > LINES:
         logger.info("%d jobs paused: their campaigns are paused", jobs - LINES, extra={"jobs": jobs - LINES})
