@@ -4,8 +4,10 @@ from campaigns import tallies  # noqa: F401 (its models are this app's)
 from campaigns.models.call import VendorCall
 from campaigns.models.campaign import Campaign
 from campaigns.models.choices import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES
+from campaigns.models.contact import Contact
 from campaigns.models.job import Job, JobQuerySet, JobRow
 from campaigns.models.lead import Lead
+from campaigns.models.outcome import OutcomeEvent
 from campaigns.models.process import SILENCE, Process
 from campaigns.models.suppression import Suppression
 from campaigns.models.verdict import KnownVerdict
@@ -16,11 +18,13 @@ __all__ = [
     "SERVICE_CHOICES",
     "SILENCE",
     "Campaign",
+    "Contact",
     "Job",
     "JobQuerySet",
     "JobRow",
     "KnownVerdict",
     "Lead",
+    "OutcomeEvent",
     "Process",
     "Suppression",
     "VendorCall",

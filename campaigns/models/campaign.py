@@ -37,6 +37,25 @@ class Campaign(models.Model):
     instantly_campaign_id = models.CharField(
         max_length=64, blank=True, help_text="Made at the first push when it is empty."
     )
+    # Instantly answers HTTP 200 to a push into a campaign that sends nothing: this is what its own status says of it.
+    target_halt = models.CharField(
+        max_length=300,
+        blank=True,
+        editable=False,
+        default="",
+        db_default="",
+        help_text="Why its campaign at Instantly does not send; '': it does.",
+    )
+    target_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    contact_policy = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Where it departs from the installation's.",
+    )
+    contact_policy_reason = models.CharField(
+        max_length=REASON_LENGTH, blank=True, editable=False, default="", db_default=""
+    )
     research_prompt = models.TextField(blank=True, help_text="Empty for the standard one.")
     mail_prompt = models.TextField(blank=True, help_text="Empty for the standard one.")
     system_paused_at = models.DateTimeField(null=True, blank=True, editable=False)

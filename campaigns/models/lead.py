@@ -44,6 +44,11 @@ class Lead(models.Model):
     mail_subject = models.CharField(max_length=300, blank=True)
     mail_body = models.TextField(blank=True)
     instantly_lead_id = models.CharField(max_length=64, blank=True)
+    # What came of the push: each the first of its kind, so that the order in which they are told does not matter.
+    sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    bounced_at = models.DateTimeField(null=True, blank=True, editable=False)
+    replied_at = models.DateTimeField(null=True, blank=True, editable=False)
+    unsubscribed_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -54,6 +59,9 @@ class Lead(models.Model):
             models.Index(fields=["campaign"], condition=Q(state="OPEN", unfed=True), name="lead_unfed"),  # feed
             models.Index(fields=["email"], name="lead_email"),  # search
             models.Index(Lower("company"), name="lead_company"),  # search
+            models.Index(
+                fields=["campaign", "sent_at"], condition=Q(sent_at__isnull=False), name="lead_sent"
+            ),  # the bounce guard
         ]
         constraints = [
             models.UniqueConstraint(fields=["campaign", "email"], name="lead_once_per_address"),

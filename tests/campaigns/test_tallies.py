@@ -82,7 +82,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "delete": lambda: JobRow.objects.filter(kind="find").delete(),
     "delete a campaign": lambda: Campaign.objects.earliest("pk").delete(),
     "delete what is not there": lambda: JobRow.objects.filter(pk=0).delete(),
-    "truncate": lambda: by_statement("SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE leads, job_rows, vendor_calls"),
+    "truncate": lambda: by_statement("SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE leads, job_rows, vendor_calls, contacts"),
 }
 
 
