@@ -92,7 +92,9 @@ def parse_value(raw: str) -> str:
     return value
 
 
-def suppress(values: Iterable[str], reason: str, actor: Actor) -> Suppressed:
+def suppress(
+    values: Iterable[str], reason: str, actor: Actor, *, cause: Suppression.Cause = Suppression.Cause.OPERATOR
+) -> Suppressed:
     """Put addresses and domains on the list; harmless to repeat. Each new one leaves an event.
 
     In batches of 5,000, each its own transaction.
@@ -111,26 +113,33 @@ def suppress(values: Iterable[str], reason: str, actor: Actor) -> Suppressed:
                 result.already += 1
             else:
                 wanted[value] = None
-        added = _insert(list(wanted), fit(reason, Suppression, "reason"), actor)
+        added = _insert(list(wanted), fit(reason, Suppression, "reason"), actor, cause)
         result.added += added
         result.already += len(wanted) - added
     return result
 
 
-def _insert(values: list[str], reason: str, actor: Actor) -> int:
+def _insert(values: list[str], reason: str, actor: Actor, cause: Suppression.Cause) -> int:
     """Insert the values that are new; how many these were. In sorted order, so that two callers with the same values
     cannot deadlock."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO suppressions (value, reason, created_by, created_at)"
-            " SELECT value, %s, %s, %s FROM unnest(%s::text[]) AS value"
+            "INSERT INTO suppressions (value, cause, reason, source, created_by, created_at)"
+            " SELECT value, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS value"
             " ON CONFLICT (value) DO NOTHING RETURNING id, value",
-            [reason, actor.name, timezone.now(), sorted(values)],
+            [cause, reason, actor.door, actor.name, timezone.now(), sorted(values)],
         )
         added = cursor.fetchall()
         Event.objects.bulk_create(
             [
-                events.build("suppression", pk, "suppressed", actor=actor, reason=reason, after={"value": value})
+                events.build(
+                    "suppression",
+                    pk,
+                    "suppressed",
+                    actor=actor,
+                    reason=reason,
+                    after={"value": value, "cause": str(cause)},
+                )
                 for pk, value in added
             ],
             batch_size=1000,
