@@ -62,6 +62,9 @@ class Spent(serializers.Serializer):
     since = serializers.DateField()
     until = serializers.DateField()
     services = serializers.DictField(child=Sums(), help_text="Over the whole stretch.")
+    avoided_usd = serializers.DecimalField(
+        max_digits=20, decimal_places=6, help_text="In all, whatever the days: not paid, for the answer was known."
+    )
     days = Day(many=True, help_text="Those that saw a call, oldest first.")
 
 
@@ -80,4 +83,5 @@ class SpendView(ApiView):
             for day, spent in spend.by_day(**stretch).items()
         ]
         total = {name: asdict(sums) for name, sums in spend.by_service(**stretch).items()}
-        return Response(Spent({**stretch, "services": total, "days": days}).data)
+        avoided = spend.avoided(stretch["campaign"])
+        return Response(Spent({**stretch, "services": total, "avoided_usd": avoided, "days": days}).data)

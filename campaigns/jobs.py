@@ -9,7 +9,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from campaigns import statements
+from campaigns.facts import Fact
 from campaigns.models import JobRow, Lead, VendorCall
 from campaigns.pipeline import MAX_CRASHES, SERVICE_OF, after_failure
 from campaigns.wake import Woken, wake_supervisor
@@ -63,6 +64,9 @@ class Done:
     end_reason: str = ""
     effects: Callable[[], object] | None = None
     without_call: bool = False
+    # What the answer says, for all who need it; what an answer that was known has saved.
+    fact: Fact | None = None
+    avoided_usd: Decimal = Decimal(0)
     # A payload: the job is not over after all, its next claim makes another call with it. Nothing else here is saved.
     again: dict[str, Any] | None = None
 
@@ -145,6 +149,8 @@ def complete(job: JobRow, done: Done, call: Call | None) -> bool:
             next_service=SERVICE_OF.get(done.next_kind, ""),
             end=done.end,
             end_reason=fit(done.end_reason, Lead, "end_reason"),
+            fact={**asdict(done.fact), "cost_usd": call.cost_usd if call else 0} if done.fact else None,
+            avoided_usd=done.avoided_usd,
             wake=Woken.due(),
         )
         if completed and done.effects:

@@ -50,9 +50,9 @@ def after_push(outcome: str) -> LeadStep:
     return LeadStep(end="DROPPED", reason=f"refused by Instantly: {outcome}")
 
 
-def reveals(page: int, people: list[str]) -> list[tuple[int, list[str]]]:
-    """Return the reveal jobs of one page of a search: (part, person ids), ten people each."""
-    groups = [people[i : i + REVEAL_AT_ONCE] for i in range(0, len(people), REVEAL_AT_ONCE)]
+def reveals(page: int, *people: list[str]) -> list[tuple[int, list[str]]]:
+    """Return the reveal jobs of one page of a search: (part, person ids), ten people each, each of one of the lists."""
+    groups = [some[i : i + REVEAL_AT_ONCE] for some in people for i in range(0, len(some), REVEAL_AT_ONCE)]
     return [(page * 100 + number, group) for number, group in enumerate(groups)]
 
 

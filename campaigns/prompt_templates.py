@@ -42,6 +42,8 @@ LEAD_FIELDS = {
     "country": 100,
 }
 
+COMPANY_FIELDS = frozenset({"company", "company_domain", "industry", "employees", "keywords"})
+
 PLACEHOLDERS = {
     "research": (*LEAD_FIELDS, "email"),
     "mail": (*LEAD_FIELDS, "email", "research"),

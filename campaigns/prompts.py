@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.models import Campaign, Lead
-from campaigns.prompt_templates import LEAD_FIELDS, MAIL_PROMPT, PLACEHOLDER, RESEARCH_PROMPT, validate_template
+from campaigns.prompt_templates import (
+    COMPANY_FIELDS,
+    LEAD_FIELDS,
+    MAIL_PROMPT,
+    PLACEHOLDER,
+    RESEARCH_PROMPT,
+    validate_template,
+)
 from circuitbreakers.characters import IN_A_RECORD
 
 OWN_COLUMN = frozenset({"first_name", "last_name", "title", "company", "company_domain"})  # the others: Lead.data
@@ -51,7 +58,17 @@ def template_of(campaign: Campaign, kind: str) -> str:
 
 def research_request(campaign: Campaign, lead: Lead) -> tuple[str, str]:
     """Return (instructions, prompt) for the research. ValueError for a template that `validate_template` refuses."""
-    return _instructions(campaign, "research"), _prompt("research", record(lead))
+    data = record(lead)
+    if about_company(campaign):
+        data = {name: text for name, text in data.items() if name in COMPANY_FIELDS}
+    return _instructions(campaign, "research"), _prompt("research", data)
+
+
+def about_company(campaign: Campaign) -> bool:
+    """Say whether the research prompt names fields of the company and none of the person: then its record holds those
+    alone, and one answer is everybody's who works there."""
+    names = set(PLACEHOLDER.findall(template_of(campaign, "research")))
+    return bool(names) and names <= COMPANY_FIELDS
 
 
 def mail_request(campaign: Campaign, lead: Lead) -> tuple[str, str]:

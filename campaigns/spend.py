@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
-from campaigns.tallies import CallTally
+from campaigns.tallies import CallTally, JobTally
 from circuitbreakers.services import SERVICES
 
 NOTHING = Decimal(0)
@@ -79,3 +79,11 @@ def by_day(
 def in_all() -> Spend:
     """Sum over all calls of all services."""
     return _spend(CallTally.objects.aggregate(**SUMS))
+
+
+def avoided(campaign: int | None = None) -> Decimal:
+    """Sum what the jobs of one campaign, or of all, would have cost (USD, since the beginning), had their answers not
+    been known."""
+    tallies = JobTally.objects.all() if campaign is None else JobTally.objects.filter(campaign_id=campaign)
+    total: Decimal | None = tallies.aggregate(sum=Sum("avoided_usd"))["sum"]
+    return total or NOTHING

@@ -6,6 +6,7 @@ Each is a round trip and a transaction, prepared once a connection: planning the
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -37,12 +38,22 @@ ON CONFLICT (job_id, fence) DO UPDATE SET ({kept}) = ROW ({excluded}), error = l
 WHERE vendor_calls.outcome = 'unknown' AND excluded.outcome <> 'unknown'
 """
 
+# A fact was paid for whoever's the job is by now. In place of the mark of the job that asked.
+KEEP = """kept AS (
+    INSERT INTO known_facts (key, about, value, cost_usd, bought_at)
+    SELECT key, about, value, cost_usd, statement_timestamp()
+    FROM json_populate_record(NULL::known_facts, %(fact)s::json)
+    ON CONFLICT (key) DO UPDATE SET about = excluded.about, value = excluded.value, cost_usd = excluded.cost_usd,
+        bought_at = excluded.bought_at, asked_by = NULL, asked_until = NULL
+), """
+
 # What was paid for is kept in any case; a lead that has ended meanwhile (its campaign was cancelled) moves no more,
 # but a push is a push.
 COMPLETE = """
-WITH booked AS ({book}), done AS (
+WITH booked AS ({book}), {kept}done AS (
     UPDATE job_rows SET status = 'COMPLETED', completed_at = statement_timestamp(), lease_until = NULL, error = NULL,
-        failure_type = '', without_call = %(without_call)s, payload = payload - %(answer)s::text
+        failure_type = '', without_call = %(without_call)s, avoided_usd = %(avoided_usd)s::numeric,
+        payload = payload - %(answer)s::text
     WHERE id = %(job)s AND fence = %(fence)s AND status = 'PROCESSING'
     RETURNING lead_id, campaign_id
 ), moved AS (
@@ -134,13 +145,13 @@ def book_sql() -> str:
 
 
 @cache
-def _complete(bought: tuple[str, ...], ends: bool, moves_on: bool) -> str:
+def _complete(bought: tuple[str, ...], ends: bool, moves_on: bool, keeps: bool) -> str:
     changes = {name: f"bought.{name}" for name in bought}
     moved = (ENDS if ends else {}) | ({"stage": "%(next_kind)s::text"} if moves_on else {})
     changes |= {name: f"CASE WHEN {MOVES} THEN {value} ELSE leads.{name} END" for name, value in moved.items()}
     # Something must be set; a lead without a change keeps its stage.
     texts = ", ".join(f"{name} = {value}" for name, value in (changes or {"stage": "leads.stage"}).items())
-    return COMPLETE.format(book=book_sql(), changes=texts, channel=CHANNEL)
+    return COMPLETE.format(book=book_sql(), kept=KEEP if keeps else "", changes=texts, channel=CHANNEL)
 
 
 def complete(
@@ -154,17 +165,20 @@ def complete(
     next_service: str,
     end: str,
     end_reason: str,
+    fact: dict[str, Any] | None,
+    avoided_usd: Decimal,
     wake: bool,
 ) -> bool:
     """Book the call, complete the job, change its lead and insert the next job; False when it was no longer ours.
 
-    `call` is a row of the ledger as JSON, `answer` the key of an answer that the payload may keep.
+    `call` is a row of the ledger as JSON, `fact` one of the known facts, `answer` the key of an answer that the payload
+    may keep.
     """
     parameters = {
         "call": call, "job": job.pk, "fence": job.fence, "answer": answer, "without_call": without_call,
         "lead": json.dumps(lead), "next_kind": next_kind, "next_service": next_service, "end": end,
-        "end_reason": end_reason, "wake": wake,
+        "end_reason": end_reason, "wake": wake, "avoided_usd": avoided_usd, "fact": json.dumps(fact, default=str),
     }  # fmt: skip
     with prepared() as cursor:
-        cursor.execute(_complete(tuple(sorted(lead)), bool(end), bool(next_kind)), parameters)
+        cursor.execute(_complete(tuple(sorted(lead)), bool(end), bool(next_kind), fact is not None), parameters)
         return cursor.fetchone() is not None

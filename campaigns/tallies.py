@@ -14,8 +14,8 @@ from django.db.models import QuerySet, Sum
 
 
 class JobTally(models.Model):
-    """A tally is a difference in the number of stored jobs; it has plain numbers, so that a campaign's deletion can be
-    tallied as well.
+    """A tally is a difference in the number of stored jobs, and in the cost that they avoided; it has plain numbers, so
+    that a campaign's deletion can be tallied as well.
 
     What a worker holds is still PENDING here, so that a claim writes no difference. Whoever asks how many are in a
     state asks `JobCount`.
@@ -25,6 +25,7 @@ class JobTally(models.Model):
     service = models.CharField(max_length=20)
     status = models.CharField(max_length=10)
     number = models.BigIntegerField()
+    avoided_usd = models.DecimalField(max_digits=20, decimal_places=6, default=0, db_default=0)
 
     class Meta:
         db_table = "job_tallies"

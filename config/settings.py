@@ -160,6 +160,10 @@ PERPLEXITY_MAX_OUTPUT_TOKENS = count("PERPLEXITY_MAX_OUTPUT_TOKENS", 800, 16)
 # Of the vendor's closed list of zones, the one that is UTC all year.
 INSTANTLY_TIMEZONE = timezone("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 
+# How long what was bought is true, and used again (days): a person revealed by Apollo, an answer of Perplexity's.
+REVEALED_DAYS = count("REVEALED_DAYS", 90)
+RESEARCH_DAYS = count("RESEARCH_DAYS", 30)
+
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 

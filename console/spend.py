@@ -45,6 +45,7 @@ def page(request: HttpRequest) -> HttpResponse:
             "total": (list(total.values()), _usd(total)),
             "may_be_charged": sum(sums.may_be_charged for sums in total.values()),
             "may_cost_usd": sum((sums.may_cost_usd for sums in total.values()), Decimal(0)),
+            "avoided": spend.avoided(of),
             "campaign": campaign,
             "asked_campaign": number,
             "span": span,

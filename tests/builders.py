@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from campaigns.models import Campaign, Job, JobRow, Lead, Process, VendorCall
+from campaigns.models import Campaign, Job, JobRow, KnownFact, Lead, Process, VendorCall
 from campaigns.pipeline import OF_CAMPAIGN, SERVICE_OF
 from circuitbreakers.services import SERVICES
 
@@ -101,3 +101,9 @@ def make_user(name: str, role: str = "", **fields: Any) -> User:
     if role:
         user.groups.add(Group.objects.get(name=role.capitalize()))
     return user
+
+
+def make_verdict(email: str, result: str, **fields: Any) -> KnownFact:
+    """Make a verdict that was bought before."""
+    value = {"result": result, "subresult": result}
+    return KnownFact.objects.create(key=f"verdict:{email}", about=email, value=value, **fields)

@@ -5,12 +5,12 @@ from campaigns.models.call import VendorCall
 from campaigns.models.campaign import Campaign
 from campaigns.models.choices import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES
 from campaigns.models.contact import Contact
+from campaigns.models.fact import KnownFact
 from campaigns.models.job import Job, JobQuerySet, JobRow
 from campaigns.models.lead import Lead
 from campaigns.models.outcome import OutcomeEvent
 from campaigns.models.process import SILENCE, Process
 from campaigns.models.suppression import Suppression
-from campaigns.models.verdict import KnownVerdict
 
 __all__ = [
     "KIND_CHOICES",
@@ -22,7 +22,7 @@ __all__ = [
     "Job",
     "JobQuerySet",
     "JobRow",
-    "KnownVerdict",
+    "KnownFact",
     "Lead",
     "OutcomeEvent",
     "Process",

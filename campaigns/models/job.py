@@ -20,6 +20,13 @@ class JobColumns(models.Model):
     error = models.TextField(null=True, blank=True)
     failure_type = models.CharField(max_length=20, blank=True, help_text="Of its last failed call.")
     without_call = models.BooleanField(default=False, help_text="Done without a vendor call: nothing was paid.")
+    avoided_usd = models.DecimalField(
+        max_digits=12,
+        decimal_places=6,
+        default=0,
+        db_default=0,
+        help_text="What it would have cost, had its answer not been known.",
+    )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Spent on vendor failures; five are allowed.")
     crashes = models.PositiveSmallIntegerField(
         default=0, help_text="Worker deaths with this very job; three are allowed."

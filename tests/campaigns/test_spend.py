@@ -10,10 +10,10 @@ import pytest
 from django.core.management import call_command
 
 from campaigns import spend
-from campaigns.models import KnownVerdict
+from campaigns.models import KnownFact
 from circuitbreakers.services import SERVICES
 from integrations.sandbox import Sandbox
-from tests.builders import ago, make_call, make_campaign, make_job
+from tests.builders import ago, make_call, make_campaign, make_job, make_verdict
 from tests.stores import calls_of
 from tests.workers.chain import again, job_of
 
@@ -117,16 +117,16 @@ def test_a_second_campaign_does_not_pay_for_a_known_verdict(sandbox: Sandbox) ->
 
 
 def test_a_verdict_is_forgotten_after_thirty_days_and_then_renewed(sandbox: Sandbox) -> None:
-    KnownVerdict.objects.create(email="old@acme.example", result="invalid", checked_at=ago(30 * 86_400 + 60))
-    KnownVerdict.objects.create(email="young@acme.example", result="invalid", checked_at=ago(30 * 86_400 - 60))
+    make_verdict("old@acme.example", "invalid", bought_at=ago(30 * 86_400 + 60))
+    make_verdict("young@acme.example", "invalid", bought_at=ago(30 * 86_400 - 60))
     for email in ("old@acme.example", "young@acme.example"):
         again(job_of("millionverifier", email=email))
     assert [call["key"] for call in calls_of(sandbox, "millionverifier")] == ["old@acme.example"]
-    assert (datetime.now(UTC) - KnownVerdict.objects.get(email="old@acme.example").checked_at) < timedelta(minutes=1)
+    assert (datetime.now(UTC) - KnownFact.objects.get(about="old@acme.example").bought_at) < timedelta(minutes=1)
 
 
 def test_an_unknown_verdict_is_not_remembered_for_it_says_nothing_of_the_address(sandbox: Sandbox) -> None:
     for _ in range(2):
         again(job_of("millionverifier", email="shy+unknown@acme.example"))
     assert len(calls_of(sandbox, "millionverifier")) == 2
-    assert not KnownVerdict.objects.exists()
+    assert not KnownFact.objects.exclude(value=None).exists()

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from campaigns import finish, jobs, lifecycle, spend, statements, tallies
-from campaigns.models import JobRow, KnownVerdict, Lead, VendorCall
+from campaigns.models import JobRow, KnownFact, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import gate, switch
 from integrations import millionverifier
@@ -174,7 +174,7 @@ def test_a_claim_that_postgresql_lost_is_booked_as_unknown_and_the_next_one_has_
     job = a_job("verify")
     assert run(job.pk, job.service) == "completed"
     VendorCall.objects.all().delete()
-    KnownVerdict.objects.all().delete()
+    KnownFact.objects.all().delete()
     JobRow.objects.exclude(pk=job.pk).delete()
     Lead.objects.update(stage="verify", verdict="")
     JobRow.objects.update(status="PENDING", fence=0, completed_at=None, claimed_at=None, worker="")
@@ -215,7 +215,7 @@ def test_whoever_asks_and_dies_holds_nobody_up_longer_than_its_lease(sandbox: Sa
     assert held is not None
     kinds.call_for(held)
     assert run(two.pk, two.service) == "not yet"
-    KnownVerdict.objects.update(asked_until=ago(1))
+    KnownFact.objects.update(asked_until=ago(1))
     JobRow.objects.filter(pk=two.pk).update(run_at=ago(1))
     assert run(two.pk, two.service) == "completed"
 

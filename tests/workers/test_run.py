@@ -15,7 +15,7 @@ from redis.connection import AbstractConnection
 
 from campaigns import feed, finish, jobs, lifecycle, recovery
 from campaigns.leads import suppression
-from campaigns.models import Campaign, JobRow, KnownVerdict, Lead, VendorCall
+from campaigns.models import Campaign, JobRow, KnownFact, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import breaker, gate, pauses, policies, switch
 from circuitbreakers.rates import parse
@@ -26,11 +26,11 @@ from integrations.sandbox import Sandbox
 from integrations.sandbox.instantly.workspace import STANDING_CAMPAIGNS, campaign_id
 from integrations.sandbox.world import people
 from tests.breakers import ANN, at_once, stored, trip, trip_and_die
-from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead, shown
+from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead, make_verdict, shown
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers
 from workers.kinds import STEPS
 from workers.run import run
-from workers.steps import find, verify, write
+from workers.steps import find, reveal, verify, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 races = pytest.mark.django_db(transaction=True)
@@ -187,7 +187,7 @@ def test_verify_lets_only_a_deliverable_address_go_on(
     assert (lead.verdict, lead.state, lead.end_reason) == (tag, state, reason)
     assert next_kinds(job) == follows
     assert the_call(job).credits == credits
-    assert KnownVerdict.objects.filter(email=lead.email).exists() == (tag != "unknown")
+    assert KnownFact.objects.filter(about=lead.email).exclude(value=None).exists() == (tag != "unknown")
 
 
 def test_research_write_and_push_carry_one_lead_to_its_end(sandbox: Sandbox) -> None:
@@ -241,7 +241,7 @@ def test_whoever_was_suppressed_meanwhile_is_not_pushed(sandbox: Sandbox) -> Non
 
 
 def test_a_verdict_that_is_remembered_is_not_bought_again(sandbox: Sandbox) -> None:
-    KnownVerdict.objects.create(email="ida+ok@acme.example", result="ok", checked_at=ago(29 * 24 * 3600))
+    make_verdict("ida+ok@acme.example", "ok", bought_at=ago(29 * 24 * 3600))
     job = verify_job()
     assert work(job) == "completed"
     assert (job.without_call, next_kinds(job)) == (True, ["research"])
@@ -250,11 +250,11 @@ def test_a_verdict_that_is_remembered_is_not_bought_again(sandbox: Sandbox) -> N
 
 
 def test_a_verdict_that_is_too_old_is_asked_again(sandbox: Sandbox) -> None:
-    KnownVerdict.objects.create(email="ida+ok@acme.example", result="invalid", checked_at=ago(31 * 24 * 3600))
+    make_verdict("ida+ok@acme.example", "invalid", bought_at=ago(31 * 24 * 3600))
     job = verify_job()
     assert work(job) == "completed"
     assert len(calls_of(sandbox)) == 1
-    assert KnownVerdict.objects.get().result == "ok"
+    assert KnownFact.objects.get().value == {"result": "ok", "subresult": "ok"}
 
 
 def test_a_rejected_mail_is_written_once_more_and_then_a_person_must_look(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,9 +503,9 @@ def test_a_statement_that_always_fails_is_our_own_bug_and_is_not_repeated_until_
     def wait(seconds: float) -> None:
         pytest.fail("it waits for PostgreSQL, which is well")
 
-    monkeypatch.setattr(verify, "keep_verdict", divide_by_zero)
+    monkeypatch.setattr(reveal, "add_leads", divide_by_zero)
     monkeypatch.setattr("workers.run.time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
-    job = verify_job()
+    job = make_job(make_campaign(search=SEARCH), kind="reveal", part=1, payload={"people": [people.person(1).id]})
     assert work(job) == "crashed"
     assert (job.status, job.error, the_call(job).outcome) == ("FAILED", "Internal error: DataError", "success")
 

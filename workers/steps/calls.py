@@ -13,6 +13,8 @@ from integrations.results import Result
 
 # More tokens than any prompt of ours has.
 MOST_PROMPT = 20_000
+# How long a job waits for the fact that another one is asking for (seconds).
+ASKED_WAIT = 2
 # After these the vendor may have done what it was asked; a success is one that could not be saved.
 UNCERTAIN = ("success", "unknown", "timeout", "connection", "server_error", "malformed")
 

@@ -1,11 +1,16 @@
 """Apollo finds people, a page of the campaign's search at a time; searching is free."""
 
+from datetime import timedelta
+
+from django.conf import settings
+
 from campaigns import jobs, pipeline
 from campaigns.jobs import Done
 from campaigns.models import Campaign, JobRow, Lead
 from integrations import apollo
 from integrations.results import PeoplePage
 from workers.steps.calls import Ready
+from workers.steps.reveal import known_people
 
 
 def find(job: JobRow) -> Ready:
@@ -25,9 +30,17 @@ def after_page(job: JobRow, page: PeoplePage) -> Done:
 
     def add_jobs() -> None:
         people = new_people(campaign, [person.id for person in page.people[:room]])
+        # Apart, so that a job is either paid for or free, whatever else is bought until it runs.
+        known = known_people(people, remembered=timedelta(days=settings.REVEALED_DAYS))
+        unknown = [person for person in people if person not in known]
         new = [
-            JobRow(campaign=campaign, kind="reveal", part=part, payload={"people": ids})
-            for part, ids in pipeline.reveals(job.part, people)
+            JobRow(
+                campaign=campaign,
+                kind="reveal",
+                part=part,
+                payload={"people": ids, "known": True} if ids[0] in known else {"people": ids},
+            )
+            for part, ids in pipeline.reveals(job.part, unknown, [person for person in people if person in known])
         ]
         if page.people and job.part < pipeline.pages(campaign.max_leads, page.total):
             new.append(JobRow(campaign=campaign, kind="find", part=job.part + 1))

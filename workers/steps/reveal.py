@@ -1,10 +1,14 @@
 """Apollo reveals people, a credit each: every one becomes a lead, with an address or with the reason why not."""
 
+from dataclasses import asdict
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 
+from campaigns import facts
+from campaigns.facts import Fact
 from campaigns.jobs import Done
 from campaigns.leads import suppression
 from campaigns.leads.addresses import holds_locked, normalise
@@ -19,10 +23,38 @@ COLUMNS = ("first_name", "last_name", "title", "company", "company_domain")
 FURTHER = ("linkedin_url", "headline", "city", "state", "country", "email_status")
 
 
-def reveal(job: JobRow) -> Ready:
-    """Build the call for the people in the job's payload, ten at most."""
+def reveal(job: JobRow) -> Ready | Done:
+    """Build the call for the people in the job's payload, ten at most; none for people who have been bought before."""
     ids = job.payload["people"]
-    return Ready(lambda: apollo.reveal(ids), lambda answer: after_reveal(job, ids, answer), answer=Reveal)
+    if not job.payload.get("known"):
+        return Ready(lambda: apollo.reveal(ids), lambda answer: after_reveal(job, ids, answer), answer=Reveal)
+    known = known_people(ids)
+    people = {pk: person_of(known[pk]) if pk in known else None for pk in ids}
+    avoided = sum((fact.cost_usd for fact in known.values()), Decimal(0))
+    return Done(effects=lambda: add_leads(job.campaign, people), without_call=True, avoided_usd=avoided)
+
+
+def known_people(ids: list[str], *, remembered: timedelta | None = None) -> dict[str, Fact]:
+    """Find those of these people whom Apollo has revealed already, not longer than `remembered` ago if it is given."""
+    found = facts.known((f"person:{pk}" for pk in ids), remembered=remembered)
+    return {key.removeprefix("person:"): fact for key, fact in found.items()}
+
+
+def person_of(fact: Fact) -> Person:
+    """Read a person from what was kept."""
+    assert fact.value is not None  # noqa: S101 (a known fact has a value)
+    return Person(**fact.value)
+
+
+def facts_of(job: JobRow, people: dict[str, Person | None]) -> list[Fact]:
+    """Make facts of the people who were revealed with an address, a credit each. Somebody without one is asked for
+    again: Apollo may have one by then, and takes nothing for none."""
+    cost = credits_usd(job, 1)
+    return [
+        Fact(f"person:{pk}", asdict(person), normalise(person.email) or "", cost)
+        for pk, person in people.items()
+        if person and person.email
+    ]
 
 
 def most_usd(job: JobRow) -> Decimal:
@@ -33,7 +65,12 @@ def most_usd(job: JobRow) -> Decimal:
 def after_reveal(job: JobRow, ids: list[str], answer: Reveal) -> Done:
     """Leave a lead for each person: OPEN with an address, else DROPPED with the reason."""
     people = dict(zip(ids, answer.matches, strict=True))
-    return Done(effects=lambda: add_leads(job.campaign, people))
+
+    def effects() -> None:
+        facts.keep(facts_of(job, people))
+        add_leads(job.campaign, people)
+
+    return Done(effects=effects)
 
 
 def add_leads(campaign: Campaign, people: dict[str, Person | None]) -> None:
