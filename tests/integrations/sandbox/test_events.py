@@ -103,7 +103,7 @@ def test_a_delayed_event_is_told_after_it_shows_in_the_listing(client: Client):
     push(client, CAMPAIGN, IDA)
     with serving(OK) as receiver:
         subscribe(client, receiver)
-        emit(client, "email_bounced", email=IDA, delay_seconds=0.3)
+        emit(client, "email_bounced", email=IDA, delay_seconds=1)
         assert listed(client, filter="FILTER_VAL_BOUNCED") == [IDA]
         assert receiver.received == []
         settled(client)
@@ -260,13 +260,12 @@ def test_a_hook_that_recovers_in_time_stays_active(client: Client):
 
 def test_a_receiver_that_never_answers_holds_no_call_up(client: Client):
     push(client, CAMPAIGN, IDA)
-    client.control("PUT", "instantly/hooks", json={"retry_seconds": 0.02, "timeout_seconds": 0.3})
+    client.control("PUT", "instantly/hooks", json={"retry_seconds": 0.02, "timeout_seconds": 0.5})
     with serving(lambda talk: talk.trickle(b"HTTP/1.1 200 ", gap=1)) as receiver:
         hook = subscribe(client, receiver)
-        started = time.monotonic()
         emit(client, "email_sent", email=IDA)
         assert client.probe("instantly").status_code == 200
-        assert time.monotonic() - started < 0.3
+        assert client.control("GET", "instantly/hooks")["waiting"] == 1
         settled(client)
         assert hook_of(client, hook)["status"] == -1
 
@@ -285,7 +284,7 @@ def test_a_deleted_subscription_gets_nothing_more(client: Client):
     push(client, CAMPAIGN, IDA)
     with serving(OK) as receiver:
         hook = subscribe(client, receiver)
-        emit(client, "email_sent", email=IDA, delay_seconds=0.2)
+        emit(client, "email_sent", email=IDA, delay_seconds=1)
         assert client.call("instantly", "DELETE", f"/api/v2/webhooks/{hook['id']}").json()["status"] == 1
         settled(client)
         assert receiver.received == []
