@@ -12,6 +12,7 @@ from campaigns.permissions import (
     CHANGE_SUPPRESSION,
     DELETE_CAMPAIGN,
     DELETE_SUPPRESSION,
+    ERASE_PERSON,
     OPERATE_CAMPAIGN,
     OPERATE_JOB,
 )
@@ -35,6 +36,7 @@ ADMINISTERS = (
     CHANGE_BREAKER,
     DELETE_CAMPAIGN,
     DELETE_SUPPRESSION,
+    ERASE_PERSON,
     "auth.view_user",
     "auth.add_user",
     "auth.change_user",

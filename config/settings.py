@@ -43,6 +43,9 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DE
 if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
     raise ImproperlyConfigured(problem)
 
+# By which the suppression list knows people who were erased: it stays when SECRET_KEY is changed.
+ERASURE_KEY = env.str("ERASURE_KEY", "") or SECRET_KEY
+
 WEB_URL = url("WEB_URL", "http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 

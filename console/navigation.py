@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
-from campaigns.permissions import VIEW_CALL
+from campaigns.permissions import VIEW_CALL, VIEW_LEAD
 
 
 def style(request: HttpRequest) -> str:
@@ -32,6 +32,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         "link": reverse("console:spend"),
         "permission": _may(VIEW_CALL),
     }
+    person = {
+        "title": "A person",
+        "icon": "person_search",
+        "link": reverse("console:person"),
+        "permission": _may(VIEW_LEAD),
+    }
     return [
         {"title": "Now", "items": [dashboard, recovery]},
         _section(
@@ -42,6 +48,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),
             spend,
             _model("campaigns", "suppression", "Suppression list", "block"),
+            person,
         ),
         _section(
             "Safety",

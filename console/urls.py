@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import live, login, passwords, recovery, spend
+from console import live, login, passwords, people, recovery, spend
 
 app_name = "console"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("password_change/", admin.site.admin_view(passwords.change_own, cacheable=True)),
     path("live/", live.live, name="live"),
     path("spend/", admin.site.admin_view(spend.page), name="spend"),
+    path("person/", admin.site.admin_view(people.page), name="person"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
     path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
+from campaigns.leads.tombstones import tombstone
 from campaigns.models import Suppression
 from circuitbreakers import events
 from circuitbreakers.characters import UNSTORABLE
@@ -49,8 +50,8 @@ def is_suppressed(email: str) -> bool:
 
 
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
-    """Find those of the normalised addresses that are suppressed. One query, whatever their number."""
-    values = {address: [address, *domain_and_parents(domain_of(address))] for address in addresses}
+    """Find those of the normalised addresses that are suppressed, or erased. One query, whatever their number."""
+    values = {address: [address, tombstone(address), *domain_and_parents(domain_of(address))] for address in addresses}
     wanted = json.dumps(list({UNSTORABLE.sub("", value) for candidates in values.values() for value in candidates}))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -64,7 +65,8 @@ def suppressed_among(addresses: Iterable[str]) -> set[str]:
 
 def listed_among(addresses: Iterable[str]) -> set[str]:
     """Find those of the normalised addresses that are on the list themselves, whatever it says about their domains."""
-    return set(Suppression.objects.filter(value__in=set(addresses)).values_list("value", flat=True))
+    values = {name: address for address in addresses for name in (address, tombstone(address))}
+    return {values[name] for name in Suppression.objects.filter(value__in=values).values_list("value", flat=True)}
 
 
 def parse_value(raw: str) -> str:

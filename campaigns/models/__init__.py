@@ -5,6 +5,7 @@ from campaigns.models.call import VendorCall
 from campaigns.models.campaign import Campaign
 from campaigns.models.choices import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES
 from campaigns.models.contact import Contact
+from campaigns.models.erasure import Erasure
 from campaigns.models.fact import KnownFact
 from campaigns.models.job import Job, JobQuerySet, JobRow
 from campaigns.models.lead import Lead
@@ -19,6 +20,7 @@ __all__ = [
     "SILENCE",
     "Campaign",
     "Contact",
+    "Erasure",
     "Job",
     "JobQuerySet",
     "JobRow",

@@ -237,7 +237,7 @@ class OfSubject(admin.SimpleListFilter):
     parameter_name = "subject_type__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = ("breaker", "queue", "incident", "campaign", "job", "suppression", "user", "token")
+        names = ("breaker", "queue", "incident", "campaign", "job", "suppression", "erasure", "user", "token")
         return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:

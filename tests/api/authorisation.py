@@ -72,6 +72,7 @@ PAGES: dict[str, dict[str, str]] = {
     "view_on_site": {"GET": VIEWER},
     "live": {"GET": VIEWER},
     "spend": {"GET": VIEWER},
+    "person": {"GET": VIEWER, "POST": VIEWER},
     "recovery": {"GET": VIEWER},
     "resume": {"POST": OPERATOR},
     "act": {"POST": OPERATOR},

@@ -20,6 +20,7 @@ PAGES = {
     "jobs": "/admin/campaigns/job/",
     "calls": "/admin/campaigns/vendorcall/",
     "spend": "/admin/spend/",
+    "person": "/admin/person/",
     "events": "/admin/circuitbreakers/event/",
     "breakers": "/admin/circuitbreakers/breaker/",
     "breaker": "/admin/circuitbreakers/breaker/apollo/change/",

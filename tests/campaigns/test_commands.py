@@ -24,6 +24,7 @@ APP_OF = {
     "breaker": "circuitbreakers",
     "queue": "campaigns",
     "campaign": "campaigns",
+    "person": "campaigns",
     "reconcile": "campaigns",
     "vendors": "integrations",
 }
@@ -488,3 +489,23 @@ def test_reconcile_says_that_the_books_balance_or_what_is_wrong(manage: Any) -> 
     assert "The books do not balance: 1 findings." in ran.err
     ran = manage("reconcile", "--json")
     assert (ran.status, ran.data["findings"][0]["detail"]) == (1, text)
+
+
+# --- a person ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_found_exported_and_erased_by_the_command(manage: Any) -> None:
+    make_lead(email="ida@acme.example")
+    assert manage("person", "find", "IDA@acme.example", "--json").data["rows"]["leads"] == 1
+    told = manage("person", "export", "ida@acme.example").data
+    assert [row["email"] for row in told["leads"]] == ["ida@acme.example"]
+    refused = manage("person", "erase", "ida@acme.example", "--reason", "a letter")
+    assert (refused.status, "add --yes" in refused.err) == (1, True)
+    erased = manage("person", "erase", "ida@acme.example", "--reason", "a letter", "--actor", "ann", "--yes", "--json")
+    assert (erased.status, erased.data["erased"]["leads"]) == (0, 1)
+    assert any("Backups" in where for where in erased.data["not_reached"])
+    assert manage("person", "find", "ida@acme.example", "--json").data["rows"]["leads"] == 0
+
+
+def test_a_person_is_named_by_an_address(manage: Any) -> None:
+    assert manage("person", "find", "Ida").status == 2
