@@ -57,3 +57,15 @@ class Suppression(models.Model):
     def final(self) -> bool:
         """Whether nobody may take it off the list: it is the person's own wish."""
         return self.cause in self.FINAL
+
+    @property
+    def why_final(self) -> str:
+        """The sentence why nobody may take it off the list; '' for a row that may be lifted."""
+        on = f"on {self.created_at:%Y-%m-%d}"
+        whose = {
+            self.Cause.UNSUBSCRIBED: f"{self.value} unsubscribed {on}",
+            self.Cause.NOT_INTERESTED: f"{self.value} wanted to hear no more {on}",
+            self.Cause.ERASED: f"This person was erased on request {on}",
+        }
+        act = whose.get(self.Cause(self.cause))
+        return f"{act}: nobody can take that off the list." if act else ""

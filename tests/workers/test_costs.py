@@ -16,13 +16,13 @@ from workers.run import run
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
 # Statements and transactions of a job's first claim, with the call that succeeds. Beyond the claim and the completion:
-# reveal inserts its leads; verify asks who may ask, and keeps the verdict; push asks whether the address is suppressed.
+# reveal inserts its leads; verify asks who may ask, and keeps the verdict. The claim itself asks the suppression list.
 COSTS = {
     "reveal": (5, 2),
     "verify": (4, 3),
     "research": (2, 2),
     "write": (2, 2),
-    "push": (3, 3),
+    "push": (2, 2),
 }
 
 
