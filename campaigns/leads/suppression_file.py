@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from campaigns.leads.columns import key, list_of, meaning
-from campaigns.leads.csvfile import CsvFile, ImportRefused, name_of, seekable
+from campaigns.leads.csvfile import DELIMITERS, CsvFile, ImportRefused, name_of, seekable
 from campaigns.leads.exporting import undefuse
-from campaigns.leads.headers import LOOKED_AT
+from campaigns.leads.headers import LOOKED_AT, SAMPLE
 from campaigns.leads.rows import header_names
 from campaigns.leads.suppression import BATCH, ValueRefused, parse_value, suppress
 from campaigns.models import Suppression
@@ -136,6 +136,20 @@ def suppress_entries(
 
 class ListFile(CsvFile):
     """This is a file whose header may be missing: `header_row` is 0 then, and every row holds values."""
+
+    def __init__(self, stream: BinaryIO, encoding: str | None = None, delimiter: str | None = None) -> None:
+        super().__init__(stream, encoding, delimiter)
+        if not delimiter:
+            # Recognised by what is looked for here; the leads' columns say little about such a file.
+            self.delimiter = max((self.delimiter, *DELIMITERS), key=self._values_at_top)
+            self.header_row, self.header, self.sample = self.find_top(list(islice(self._records(), LOOKED_AT + SAMPLE)))
+
+    def _values_at_top(self, delimiter: str) -> int:
+        self.delimiter = delimiter
+        try:
+            return sum(is_value(cell) for _, cells in islice(self._records(), LOOKED_AT) for cell in cells)
+        except ImportRefused:
+            return 0
 
     @staticmethod
     def find_top(top: list[tuple[int, list[str]]]) -> tuple[int, list[str], list[list[str]]]:
