@@ -52,6 +52,9 @@ API: dict[str, dict[str, str]] = {
     "api/v1/leads": {"GET": VIEWER},
     "api/v1/jobs": {"GET": VIEWER},
     "api/v1/spend": {"GET": VIEWER},
+    "api/v1/suppressions": {"GET": VIEWER, "POST": OPERATOR},
+    "api/v1/suppressions/check": {"POST": VIEWER},
+    "api/v1/suppressions/<int:pk>/lift": {"POST": ADMIN},
     "api/v1/vendor-calls": {"GET": VIEWER},
 }
 # 404 for everything, whoever asks.
