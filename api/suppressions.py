@@ -18,8 +18,6 @@ from circuitbreakers.storable import REASON_LENGTH, length_of
 
 MOST = 1000  # values of one request
 LONGEST = 1000  # characters of a value: what is longer is an address in no notation
-# A person is erased by the verb that also erases what is known, which leaves a hash and no address.
-CAUSES = [(str(cause), cause.label) for cause in Suppression.Cause if cause != Suppression.Cause.ERASED]
 
 
 class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
@@ -31,11 +29,20 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
         read_only_fields = fields
 
 
+class Text(serializers.CharField):
+    """Takes text only: a number is no address."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Values(serializers.Serializer):
     """Addresses and domains, in any notation."""
 
     values = serializers.ListField(
-        child=serializers.CharField(max_length=LONGEST, allow_blank=True, trim_whitespace=False),
+        child=Text(max_length=LONGEST, allow_blank=True, trim_whitespace=False),
         min_length=1,
         max_length=MOST,
         help_text="Addresses, or domains such as acme.example, which hold for all below them.",
@@ -47,7 +54,7 @@ class SuppressRequest(Values):
         max_length=length_of(Suppression, "reason"), required=False, default="", allow_blank=True
     )
     cause = serializers.ChoiceField(
-        choices=CAUSES,
+        choices=[(str(cause), cause.label) for cause in Suppression.GIVEN],
         default="operator",
         help_text="A person's own wish (unsubscribed, not_interested) stays for good.",
     )

@@ -20,6 +20,8 @@ class Suppression(models.Model):
         BOUNCED = "bounced", "Bounced"
         ERASED = "erased", "Erased on request"
 
+    # Those that somebody may give. A person is erased by another verb, which leaves a hash and no address.
+    GIVEN = (Cause.OPERATOR, Cause.UNSUBSCRIBED, Cause.NOT_INTERESTED, Cause.WRONG_PERSON, Cause.BOUNCED)
     FINAL = (Cause.UNSUBSCRIBED, Cause.NOT_INTERESTED, Cause.ERASED)
 
     value = models.CharField(max_length=320, unique=True, help_text="An address, or a domain such as acme.example.")

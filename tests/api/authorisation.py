@@ -81,6 +81,7 @@ PAGES: dict[str, dict[str, str]] = {
     "campaigns_campaign_import": {"GET": OPERATOR},
     "campaigns_campaign_preview": {"POST": OPERATOR},
     "campaigns_campaign_import_run": {"POST": OPERATOR},
+    "campaigns_suppression_import": {"GET": OPERATOR, "POST": OPERATOR},
 }
 
 RIGHTS = ("view", "add", "change", "delete")
@@ -114,8 +115,9 @@ NEEDS = {
     "markdown": "view",
     "verb": "verb",
 }
-# The page that asks before a verb acts, and does it: the least role for every verb of every model.
+# The page that asks before a verb acts, and does it: the least role for every verb of every model, but for these.
 VERBS = OPERATOR
+VERBS_OF = {"campaigns.suppression": ADMIN}
 
 
 def may(role: str, least: str) -> bool:

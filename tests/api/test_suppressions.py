@@ -58,6 +58,7 @@ def test_when_nothing_can_be_taken_it_is_an_error_that_says_why(operator: APICli
         {"values": []},
         {"values": "ida@acme.example"},
         {"values": [["ida@acme.example"]]},
+        {"values": [4711]},
         {"values": [f"p{number}@acme.example" for number in range(1001)]},
         {"values": ["x" * 1001]},
         {"values": ["ida@acme.example"], "cause": "erased"},

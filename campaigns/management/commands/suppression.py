@@ -13,8 +13,6 @@ from campaigns.management.files import files_or_refusal, require_file, write
 from campaigns.models import Suppression
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, table
 
-# A person is erased by the verb that also erases what is known, which leaves a hash and no address.
-CAUSES = [str(cause) for cause in Suppression.Cause if cause != Suppression.Cause.ERASED]
 SHOWN = 20  # refused rows of a file, for people; JSON has more
 
 
@@ -31,9 +29,10 @@ class Command(VerbCommand):
             "--delimiter", help="a character or comma, semicolon, tab, pipe; recognised if not given"
         )
         importing.add_argument("--encoding", help="of the file, if it is not UTF-8 (latin-1, cp1252, ...)")
+        causes = [str(cause) for cause in Suppression.GIVEN]
         for parser in (add, importing):
             parser.add_argument(
-                "--cause", choices=CAUSES, default="operator", help="the person's own wish can never be lifted"
+                "--cause", choices=causes, default="operator", help="a person's own wish is never lifted"
             )
         export = self.verb("export", "the list as CSV; --json prints a report and needs a FILE for the list")
         export.add_argument("file", type=Path, nargs="?", help="default: standard output")
