@@ -4,7 +4,17 @@ from typing import Any
 
 import django_filters
 
-from campaigns.models import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES, Campaign, Job, JobQuerySet, Lead
+from campaigns.leads.suppression import check
+from campaigns.models import (
+    KIND_CHOICES,
+    OUTCOME_CHOICES,
+    SERVICE_CHOICES,
+    Campaign,
+    Job,
+    JobQuerySet,
+    Lead,
+    Suppression,
+)
 
 BIGGEST = 2**63 - 1
 
@@ -55,6 +65,18 @@ class VendorCallFilter(django_filters.FilterSet):
     may_be_charged = django_filters.BooleanFilter()
     admitted_after = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="gte")
     admitted_before = django_filters.IsoDateTimeFilter(field_name="admitted_at", lookup_expr="lt")
+
+
+class SuppressionFilter(django_filters.FilterSet):
+    cause = django_filters.MultipleChoiceFilter(choices=Suppression.Cause.choices)
+    source = django_filters.CharFilter(label="The door that it came through.")
+    value = django_filters.CharFilter(method="by_value", label="The whole address or domain, in any notation.")
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    def by_value(self, queryset: Any, name: str, value: str) -> Any:
+        (checked,) = check([value])
+        return queryset.filter(value=checked.value)
 
 
 class IncidentFilter(django_filters.FilterSet):

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api import breakers, campaigns, docs, health, lists, queue, tokens
+from api import breakers, campaigns, docs, health, lists, queue, suppressions, tokens
 from api import spend as spending
 from api.frame.not_found import NotFoundView
 
@@ -47,5 +47,8 @@ urlpatterns = [
     path("jobs", lists.Jobs.as_view(), name="jobs"),
     path("spend", spending.SpendView.as_view(), name="spend"),
     path("vendor-calls", lists.VendorCalls.as_view(), name="vendor-calls"),
+    path("suppressions", suppressions.Suppressions.as_view(), name="suppressions"),
+    path("suppressions/check", suppressions.CheckSuppressions.as_view(), name="suppressions-check"),
+    path("suppressions/<int:pk>/lift", suppressions.Lift.as_view(), name="suppression-lift"),
     re_path(r"^[\s\S]*$", NotFoundView.as_view(), name="not-found"),
 ]

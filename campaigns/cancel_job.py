@@ -19,6 +19,9 @@ def cancel(pk: int, *, actor: events.Actor, reason: str = "") -> None:
                 f"Job {pk} makes the campaign at Instantly, which every push waits for. Cancel the campaign."
             )
         now = timezone.now()
+        if job.lead_id:
+            # Before its job, as a suppression ends them: the other way round the two could deadlock.
+            Lead.objects.select_for_update().filter(pk=job.lead_id).first()
         changed = JobRow.objects.filter(pk=pk, status=JobRow.Status.PENDING).update(
             status=JobRow.Status.CANCELLED, completed_at=now, error=f"Cancelled by {actor.name}"
         )

@@ -6,6 +6,7 @@ PROCESSING rows are not touched: their workers finish and book them.
 
 from django.db import connection
 
+from campaigns import endings
 from campaigns.wake import wake_supervisor
 
 BATCH = 10_000
@@ -14,7 +15,7 @@ MOST = 20_000
 
 # Materialized: as a subquery of IN it may be run once a row, and each time finds further rows that are not locked yet.
 # By an array of ids: a join, or the status again, may read every waiting job for each one of the batch.
-CANCEL_JOBS = """
+CANCEL_JOBS = f"""
 WITH batch AS MATERIALIZED (
     SELECT j.id FROM campaigns c
     JOIN LATERAL (
@@ -23,22 +24,21 @@ WITH batch AS MATERIALIZED (
     WHERE c.status = 'CANCELLED' AND c.id >= %(since)s
     ORDER BY c.id LIMIT %(limit)s
 )
-UPDATE job_rows SET status = 'CANCELLED', error = 'Campaign cancelled', sent_at = NULL,
-    completed_at = statement_timestamp()
+{endings.CANCEL_JOBS}
 WHERE job_rows.id = ANY(ARRAY(SELECT id FROM batch))
 RETURNING job_rows.campaign_id
-"""
+"""  # noqa: S608 (constants only)
 
-CANCEL_LEADS = """
+CANCEL_LEADS = f"""
 WITH batch AS MATERIALIZED (
     SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id
     WHERE c.status = 'CANCELLED' AND l.state = 'OPEN'
     AND (SELECT count(*) FILTER (WHERE j.status = 'PROCESSING') FROM job_rows j WHERE j.lead_id = l.id) = 0
-    LIMIT %s
+    LIMIT %(limit)s
 )
-UPDATE leads SET state = 'DROPPED', end_reason = 'campaign cancelled', ended_at = statement_timestamp()
+{endings.DROP_LEADS}
 WHERE leads.id = ANY(ARRAY(SELECT id FROM batch)) AND leads.state = 'OPEN'
-"""
+"""  # noqa: S608 (constants only)
 
 
 def end_cancelled() -> int:
@@ -52,7 +52,7 @@ def cancel_jobs() -> int:
     since, moved = 0, 0
     while moved < MOST:
         with connection.cursor() as cursor:
-            cursor.execute(CANCEL_JOBS, {"limit": BATCH, "since": since})
+            cursor.execute(CANCEL_JOBS, {"limit": BATCH, "since": since, "why": "Campaign cancelled"})
             campaigns = [row[0] for row in cursor.fetchall()]
         moved += len(campaigns)
         if len(campaigns) < BATCH:
@@ -65,7 +65,7 @@ def cancel_jobs() -> int:
 def cancel_leads() -> int:
     """End leads of a cancelled campaign as DROPPED, but for one whose call is in flight; how many."""
     with connection.cursor() as cursor:
-        cursor.execute(CANCEL_LEADS, [BATCH])
+        cursor.execute(CANCEL_LEADS, {"limit": BATCH, "why": "campaign cancelled"})
         ended = int(cursor.rowcount)
     if ended == BATCH:
         wake_supervisor()

@@ -26,8 +26,18 @@ WITH claimed AS (
         AND c.id = job_rows.campaign_id AND c.status = 'RUNNING'
     RETURNING job_rows.*
 )
-SELECT {columns} FROM claimed JOIN campaigns ON campaigns.id = claimed.campaign_id
+SELECT {columns}, {suppressed} FROM claimed JOIN campaigns ON campaigns.id = claimed.campaign_id
 LEFT JOIN leads ON leads.id = claimed.lead_id
+"""
+
+# Whether the lead's address, its domain or a parent domain is on the suppression list, or another address of the same
+# person itself. Of the same statement: whoever is suppressed before a claim is committed has no call.
+SUPPRESSED = """
+EXISTS (
+    SELECT FROM suppressions WHERE value = ANY(
+        suppression_keys(leads.email) || string_to_array(leads.data ->> 'other_emails', ', ')
+    )
+)
 """
 
 # A reclaimer's `unknown` is upgraded by the worker that knows; nothing else is ever overwritten.
@@ -105,20 +115,22 @@ def _columns(model: Any) -> list[str]:
 @cache
 def _claim() -> str:
     tables = ((JobRow, "claimed"), (Lead, "leads"), (Campaign, "campaigns"))
-    return CLAIM.format(columns=", ".join(f"{table}.{name}" for model, table in tables for name in _columns(model)))
+    columns = ", ".join(f"{table}.{name}" for model, table in tables for name in _columns(model))
+    return CLAIM.format(columns=columns, suppressed=SUPPRESSED)
 
 
 def claim(job: int, *, worker: str, lease: Any) -> JobRow | None:
-    """Claim a job; its row with its lead and campaign, None when it cannot be had."""
+    """Claim a job; its row with its lead and campaign, and whether that lead is suppressed; None when it cannot be
+    had."""
     with prepared() as cursor:
         cursor.execute(_claim(), {"job": job, "worker": worker, "lease": lease})
         row = cursor.fetchone()
     if row is None:
         return None
-    values = iter(row)
+    values, suppressed = iter(row[:-1]), bool(row[-1])
     claimed, lead, campaign = (_made(model, values) for model in (JobRow, Lead, Campaign))
     assert claimed is not None  # noqa: S101 (ids are never null)
-    claimed.campaign = campaign
+    claimed.campaign, claimed.suppressed = campaign, suppressed
     if lead:
         lead.campaign, claimed.lead = campaign, lead
     return claimed

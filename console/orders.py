@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.http import HttpRequest
 
+from campaigns.leads.suppression import LiftRefused
 from campaigns.moves import MoveRefused
 from campaigns.recovery import ResumeRefused
 from circuitbreakers import breaker
@@ -23,6 +24,7 @@ class OrderRefused(Exception):
 REFUSALS = (
     OrderRefused,
     MoveRefused,
+    LiftRefused,
     ResumeRefused,
     breaker.BreakerRefused,
     SwitchRefused,

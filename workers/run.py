@@ -18,6 +18,8 @@ from workers.steps import calls
 
 logger = logging.getLogger(__name__)
 
+# A lead on the suppression list ends by this, without a call, whatever its next one would be.
+SUPPRESSED = jobs.Done(end="DROPPED", end_reason="suppressed", without_call=True)
 # A call must end this long before its lease does (seconds): see jobs.LEASE_MARGIN.
 LEASE_GUARD = 30
 
@@ -45,7 +47,7 @@ def _run(pk: int, service: str) -> str:
     if job is None:
         return "nothing"
     try:
-        ready = call_for(job)
+        ready = SUPPRESSED if job.suppressed else call_for(job)
         if isinstance(ready, calls.NotYet):
             jobs.hand_back(job, wait=ready.seconds)
             return "not yet"

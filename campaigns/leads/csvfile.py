@@ -103,7 +103,24 @@ class CsvFile:
         self.delimiter = settle_delimiter(start_of_text(head, self.encoding), delimiter)
         self.bytes_read = 0
         top = list(islice(self._records(), LOOKED_AT + SAMPLE))
-        self.header_row, self.header, self.sample = split_top(top)
+        self.header_row, self.header, self.sample = self.find_top(top)
+
+    @staticmethod
+    def find_top(top: list[tuple[int, list[str]]]) -> tuple[int, list[str], list[list[str]]]:
+        """Return (row number of the header, header, rows below it) of a file's first records, numbered."""
+        if not top:
+            raise ImportRefused("The file is empty. Export it again; its first row must hold the column names.")
+        place = find_header([cells for _, cells in top])
+        if place is None:
+            raise ImportRefused(
+                "The file's first row holds an address already. Put a row with the names of the columns above it."
+            )
+        number, header = top[place]
+        if len(header) > (most := limits().columns):
+            raise ImportRefused(
+                f"The file has {len(header):,} columns; at most {most:,} are taken. Remove those you do not need."
+            )
+        return number, header, [cells for _, cells in top[place + 1 :]]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (row number as a spreadsheet shows it, cells), from the start, below the header, without blank rows."""
@@ -160,23 +177,6 @@ class CsvFile:
             self.bytes_read = counted.count
             if any(cell.strip() for cell in cells):
                 yield number, cells
-
-
-def split_top(top: list[tuple[int, list[str]]]) -> tuple[int, list[str], list[list[str]]]:
-    """Return (row number of the header, header, rows below it) of a file's first records, numbered."""
-    if not top:
-        raise ImportRefused("The file is empty. Export it again; its first row must hold the column names.")
-    place = find_header([cells for _, cells in top])
-    if place is None:
-        raise ImportRefused(
-            "The file's first row holds an address already. Put a row with the names of the columns above it."
-        )
-    number, header = top[place]
-    if len(header) > (most := limits().columns):
-        raise ImportRefused(
-            f"The file has {len(header):,} columns; at most {most:,} are taken. Remove those you do not need."
-        )
-    return number, header, [cells for _, cells in top[place + 1 :]]
 
 
 def detect_encoding(head: bytes, chosen: str | None = None) -> str:

@@ -58,7 +58,7 @@ def sniff(stream: BinaryIO, encoding: str | None = None, delimiter: str | None =
     except csv.Error as error:
         if not records:  # what can be read is shown; the import names the row
             raise ImportRefused(f"The file cannot be read as CSV ({error}). {csvfile.SAVE_AS}") from error
-    header_row, names, below = csvfile.split_top(records)
+    header_row, names, below = csvfile.CsvFile.find_top(records)
     header = header_names(names)
     columns = settle(header, None, below)
     return Preview(

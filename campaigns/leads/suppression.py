@@ -1,17 +1,21 @@
-"""Nobody writes to the addresses and whole domains on this list. Asked at import and again before the push."""
+"""Nobody writes to the addresses and whole domains on this list. Asked at import, after a reveal and by each claim."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import islice
+from typing import Any
 
 import tldextract
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
+from campaigns.endings import end_leads_of
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
 from campaigns.leads.tombstones import tombstone
 from campaigns.models import Suppression
+from campaigns.wake import wake_supervisor
 from circuitbreakers import events
 from circuitbreakers.characters import UNSTORABLE
 from circuitbreakers.events import Actor
@@ -19,24 +23,84 @@ from circuitbreakers.models import Event
 from circuitbreakers.storable import fit
 
 BATCH = 5000
+# So many new values in a batch are told to the planner: the workers' claims are prepared, and one that was planned when
+# the list was empty would read all of it until autovacuum comes by.
+MANY = 1000
+WHY = "suppressed"  # of a lead that has ended
 # Where strangers register names of their own: ICANN's suffixes (co.uk) and private ones (github.io). From the list
 # that comes with the library: nothing is fetched and nothing is written.
 SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+
+# A person's own wish takes the place of what an operator or a bounce has put there; nothing takes its place. xmax is 0
+# in a row that was inserted.
+PUT = """
+WITH listed AS MATERIALIZED (
+    SELECT value, cause FROM suppressions WHERE value = ANY(%(values)s::text[])
+), put AS (
+    INSERT INTO suppressions (value, cause, reason, source, created_by, created_at)
+    SELECT value, %(cause)s, %(reason)s, %(source)s, %(created_by)s, %(created_at)s
+    FROM unnest(%(values)s::text[]) AS value
+    ON CONFLICT (value) DO UPDATE SET cause = excluded.cause, reason = excluded.reason, source = excluded.source,
+        created_by = excluded.created_by, created_at = excluded.created_at
+    WHERE excluded.cause = ANY(%(final)s) AND suppressions.cause <> ALL(%(final)s)
+    RETURNING id, value, xmax = 0 AS added
+)
+SELECT put.id, put.value, put.added, listed.cause FROM put LEFT JOIN listed ON listed.value = put.value
+"""
 
 
 class ValueRefused(ValueError):
     """This cannot be suppressed. The text says why."""
 
 
+class LiftRefused(Exception):
+    """This cannot be taken off the list. The text says why; nothing has changed."""
+
+
 @dataclass
 class Suppressed:
     """This says what `suppress` did. `refused` holds what was not taken, as it was given; `reasons` says why, in this
-    order."""
+    order. `raised`: those of `already` that are on the list by the person's own wish from now on. `leads`: open leads
+    that ended.
+    """
 
     added: int = 0
     already: int = 0
     refused: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    raised: int = 0
+    leads: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for JSON: what command and API show of it."""
+        counts = {name: number for name, number in asdict(self).items() if isinstance(number, int)}
+        refused = [{"value": value, "reason": why} for value, why in zip(self.refused, self.reasons, strict=True)]
+        return {**counts, "refused": refused}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """This says of an address or domain, normalised where it is one, whether anybody writes there. `row`: the row that
+    keeps them from it; None for a placeholder of Apollo's, too."""
+
+    value: str
+    suppressed: bool
+    row: Suppression | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the answer for JSON: what command and API show of it."""
+        row = self.row
+        return {
+            "value": self.value,
+            "suppressed": self.suppressed,
+            "id": row and row.pk,
+            "by": row and row.value,
+            "cause": row and row.cause,
+            "reason": row and row.reason,
+            "source": row and row.source,
+            "created_by": row and row.created_by,
+            "created_at": row and row.created_at,
+        }
 
 
 def is_suppressed(email: str) -> bool:
@@ -61,6 +125,34 @@ def suppressed_among(addresses: Iterable[str]) -> set[str]:
     if not listed:
         return set()
     return {address for address, candidates in values.items() if not listed.isdisjoint(candidates)}
+
+
+def check(given: Iterable[str]) -> list[Checked]:
+    """Say of each address or domain whether it is on the list, itself or by a domain above it; in any notation. One
+    query, whatever their number."""
+    values = [(text, _values_in(text)) for text in given]
+    wanted = {key for _, found in values for value in found for key in _keys(value)}
+    rows = {row.value: row for row in Suppression.objects.filter(value__in=wanted)}
+    checked = []
+    for text, found in values:
+        listed = (rows[key] for value in found for key in _keys(value) if key in rows)
+        row = next(listed, None)
+        checked.append(Checked(found[0], row is not None or holds_locked(text), row))
+    return checked
+
+
+def _values_in(text: str) -> list[str]:
+    """Return what a text stands for; what is neither address nor domain, in its ASCII letters."""
+    text = UNSTORABLE.sub("", text)
+    if addresses := addresses_in(text):
+        return addresses
+    domain = None if "@" in text.strip()[1:] else normalise_domain(text.strip().removeprefix("*.").removeprefix("@"))
+    return [domain or text.strip().lower().encode("ascii", "ignore").decode()]
+
+
+def _keys(value: str) -> list[str]:
+    """Return the values of the list that would keep anybody from writing to this one."""
+    return list(dict.fromkeys([value, tombstone(value), *domain_and_parents(domain_of(value))]))
 
 
 def listed_among(addresses: Iterable[str]) -> set[str]:
@@ -97,11 +189,13 @@ def parse_value(raw: str) -> str:
 def suppress(
     values: Iterable[str], reason: str, actor: Actor, *, cause: Suppression.Cause = Suppression.Cause.OPERATOR
 ) -> Suppressed:
-    """Put addresses and domains on the list; harmless to repeat. Each new one leaves an event.
+    """Put addresses and domains on the list and end the open leads that they hold; harmless to repeat.
 
-    In batches of 5,000, each its own transaction.
+    Each new value leaves an event. In batches of 5,000, each its own transaction. A value that is listed already takes
+    a FINAL cause, and no other.
     """
     result = Suppressed()
+    told = False
     for batch in _batches(values):
         wanted: dict[str, None] = {}
         for raw in batch:
@@ -115,38 +209,79 @@ def suppress(
                 result.already += 1
             else:
                 wanted[value] = None
-        added = _insert(list(wanted), fit(reason, Suppression, "reason"), actor, cause)
-        result.added += added
-        result.already += len(wanted) - added
+        added = _put(list(wanted), fit(reason, Suppression, "reason"), actor, cause, result)
+        if added >= MANY and not told:
+            told = True
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE suppressions")
     return result
 
 
-def _insert(values: list[str], reason: str, actor: Actor, cause: Suppression.Cause) -> int:
-    """Insert the values that are new; how many these were. In sorted order, so that two callers with the same values
-    cannot deadlock."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO suppressions (value, cause, reason, source, created_by, created_at)"
-            " SELECT value, %s, %s, %s, %s, %s FROM unnest(%s::text[]) AS value"
-            " ON CONFLICT (value) DO NOTHING RETURNING id, value",
-            [cause, reason, actor.door, actor.name, timezone.now(), sorted(values)],
+def _put(values: list[str], reason: str, actor: Actor, cause: Suppression.Cause, result: Suppressed) -> int:
+    """Put a batch on the list and count it in `result`; how many are new. In sorted order, so that two callers with the
+    same values cannot deadlock."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            parameters: dict[str, Any] = {
+                "values": sorted(values), "cause": cause, "reason": reason, "source": actor.door,
+                "created_by": actor.name, "created_at": timezone.now(), "final": list(Suppression.FINAL),
+            }  # fmt: skip
+            cursor.execute(PUT, parameters)
+            put = cursor.fetchall()
+        leads = end_leads_of([v for v in values if "@" in v], [v for v in values if "@" not in v], WHY)
+        _record(put, leads, reason, actor, cause)
+        if leads:
+            wake_supervisor()
+    added = sum(1 for _, _, is_new, _ in put if is_new)
+    result.added += added
+    result.already += len(values) - added
+    result.raised += len(put) - added
+    result.leads += sum(leads.values())
+    return added
+
+
+def _record(
+    put: list[tuple[int, str, bool, str | None]],
+    leads: Mapping[str, int],
+    reason: str,
+    actor: Actor,
+    cause: Suppression.Cause,
+) -> None:
+    """Record an event for each value that is new, has another cause, or has ended leads although it was listed."""
+    changed = [(pk, value, before, str(cause)) for pk, value, _, before in put]
+    listed = set(leads) - {value for _, value, _, _ in changed}
+    if listed:
+        rows = Suppression.objects.filter(value__in=listed).values_list("pk", "value", "cause")
+        changed += [(pk, value, before, before) for pk, value, before in rows]
+    rows_of_events = [
+        events.build(
+            "suppression",
+            pk,
+            "suppressed",
+            actor=actor,
+            reason=reason,
+            before={"cause": before} if before else None,
+            after={"value": value, "cause": after, "leads": leads.get(value, 0)},
         )
-        added = cursor.fetchall()
-        Event.objects.bulk_create(
-            [
-                events.build(
-                    "suppression",
-                    pk,
-                    "suppressed",
-                    actor=actor,
-                    reason=reason,
-                    after={"value": value, "cause": str(cause)},
-                )
-                for pk, value in added
-            ],
-            batch_size=1000,
-        )
-    return len(added)
+        for pk, value, before, after in changed
+    ]
+    Event.objects.bulk_create(rows_of_events, batch_size=1000)
+
+
+def lift(row: Suppression, *, actor: Actor, reason: str) -> None:
+    """Take a value off the list, with an event. What had ended stays ended, and Instantly's own block list keeps it.
+
+    Raises LiftRefused if it is there by the person's own wish, ValidationError without a reason, DoesNotExist when
+    somebody was faster.
+    """
+    if not reason.strip():
+        raise ValidationError({"reason": ["A reason is needed: it becomes part of the record."]})
+    with transaction.atomic():
+        deleted, _ = Suppression.objects.filter(pk=row.pk).exclude(cause__in=Suppression.FINAL).delete()
+        if not deleted:
+            raise LiftRefused(Suppression.objects.get(pk=row.pk).why_final)
+        before = {"value": row.value, "cause": row.cause, "reason": row.reason, "blocked": row.blocked_at is not None}
+        events.record("suppression", row.pk, "lifted", actor=actor, reason=reason, before=before)
 
 
 def _batches(values: Iterable[str]) -> Iterator[list[str]]:

@@ -68,6 +68,9 @@ class JobRow(JobColumns):
 
     UNFINISHED = (Status.PENDING, Status.PROCESSING)
 
+    # Whether its lead was on the suppression list when it was claimed. No column: the claim asks, each time.
+    suppressed = False
+
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="job_rows", db_index=False)
     lead = models.ForeignKey(
         Lead, null=True, blank=True, on_delete=models.CASCADE, related_name="job_rows", db_index=False

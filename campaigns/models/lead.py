@@ -1,8 +1,8 @@
 """A lead is one person in one campaign."""
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Collate, Lower, Reverse
 from django.utils import timezone
 
 from campaigns.models.campaign import Campaign
@@ -59,6 +59,11 @@ class Lead(models.Model):
             models.Index(fields=["campaign"], condition=Q(state="OPEN", unfed=True), name="lead_unfed"),  # feed
             models.Index(fields=["email"], name="lead_email"),  # search
             models.Index(Lower("company"), name="lead_company"),  # search
+            models.Index(
+                Collate(Reverse(Func(F("email"), Value("@"), Value(2), function="split_part")), "C"),
+                condition=Q(state="OPEN"),
+                name="lead_domain",
+            ),  # whom a suppressed domain ends
             models.Index(
                 fields=["campaign", "sent_at"], condition=Q(sent_at__isnull=False), name="lead_sent"
             ),  # the bounce guard

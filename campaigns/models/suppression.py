@@ -20,6 +20,8 @@ class Suppression(models.Model):
         BOUNCED = "bounced", "Bounced"
         ERASED = "erased", "Erased on request"
 
+    # Those that somebody may give. A person is erased by another verb, which leaves a hash and no address.
+    GIVEN = (Cause.OPERATOR, Cause.UNSUBSCRIBED, Cause.NOT_INTERESTED, Cause.WRONG_PERSON, Cause.BOUNCED)
     FINAL = (Cause.UNSUBSCRIBED, Cause.NOT_INTERESTED, Cause.ERASED)
 
     value = models.CharField(max_length=320, unique=True, help_text="An address, or a domain such as acme.example.")
@@ -57,3 +59,15 @@ class Suppression(models.Model):
     def final(self) -> bool:
         """Whether nobody may take it off the list: it is the person's own wish."""
         return self.cause in self.FINAL
+
+    @property
+    def why_final(self) -> str:
+        """The sentence why nobody may take it off the list; '' for a row that may be lifted."""
+        on = f"on {self.created_at:%Y-%m-%d}"
+        whose = {
+            self.Cause.UNSUBSCRIBED: f"{self.value} unsubscribed {on}",
+            self.Cause.NOT_INTERESTED: f"{self.value} wanted to hear no more {on}",
+            self.Cause.ERASED: f"This person was erased on request {on}",
+        }
+        act = whose.get(self.Cause(self.cause))
+        return f"{act}: nobody can take that off the list." if act else ""

@@ -81,10 +81,6 @@ def _erase(person: Person, receipt: Erasure) -> dict[str, int]:
     """Take the person out of all rows; how many rows of each table."""
     leads = list(person.leads().select_for_update().values_list("pk", flat=True))
     jobs = JobRow.objects.filter(lead__in=leads)
-    jobs.filter(status=JobRow.Status.PENDING).update(status=JobRow.Status.CANCELLED, completed_at=Now())
-    Lead.objects.filter(pk__in=leads, state=Lead.State.OPEN).update(
-        state=Lead.State.DROPPED, end_reason="erased", ended_at=Now()
-    )
     nobody = Concat(Value(f"erased-{receipt.pk}-"), F("pk"), Value(f"@{NOWHERE}"), output_field=models.CharField())
     email = Case(When(email=None, then=Value(None)), default=nobody)
     erased = {

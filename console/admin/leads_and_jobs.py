@@ -1,27 +1,22 @@
-"""The admin shows leads, jobs, calls, processes and the suppression list; campaigns are in campaigns.py."""
+"""The admin shows leads, jobs, calls and processes; campaigns are in campaigns.py."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from campaigns import cancel_job, story
-from campaigns.leads.suppression import ValueRefused, parse_value
-from campaigns.models import Job, Lead, Process, Suppression, VendorCall
+from campaigns.models import Job, Lead, Process, VendorCall
 from campaigns.permissions import OPERATE_JOB
 from campaigns.retry import retry_job
-from circuitbreakers import events
 from console import shared_snapshot
-from console.admin.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
+from console.admin.lists import ReadOnlyAdmin, clip, fields_of, link, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.labels import service_name
-from console.orders import Order, actor_of
+from console.orders import Order
 from console.templatetags.console import usd
 
 
@@ -179,52 +174,6 @@ class VendorCallAdmin(OfCampaignAdmin):
     @admin.display(description="cost")
     def cost(self, row: VendorCall) -> str:
         return usd(float(row.cost_usd))
-
-
-class SuppressionForm(ModelForm):
-    class Meta:
-        model = Suppression
-        fields = ("value", "reason")
-
-    def clean_value(self) -> str:
-        """Normalise the value as the import does."""
-        try:
-            return parse_value(self.cleaned_data["value"])
-        except ValueRefused as error:
-            raise ValidationError(str(error)) from None
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(ListAdmin):
-    form = SuppressionForm
-    list_display = ("value", "reason", "created_by", "created")
-    search_fields = ("value__startswith",)
-    search_help_text = "The beginning of an address or domain."
-
-    @admin.display(description="since", ordering="created_at")
-    def created(self, row: Suppression) -> SafeString | str:
-        return time(row.created_at)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Another value would be the deletion of this one, which is not everybody's."""
-        return ["value"] if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
-        actor = actor_of(request)
-        if not change:
-            obj.created_by = actor.name
-        with transaction.atomic():
-            super().save_model(request, obj, form, change)
-            verb = "changed" if change else "suppressed"
-            before = {"reason": form.initial["reason"]} if change else None
-            after = {"value": obj.value, "reason": obj.reason}
-            events.record("suppression", obj.pk, verb, actor=actor, before=before, after=after)
-
-    def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
-        actor = actor_of(request)
-        with transaction.atomic():
-            events.record("suppression", obj.pk, "deleted", actor=actor, before={"value": obj.value})
-            super().delete_model(request, obj)
 
 
 @admin.register(Process)

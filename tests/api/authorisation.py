@@ -52,6 +52,9 @@ API: dict[str, dict[str, str]] = {
     "api/v1/leads": {"GET": VIEWER},
     "api/v1/jobs": {"GET": VIEWER},
     "api/v1/spend": {"GET": VIEWER},
+    "api/v1/suppressions": {"GET": VIEWER, "POST": OPERATOR},
+    "api/v1/suppressions/check": {"POST": VIEWER},
+    "api/v1/suppressions/<int:pk>/lift": {"POST": ADMIN},
     "api/v1/vendor-calls": {"GET": VIEWER},
 }
 # 404 for everything, whoever asks.
@@ -79,6 +82,7 @@ PAGES: dict[str, dict[str, str]] = {
     "campaigns_campaign_import": {"GET": OPERATOR},
     "campaigns_campaign_preview": {"POST": OPERATOR},
     "campaigns_campaign_import_run": {"POST": OPERATOR},
+    "campaigns_suppression_import": {"GET": OPERATOR, "POST": OPERATOR},
 }
 
 RIGHTS = ("view", "add", "change", "delete")
@@ -112,8 +116,9 @@ NEEDS = {
     "markdown": "view",
     "verb": "verb",
 }
-# The page that asks before a verb acts, and does it: the least role for every verb of every model.
+# The page that asks before a verb acts, and does it: the least role for every verb of every model, but for these.
 VERBS = OPERATOR
+VERBS_OF = {"campaigns.suppression": ADMIN}
 
 
 def may(role: str, least: str) -> bool:

@@ -1,16 +1,13 @@
 """The commands: exit statuses, what they print for people and for programs, and who did it."""
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from django.core.management import load_command_class
-from django.db import connections
 from django.utils import timezone
 
 from campaigns.models import Campaign
-from circuitbreakers import gate, pauses, probes, switch
+from circuitbreakers import gate, pauses, switch
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from circuitbreakers.storable import length_of
@@ -20,44 +17,6 @@ from tests.stores import away
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 LONGEST_REASON = length_of(Event, "reason") or 0
-APP_OF = {
-    "breaker": "circuitbreakers",
-    "queue": "campaigns",
-    "campaign": "campaigns",
-    "person": "campaigns",
-    "reconcile": "campaigns",
-    "vendors": "integrations",
-}
-
-
-class Ran(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`manage("queue", "resume")` as `manage.py queue resume` would run it, in this process."""
-    # At its end a command closes its connections; here they are the test's.
-    monkeypatch.setattr(connections, "close_all", lambda: None)
-    monkeypatch.setattr(probes, "_probes", dict(probes._probes))
-
-    def run(name: str, *arguments: object) -> Ran:
-        command = load_command_class(APP_OF[name], name)
-        capsys.readouterr()
-        try:
-            command.run_from_argv(["manage.py", name, *map(str, arguments)])
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return Ran(status, *capsys.readouterr())
-
-    return run
 
 
 def the_event(**details: Any) -> Event:

@@ -11,9 +11,8 @@ from campaigns.leads.suppression import suppress
 from campaigns.models import Campaign, Lead
 from circuitbreakers.models import Event
 from tests.breakers import ANN
-from tests.campaigns.test_commands import Ran, manage
+from tests.campaigns.conftest import Ran
 
-__all__ = ["manage"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 
 

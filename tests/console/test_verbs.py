@@ -186,7 +186,9 @@ def test_an_operator_suppresses_a_domain_and_only_an_admin_takes_it_off(operator
     assert (row.value, row.created_by) == ("acme.example", "operator")
     address = reverse("admin:campaigns_suppression_delete", args=[row.pk])
     assert operator.post(address, {"post": "yes"}).status_code == 403
-    boss.post(address, {"post": "yes"})
+    assert "Reason" in boss.post(address, {"post": "yes"}).content.decode()
+    assert Suppression.objects.exists()
+    boss.post(address, {"confirmed": "1", "reason": "a customer again"})
     assert not Suppression.objects.exists()
 
 

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis.connection import AbstractConnection
 
 from campaigns import feed, finish, jobs, lifecycle, recovery
 from campaigns.leads import suppression
-from campaigns.models import Campaign, JobRow, KnownFact, Lead, VendorCall
+from campaigns.models import Campaign, JobRow, KnownFact, Lead, Suppression, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import breaker, gate, pauses, policies, switch
 from circuitbreakers.rates import parse
@@ -25,7 +25,7 @@ from integrations.results import FoundPerson, PeoplePage, Usage
 from integrations.sandbox import Sandbox
 from integrations.sandbox.instantly.workspace import STANDING_CAMPAIGNS, campaign_id
 from integrations.sandbox.world import people
-from tests.breakers import ANN, at_once, stored, trip, trip_and_die
+from tests.breakers import ANN, Beside, at_once, stored, trip, trip_and_die
 from tests.builders import ago, make_campaign, make_fleet, make_job, make_lead, make_verdict, shown
 from tests.stores import another_session, away, break_vendor, calls_of, forget_servers
 from workers.kinds import STEPS
@@ -234,10 +234,82 @@ def test_a_push_that_is_repeated_counts_as_pushed_and_is_charged_once(sandbox: S
 def test_whoever_was_suppressed_meanwhile_is_not_pushed(sandbox: Sandbox) -> None:
     job = make_job(make_campaign(instantly_campaign_id=TARGET), kind="push")
     suppression.suppress(["acme.example"], "customer", ANN)
-    assert work(job) == "completed"
+    assert work(job) == "nothing"
     lead = Lead.objects.get()
     assert (lead.state, lead.end_reason) == ("DROPPED", "suppressed")
-    assert (job.without_call, calls_of(sandbox), VendorCall.objects.count()) == (True, [], 0)
+    assert (job.status, calls_of(sandbox), VendorCall.objects.count()) == ("CANCELLED", [], 0)
+
+
+@pytest.mark.parametrize("kind", ["verify", "research", "write", "push"])
+@pytest.mark.parametrize("listed", ["ida@eu.acme.example", "eu.acme.example", "acme.example", "ida.locke@home.example"])
+def test_a_suppressed_lead_has_no_call_of_any_kind(sandbox: Sandbox, kind: str, listed: str) -> None:
+    lead = make_lead(
+        email="ida@eu.acme.example", stage=kind, data={"other_emails": "x@y.example, ida.locke@home.example"}
+    )
+    job = make_job(kind=kind, lead=lead)
+    # The row alone, as if the lead had been imported while somebody listed the value.
+    Suppression.objects.create(value=listed)
+    assert work(job) == "completed"
+    lead.refresh_from_db()
+    assert (lead.state, lead.end_reason) == ("DROPPED", "suppressed")
+    assert (job.status, job.without_call, calls_of(sandbox), VendorCall.objects.count()) == ("COMPLETED", True, [], 0)
+    assert reconcile() == []
+
+
+def test_a_colleague_of_a_suppressed_address_goes_on(sandbox: Sandbox) -> None:
+    job = make_job(kind="verify", lead=make_lead(email="tom+ok@acme.example", stage="verify"))
+    for value in ("ida@acme.example", "eu.acme.example", "notacme.example"):
+        Suppression.objects.create(value=value)
+    assert work(job) == "completed"
+    assert (job.without_call, next_kinds(job)) == (False, ["research"])
+
+
+@races
+def test_whoever_is_suppressed_while_a_call_is_made_has_no_further_one(sandbox: Sandbox, monkeypatch: Any) -> None:
+    job = make_job(kind="verify", lead=make_lead(email="ida+ok@acme.example", stage="verify"))
+    ask = millionverifier.verify
+
+    def and_be_suppressed(email: str) -> Any:
+        answer = ask(email)
+        assert at_once(lambda: suppression.suppress(["acme.example"], "a customer", ANN).leads) == [1]
+        return answer
+
+    monkeypatch.setattr(millionverifier, "verify", and_be_suppressed)
+    assert work(job) == "completed"
+    assert job.lead
+    job.lead.refresh_from_db()
+    assert (job.lead.state, job.lead.end_reason, job.lead.verdict) == ("DROPPED", "suppressed", "ok")
+    assert (next_kinds(job), VendorCall.objects.count()) == ([], 1)
+
+
+@races
+def test_a_job_that_a_completion_inserts_while_its_lead_is_suppressed_is_cancelled() -> None:
+    job = make_job(kind="verify", status="PROCESSING", lead=make_lead(email="ida+ok@acme.example", stage="verify"))
+    with transaction.atomic():
+        assert jobs.complete(job, jobs.Done(lead={"verdict": "ok"}, next_kind="research"), None)
+        beside = Beside(lambda: suppression.suppress(["acme.example"], "a customer", ANN).leads)
+        beside.until_it_waits()
+    assert beside.result() == 1
+    assert list(JobRow.objects.order_by("id").values_list("kind", "status")) == [
+        ("verify", "COMPLETED"),
+        ("research", "CANCELLED"),
+    ]
+
+
+@races
+def test_a_claim_is_committed_before_the_suppression_that_waits_for_it_or_not_at_all() -> None:
+    job = make_job(kind="push", lead=make_lead(email="ida@acme.example", stage="push"))
+    with transaction.atomic():
+        assert jobs.claim(job.pk, "instantly", "host:1")
+        beside = Beside(lambda: suppression.suppress(["acme.example"], "a customer", ANN).leads)
+        beside.until_it_waits()
+    assert beside.result() == 1
+    job.refresh_from_db()
+    assert job.status == "PROCESSING"  # in flight: its worker finishes and books it
+    assert jobs.hand_back(job)
+    again = jobs.claim(job.pk, "instantly", "host:1")
+    assert again
+    assert again.suppressed
 
 
 def test_a_verdict_that_is_remembered_is_not_bought_again(sandbox: Sandbox) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 from campaigns import pipeline
 from campaigns.jobs import Done
-from campaigns.leads import suppression
+from campaigns.leads.addresses import holds_locked
 from campaigns.models import Campaign, JobRow, Lead
 from circuitbreakers.models import Event
 from integrations import instantly
@@ -30,7 +30,8 @@ def push(job: JobRow) -> Ready | Done | NotYet | Stopped:
     """
     lead, target = lead_of(job), job.campaign.instantly_campaign_id
     email = address_of(lead)
-    if suppression.is_suppressed(email):
+    # The list is asked by the claim; a placeholder of Apollo's is no address.
+    if holds_locked(email):
         return Done(end="DROPPED", end_reason="suppressed", without_call=True)
     if not target:
         given_up = job.campaign.job_rows.filter(lead=None, kind="prepare", status=JobRow.Status.FAILED).first()

@@ -16,9 +16,10 @@ from campaigns.leads.exporting import export_csv
 from campaigns.leads.foretell import foretell
 from campaigns.leads.importing import ImportReport, import_source
 from campaigns.leads.source import Source, opened
+from campaigns.management.files import files_or_refusal, require_file, write
 from campaigns.management.reading import add_reading, report_lines
 from campaigns.models import Campaign, Lead
-from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
+from circuitbreakers.commands import WRONG_USAGE, VerbCommand, listed, table
 
 LISTED = 50
 NOTHING_CHANGED = "Nothing was changed."
@@ -125,8 +126,7 @@ class Command(VerbCommand):
     @contextmanager
     def source(self, path: Path, options: dict[str, Any]) -> Iterator[Source]:
         """Open the file, checked before anything is made for it."""
-        if not path.is_file():
-            raise CommandError(f"There is no file {path}.", returncode=REFUSED)
+        require_file(path)
         mapping = dict(options["map"]) or None
         with files_or_refusal(path), path.open("rb") as stream:
             reading = opened(stream, mapping=mapping, encoding=options["encoding"], delimiter=options["delimiter"])
@@ -246,29 +246,8 @@ class Command(VerbCommand):
                 "The leads are exported as CSV: with --json name a FILE for them.", returncode=WRONG_USAGE
             )
         campaign = Campaign.objects.get(pk=options["id"])
+        write(export_csv(campaign), options["file"])
         if options["file"] is None:
-            for block in export_csv(campaign):
-                sys.stdout.buffer.write(block)
-            sys.stdout.buffer.flush()
             return
-        # A file appears under its name only when it is whole.
-        partial = options["file"].with_name(options["file"].name + ".part")
-        with files_or_refusal(options["file"]):
-            try:
-                with partial.open("wb") as target:
-                    for block in export_csv(campaign):
-                        target.write(block)
-                partial.replace(options["file"])
-            finally:
-                partial.unlink(missing_ok=True)
         count = sum(tallies.progress([campaign.pk])[campaign.pk].leads.values())
         self.show({"id": campaign.pk, "leads": count}, f"{count} leads written to {options['file']}")
-
-
-@contextmanager
-def files_or_refusal(path: Path) -> Iterator[None]:
-    """Make what the system says against reading or writing `path` a refusal: no traceback, exit status 1."""
-    try:
-        yield
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror or error}.", returncode=REFUSED) from None
