@@ -41,7 +41,7 @@ BEGIN
     RETURN QUERY SELECT 'busy', j.campaign_id, NULL::timestamptz, NULL::bigint FROM contacts c
         JOIN job_rows j ON j.id = nullif(split_part(c.pushing, ':', 1), '')::bigint
         WHERE c.key = ANY(names) AND j.status = 'PROCESSING' AND j.campaign_id <> of_campaign
-            AND j.fence = split_part(c.pushing, ':', 2)::integer
+            AND j.fence::text = split_part(c.pushing, ':', 2)
         LIMIT 1;
     IF FOUND THEN RETURN; END IF;
     IF domain_people > 0 AND domain <> '' THEN
@@ -49,7 +49,7 @@ BEGIN
             WHERE c.domain = begin_push.domain AND c.key <> ALL(names)
                 AND (c.pushed_at > now() - make_interval(days => domain_days) OR EXISTS (
                     SELECT FROM job_rows j WHERE j.id = nullif(split_part(c.pushing, ':', 1), '')::bigint
-                        AND j.status = 'PROCESSING' AND j.fence = split_part(c.pushing, ':', 2)::integer))
+                        AND j.status = 'PROCESSING' AND j.fence::text = split_part(c.pushing, ':', 2)))
             HAVING count(*) >= domain_people;
         IF FOUND THEN RETURN; END IF;
     END IF;
