@@ -129,6 +129,7 @@ class Created(CampaignSerializer):
 
 class Imported(serializers.Serializer):
     campaign = serializers.IntegerField()
+    dry_run = serializers.BooleanField(help_text="It says what would happen; nothing was changed.")
     report = ImportReportSerializer()
 
 

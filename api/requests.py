@@ -33,6 +33,12 @@ class CsvUpload(Delimited):
     encoding = serializers.ChoiceField(choices=ENCODINGS, required=False, help_text="Of the file, if it is not UTF-8.")
 
 
+class LeadsUpload(CsvUpload):
+    """The leads of a campaign that is there."""
+
+    dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and change nothing.")
+
+
 class CsvText(Delimited):
     """The same as text in JSON."""
 

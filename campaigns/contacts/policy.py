@@ -76,17 +76,22 @@ def parse(departures: Mapping[str, Any]) -> dict[str, Any]:
     return dict(departures)
 
 
-def refusal(policy: ContactPolicy, campaign: int, standings: Iterable[Standing], now: datetime) -> str:
-    """Say why `campaign` may not write to the person who stands so under each name; '' if it may."""
+def refusal(
+    policy: ContactPolicy, campaign: int | None, standings: Iterable[Standing], now: datetime, *, dated: bool = True
+) -> str:
+    """Say why `campaign` (None: one that is not made yet) may not write to the person who stands so under each name; ''
+    if it may. Not `dated`, the sentence is the same for many people, so that they can be counted."""
     for standing in standings:
         if policy.exclusive and standing.held_by not in (None, campaign):
-            return in_conversation(standing.held_by, standing.held_since)
+            return in_conversation(standing.held_by, standing.held_since if dated else None)
         if (
             standing.pushed_at
-            and standing.pushed_by != campaign
+            and (campaign is None or standing.pushed_by != campaign)
             and standing.pushed_at > now - timedelta(days=policy.cooldown_days)
         ):
-            return written_to(standing.pushed_by, standing.pushed_at)
+            if dated:
+                return written_to(standing.pushed_by, standing.pushed_at)
+            return f"{written_to(standing.pushed_by)} in the last {policy.cooldown_days} days"
     return ""
 
 
@@ -94,10 +99,9 @@ def in_conversation(campaign: int | None, since: datetime | None) -> str:
     return f"in conversation by campaign {campaign}" + (f" since {since:%Y-%m-%d}" if since else "")
 
 
-def written_to(campaign: int | None, at: datetime | None) -> str:
-    return f"written to by {'campaign ' + str(campaign) if campaign else 'another'}" + (
-        f" on {at:%Y-%m-%d}" if at else ""
-    )
+def written_to(campaign: int | None, at: datetime | None = None) -> str:
+    by = f"campaign {campaign}" if campaign else "another campaign"
+    return f"written to by {by}" + (f" on {at:%Y-%m-%d}" if at else "")
 
 
 def domain_full(domain: str, days: int, pushed: int, held: int = 0) -> str:
