@@ -140,6 +140,20 @@ class Moved(serializers.Serializer):
     status_message = serializers.CharField(allow_blank=True)
 
 
+class PolicyFields(serializers.Serializer):
+    exclusive = serializers.BooleanField()
+    cooldown_days = serializers.IntegerField()
+    domain_people = serializers.IntegerField()
+    domain_days = serializers.IntegerField()
+
+
+class PolicySet(serializers.Serializer):
+    id = serializers.IntegerField()
+    action = serializers.CharField()
+    departures = serializers.DictField(help_text="Where it departs from the installation's policy.")
+    contact_policy = PolicyFields(help_text="What holds for this campaign now.")
+
+
 class Retried(serializers.Serializer):
     id = serializers.IntegerField()
     action = serializers.CharField()

@@ -95,6 +95,14 @@ def refusal(
     return ""
 
 
+def told(standing: Standing) -> str:
+    """Tell a person's standing, as `in conversation by campaign 12 since ..., last written to by ...`; '' for nobody's
+    person."""
+    held = in_conversation(standing.held_by, standing.held_since) if standing.held_by else ""
+    written = f"last {written_to(standing.pushed_by, standing.pushed_at)}" if standing.pushed_at else ""
+    return ", ".join(filter(None, (held, written)))
+
+
 def in_conversation(campaign: int | None, since: datetime | None) -> str:
     return f"in conversation by campaign {campaign}" + (f" since {since:%Y-%m-%d}" if since else "")
 

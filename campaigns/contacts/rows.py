@@ -109,7 +109,7 @@ def hold(rows: Iterable[Held]) -> None:
 def people_of(domains: Iterable[str], days: int, apart: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Count the people of each domain: written to in the last `days`, and others in conversation now; without the keys
     `apart`."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "domains": json.dumps(list(domains)),
         "apart": json.dumps(list(apart)),
         "days": days,

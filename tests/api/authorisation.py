@@ -47,6 +47,7 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns/<int:pk>/resume": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/cancel": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/retry-failed": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/contact-policy": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/leads": {"GET": VIEWER, "POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/progress": {"GET": VIEWER},
     "api/v1/leads": {"GET": VIEWER},
@@ -76,6 +77,7 @@ PAGES: dict[str, dict[str, str]] = {
     "resume": {"POST": OPERATOR},
     "act": {"POST": OPERATOR},
     "campaigns_campaign_import": {"GET": OPERATOR},
+    "campaigns_campaign_contacts": {"GET": OPERATOR, "POST": OPERATOR},
     "campaigns_campaign_preview": {"POST": OPERATOR},
     "campaigns_campaign_import_run": {"POST": OPERATOR},
 }
@@ -93,6 +95,7 @@ MODELS: dict[str, dict[str, str]] = {
     "circuitbreakers.event": {"view": VIEWER},
     "campaigns.campaign": {"view": VIEWER, "add": OPERATOR, "change": OPERATOR, "delete": ADMIN},
     "campaigns.lead": {"view": VIEWER},
+    "campaigns.contact": {"view": VIEWER},
     "campaigns.job": {"view": VIEWER},
     "campaigns.vendorcall": {"view": VIEWER},
     "campaigns.suppression": {"view": VIEWER, "add": OPERATOR, "change": OPERATOR, "delete": ADMIN},

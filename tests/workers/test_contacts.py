@@ -66,7 +66,7 @@ def test_a_push_that_the_gate_refused_leaves_nothing_behind_that_forbids_another
     pauses.pause("instantly", actor=ANN, reason="x")
     assert again(job) == "refused: paused"
     assert Contact.objects.get().pushed_at is None
-    Lead.objects.filter(pk=job.lead_id).update(state="DROPPED", end_reason="x", ended_at=ago(1))
+    Lead.objects.filter(job_rows=job).update(state="DROPPED", end_reason="x", ended_at=ago(1))
     pauses.lift("instantly", actor=ANN)
     assert again(push_of()) == "completed"
 
@@ -99,12 +99,12 @@ def test_an_uncertain_push_counts_as_one_but_not_against_its_own_repetition(sand
     break_vendor(sandbox, "instantly", fault)
     assert again(job) == f"failed: {fault}"
     assert Contact.objects.get().pushed_by_id == job.campaign_id
-    Lead.objects.filter(pk=job.lead_id).update(state="FAILED", end_reason="x", ended_at=ago(1))
+    Lead.objects.filter(job_rows=job).update(state="FAILED", end_reason="x", ended_at=ago(1))
     other = push_of()
     break_vendor(sandbox, "instantly", "none")
     run(other.pk, "instantly")
     assert end_of(other)[1].startswith(f"written to by campaign {job.campaign_id} on")
-    Lead.objects.filter(pk=job.lead_id).update(state="OPEN", end_reason="", ended_at=None)
+    Lead.objects.filter(job_rows=job).update(state="OPEN", end_reason="", ended_at=None)
     assert again(job) == "completed"
     assert end_of(job)[0] == "PUSHED"
 
