@@ -12,8 +12,10 @@ from campaigns.leads.addresses import domain_and_parents, domain_of
 
 # As in migration 0015: a push holds it shared while it begins, who suppresses holds it alone until the commit.
 SUPPRESSING = 0x5117E4CE
-# Seconds between two looks, and after which a listing is committed in any case: its vendor answers slowly.
-LOOK, LONGEST = 0.02, 3.0
+# Seconds between two looks.
+LOOK = 0.02
+# Seconds after which a listing is committed in any case: the push's vendor answers slowly, or its worker is dead.
+LONGEST = 3
 
 # PROCESSING jobs are as many as there are threads, and have an index (reclaim).
 BEGUN = """

@@ -9,6 +9,7 @@ import tldextract
 from django.db import connection, transaction
 from django.utils import timezone
 
+from campaigns.contacts.under_way import wait_for_pushes
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
 from campaigns.models import Suppression
 from circuitbreakers import events
@@ -144,6 +145,8 @@ def _insert(values: list[str], reason: str, actor: Actor, cause: Suppression.Cau
             ],
             batch_size=1000,
         )
+        if added:  # right before the commit: no push to them leaves after it
+            wait_for_pushes(value for _, value in added)
     return len(added)
 
 

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from campaigns import feed, jobs
 from campaigns.contacts import pushing, rows
 from campaigns.contacts.under_way import wait_for_pushes
+from campaigns.leads import suppression
 from campaigns.models import Campaign, Contact, JobRow, Lead, Suppression
 from circuitbreakers import pauses
 from integrations.sandbox import Sandbox
@@ -239,6 +240,21 @@ def test_no_push_begins_while_its_person_is_being_suppressed(sandbox: Sandbox) -
     assert push.result() == "completed"
     assert end_of(job) == ("DROPPED", "suppressed")
     assert pushed(sandbox) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lists_own_verb_waits_as_well() -> None:
+    job = push_of()
+    held = jobs.claim(job.pk, job.service, "host:1")
+    assert held is not None
+    call_for(held)
+    listing = Beside(lambda: suppression.suppress([IDA, "other@acme.example"], "asked to", ANN))
+    wait_until_advised()
+    assert not Suppression.objects.exists()
+    jobs.hand_back(held)
+    assert listing.result().added == 2
+    assert run(job.pk, job.service) == "completed"
+    assert end_of(job) == ("DROPPED", "suppressed")
 
 
 @pytest.mark.django_db(transaction=True)
