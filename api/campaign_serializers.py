@@ -129,6 +129,7 @@ class Created(CampaignSerializer):
 
 class Imported(serializers.Serializer):
     campaign = serializers.IntegerField()
+    dry_run = serializers.BooleanField(help_text="It says what would happen; nothing was changed.")
     report = ImportReportSerializer()
 
 
@@ -137,6 +138,20 @@ class Moved(serializers.Serializer):
     action = serializers.CharField()
     status = serializers.ChoiceField(choices=Campaign.Status.choices)
     status_message = serializers.CharField(allow_blank=True)
+
+
+class PolicyFields(serializers.Serializer):
+    exclusive = serializers.BooleanField()
+    cooldown_days = serializers.IntegerField()
+    domain_people = serializers.IntegerField()
+    domain_days = serializers.IntegerField()
+
+
+class PolicySet(serializers.Serializer):
+    id = serializers.IntegerField()
+    action = serializers.CharField()
+    departures = serializers.DictField(help_text="Where it departs from the installation's policy.")
+    contact_policy = PolicyFields(help_text="What holds for this campaign now.")
 
 
 class Retried(serializers.Serializer):

@@ -23,15 +23,19 @@ from api.campaign_serializers import (
     Imported,
     LeadSerializer,
     Moved,
+    PolicySet,
     Progress,
     Retried,
 )
 from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
 from api.frame.views import ApiView, Listing
-from api.requests import CampaignForm, CampaignJson, CsvUpload
+from api.requests import CampaignForm, CampaignJson, LeadsUpload, PolicyRequest
 from campaigns import lifecycle, moves, tallies
+from campaigns.contacts.departing import depart
+from campaigns.contacts.policy import policy_of
 from campaigns.leads.csvfile import ImportRefused
+from campaigns.leads.foretell import foretell_csv
 from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign, Lead
@@ -118,9 +122,14 @@ def created(campaign: Campaign, messages: list[str], report: ImportReport | None
     }
 
 
-def import_upload(campaign: Campaign, stream: BinaryIO, view: ApiView, reading: Reading) -> ImportReport:
-    """Import an upload; what is wrong with the file is an error of the field `csv`. Raises CampaignEnded."""
+def import_upload(
+    campaign: Campaign, stream: BinaryIO, view: ApiView, reading: Reading, *, dry_run: bool = False
+) -> ImportReport:
+    """Import an upload, or only foretell it; what is wrong with the file is an error of the field `csv`. Raises
+    CampaignEnded."""
     try:
+        if dry_run:
+            return foretell_csv(campaign, stream, **reading)
         return import_csv(campaign, stream, actor=view.actor, **reading)
     except CampaignEnded:
         raise
@@ -224,6 +233,30 @@ class RetryFailed(Verb):
         return Response({"id": pk, "action": "retry_failed", "jobs": count})
 
 
+class ContactPolicyView(Verb):
+    """Let a campaign depart from the installation's contact policy in the points given only; with none, go back to
+    it."""
+
+    doing = "setting the contact policy of campaign"
+    serializer_class = PolicyRequest
+
+    @extend_schema(
+        tags=["campaigns"], operation_id="set_contact_policy", request=PolicyRequest, responses={200: PolicySet}
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        departures = dict(self.body())
+        reason = departures.pop("reason")
+        campaign = depart(pk, departures=departures, actor=self.actor, reason=reason)
+        return Response(
+            {
+                "id": pk,
+                "action": "contact_policy",
+                "departures": campaign.contact_policy or {},
+                "contact_policy": policy_of(campaign.contact_policy).as_dict(),
+            }
+        )
+
+
 class ProgressView(ApiView):
     """How far one campaign is now."""
 
@@ -264,16 +297,17 @@ class CampaignLeads(Listing):
     @extend_schema(
         tags=["campaigns"],
         operation_id="import_leads",
-        request={"multipart/form-data": CsvUpload},
+        request={"multipart/form-data": LeadsUpload},
         responses={200: Imported},
     )
     def post(self, request: Request, pk: int) -> Response:
         campaign = get_object_or_404(Campaign, pk=pk)
-        serializer = CsvUpload(data=request.data)
+        serializer = LeadsUpload(data=request.data)
         serializer.is_valid(raise_exception=True)
         if not serializer.validated_data.get("csv"):
             raise ValidationError({"csv": ["No file was sent."]})
         sent = serializer.validated_data
         reading = Reading(encoding=sent.get("encoding"), delimiter=sent.get("delimiter"))
-        report = import_upload(campaign, sent["csv"], self, reading)
-        return Response({"campaign": pk, "report": report.as_dict()})
+        dry_run = sent["dry_run"]
+        report = import_upload(campaign, sent["csv"], self, reading, dry_run=dry_run)
+        return Response({"campaign": pk, "dry_run": dry_run, "report": report.as_dict()})

@@ -6,8 +6,10 @@ from django.core.validators import MaxLengthValidator
 from rest_framework import serializers
 
 from campaigns.apollo_url import ApolloSearch, from_url
+from campaigns.contacts.policy import MOST_DAYS, MOST_PEOPLE
 from campaigns.leads.csvfile import ENCODINGS
 from campaigns.prompt_templates import MAX_TEMPLATE, clean_template
+from circuitbreakers.storable import REASON_LENGTH
 
 # Apollo's app makes long URLs, a web server takes no longer ones.
 MAX_URL = 8000
@@ -33,10 +35,34 @@ class CsvUpload(Delimited):
     encoding = serializers.ChoiceField(choices=ENCODINGS, required=False, help_text="Of the file, if it is not UTF-8.")
 
 
+class LeadsUpload(CsvUpload):
+    """The leads of a campaign that is there."""
+
+    dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and change nothing.")
+
+
 class CsvText(Delimited):
     """The same as text in JSON."""
 
     csv = serializers.CharField(required=False, trim_whitespace=False, validators=[MaxLengthValidator(1_000_000)])
+
+
+class PolicyRequest(serializers.Serializer):
+    """Where a campaign departs from the installation's contact policy; what is not given follows it."""
+
+    reason = serializers.CharField(max_length=REASON_LENGTH)
+    exclusive = serializers.BooleanField(
+        required=False, help_text="Leave alone who is in another campaign's conversation."
+    )
+    cooldown_days = serializers.IntegerField(
+        required=False, min_value=0, max_value=MOST_DAYS, help_text="Since another campaign's last push; 0: any time."
+    )
+    domain_people = serializers.IntegerField(
+        required=False, min_value=0, max_value=MOST_PEOPLE, help_text="Of one registrable domain; 0: any number."
+    )
+    domain_days = serializers.IntegerField(
+        required=False, min_value=1, max_value=MOST_DAYS, help_text="In which they are counted."
+    )
 
 
 class CampaignFields(serializers.Serializer):

@@ -25,6 +25,8 @@ new MutationObserver(() => {
     else if (!window.pausedAt) { window.pausedAt = Date.now() / 1000; }
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
+# Each trip loads the same file.
+SAME_PEOPLE = {"CONTACT_EXCLUSIVE": "false", "CONTACT_COOLDOWN_DAYS": "0"}
 OPENED = "SELECT extract(epoch FROM max(opened_at))::float FROM incidents"
 
 
@@ -34,7 +36,7 @@ def run() -> Measured:
         return Measured([Limit("a browser to look with", 0, 1, at_least=True)], notes=[NO_BROWSER])
     with (
         tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
-        Stack(Path(folder), durable=True, env=ENVIRONMENT) as stack,
+        Stack(Path(folder), durable=True, env=ENVIRONMENT | SAME_PEOPLE) as stack,
         sync_playwright() as playwright,
     ):
         stack.manage("shell", "--verbosity", "0", "-c", USER, check=True)

@@ -1,16 +1,24 @@
 """Leads are taken into the pipeline here: the first jobs of a campaign, by set-based SQL that can be repeated."""
 
+import json
 import logging
 import time
+from operator import itemgetter
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from campaigns.contacts.conversations import take_in
+from campaigns.contacts.names import keys_of
+from campaigns.contacts.policy import policy_of
+from campaigns.contacts.rows import Person
 from campaigns.models import Campaign, JobRow, Lead
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.retry import AFRESH
 from campaigns.wake import wake_supervisor
+from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
 
@@ -22,19 +30,31 @@ NEW_JOB = (
     "kind, service, part, payload, status, failure_type, without_call, attempts, crashes, fence, worker, "
     "run_at, created_at"
 )
-NEW_JOB_VALUES = "%s, %s, 0, '{}', 'PENDING', '', false, 0, 0, 0, '', statement_timestamp(), statement_timestamp()"
+NEW_JOB_VALUES = (
+    "%(kind)s, %(service)s, 0, '{}', 'PENDING', '', false, 0, 0, 0, '', statement_timestamp(), statement_timestamp()"
+)
 
-# Materialized: as a subquery of IN it may be run once a row, and each time finds further rows that are not locked yet.
-# By an array of ids: a join may read every lead for each one of the batch.
+UNFED = """
+SELECT l.id, c.id, l.email, l.apollo_id, c.contact_policy FROM campaigns c
+JOIN LATERAL (
+    SELECT id, email, apollo_id FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND unfed LIMIT %s
+) l ON true
+WHERE c.status = 'RUNNING' LIMIT %s
+"""
+# Whoever feeds at the same time has the others. By an array of ids: a join may read every lead for each of the batch.
+LOCK = """
+SELECT id FROM leads WHERE id = ANY(ARRAY(SELECT json_array_elements_text(%s::json)::bigint))
+    AND state = 'OPEN' AND unfed ORDER BY id FOR UPDATE SKIP LOCKED
+"""
+# `refused` is an object: an id's reason is found in it without a join.
 FEED = f"""
-WITH unfed AS MATERIALIZED (
-    SELECT l.id FROM campaigns c
-    JOIN LATERAL (
-        SELECT id FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND unfed LIMIT %s FOR UPDATE SKIP LOCKED
-    ) l ON true
-    WHERE c.status = 'RUNNING' LIMIT %s
+WITH dropped AS (
+    UPDATE leads SET state = 'DROPPED', end_reason = %(refused)s::jsonb ->> leads.id::text,
+        ended_at = statement_timestamp()
+    WHERE id = ANY(ARRAY(SELECT jsonb_object_keys(%(refused)s::jsonb)::bigint))
 ), taken AS (
-    UPDATE leads SET stage = %s WHERE id = ANY(ARRAY(SELECT id FROM unfed)) RETURNING id, campaign_id
+    UPDATE leads SET stage = %(kind)s
+    WHERE id = ANY(ARRAY(SELECT json_array_elements_text(%(taken)s::json)::bigint)) RETURNING id, campaign_id
 )
 INSERT INTO job_rows (lead_id, campaign_id, {NEW_JOB})
 SELECT id, campaign_id, {NEW_JOB_VALUES} FROM taken ORDER BY id
@@ -67,13 +87,51 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 
 def feed() -> int:
     """Make the first jobs of new leads of RUNNING campaigns, some thousands a call, their searches and targets; how
-    many."""
+    many.
+
+    A lead whose person may not be written to now ends DROPPED instead, before anything is paid for it.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(FEED, [BATCH, BATCH, FIRST_OF_LEAD, FIRST_OF_LEAD, SERVICE_OF[FIRST_OF_LEAD]])
-        jobs = int(cursor.rowcount)
-    if jobs == BATCH:
+        cursor.execute(UNFED, [BATCH, BATCH])
+        unfed = cursor.fetchall()
+    jobs = _take_in(unfed) if unfed else 0
+    if len(unfed) == BATCH:
         wake_supervisor()
     return jobs + _feed_campaigns()
+
+
+def _take_in(unfed: list[tuple[Any, ...]]) -> int:
+    """Take these leads (id, campaign, address, Apollo id, campaign's policy) in, or drop them; how many have a job."""
+    policies = {campaign: departures for _, campaign, _, _, departures in unfed}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK, [json.dumps([lead for lead, *_ in unfed])])
+        ours = {lead for (lead,) in cursor.fetchall()}
+        people = [
+            Person(campaign, lead, keys_of(email, apollo_id))
+            for lead, campaign, email, apollo_id, _ in sorted(unfed, key=itemgetter(0))
+            if lead in ours
+        ]
+        reasons = take_in(people, {campaign: policy_of(_json(policies[campaign])) for campaign in policies})
+        refused = {
+            str(person.lead): fit(why, Lead, "end_reason") for person, why in zip(people, reasons, strict=True) if why
+        }
+        parameters = {
+            "refused": json.dumps(refused),
+            "taken": json.dumps([person.lead for person, why in zip(people, reasons, strict=True) if not why]),
+            "kind": FIRST_OF_LEAD,
+            "service": SERVICE_OF[FIRST_OF_LEAD],
+        }
+        cursor.execute(FEED, parameters)
+        jobs = int(cursor.rowcount)
+    if refused:
+        logger.info("%s new leads dropped: their people may not be written to now", len(refused))
+        wake_supervisor()
+    return jobs
+
+
+def _json(value: str | None) -> dict[str, Any] | None:
+    """Read a column of JSON as Django's cursor gives it: as text."""
+    return json.loads(value) if value else None
 
 
 def _feed_campaigns() -> int:

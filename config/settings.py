@@ -170,6 +170,14 @@ RESEARCH_DAYS = count("RESEARCH_DAYS", 30)
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 
+# --- contacts ---------------------------------------------------------------------------------------------------------
+
+# One person, one conversation (campaigns/contacts/policy.py); a campaign may depart from it, with a reason.
+CONTACT_EXCLUSIVE = flag("CONTACT_EXCLUSIVE", True)
+CONTACT_COOLDOWN_DAYS = count("CONTACT_COOLDOWN_DAYS", 90, 0, 3650)
+CONTACT_DOMAIN_PEOPLE = count("CONTACT_DOMAIN_PEOPLE", 0, 0, 1_000_000)
+CONTACT_DOMAIN_DAYS = count("CONTACT_DOMAIN_DAYS", 30, 1, 3650)
+
 # --- web --------------------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"

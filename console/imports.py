@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import IO, Any, BinaryIO, TextIO, cast
 
 from django.contrib import admin
@@ -17,8 +18,9 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from campaigns.leads.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, ImportRefused
-from campaigns.leads.importing import import_csv
-from campaigns.leads.preview import sniff
+from campaigns.leads.foretell import foretell_csv
+from campaigns.leads.importing import ImportReport, import_csv
+from campaigns.leads.preview import Preview, sniff
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign
 from campaigns.permissions import OPERATE_CAMPAIGN
@@ -68,23 +70,43 @@ def reading(request: HttpRequest) -> Reading:
 
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
     """Show, as a fragment of the form, how the columns of a file would be read, by its first 256 KB."""
-    allowed(request, pk)
+    campaign = allowed(request, pk)
     upload = request.FILES.get("file")
     if upload is None:
         return HttpResponse(status=400)
+    head = upload.read(HEAD)
     try:
-        preview_of_file = sniff(io.BytesIO(upload.read(HEAD)), **reading(request))
+        preview_of_file = sniff(io.BytesIO(head), **reading(request))
     except ImportRefused as error:
         return render(request, "console/parts/import_refused.html", {"why": str(error)})
     columns = [
         (name, preview_of_file.mapping[name], [row[place] if place < len(row) else "" for row in preview_of_file.rows])
         for place, name in enumerate(preview_of_file.header)
     ]
-    return render(request, "console/parts/import_preview.html", {"preview": preview_of_file, "columns": columns})
+    context = {
+        "preview": preview_of_file,
+        "columns": columns,
+        "foretold": foretold(campaign, head, preview_of_file),
+        "whole": len(head) < HEAD,
+    }
+    return render(request, "console/parts/import_preview.html", context)
+
+
+def foretold(campaign: Campaign, head: bytes, preview_of_file: Preview) -> ImportReport | None:
+    """Say what would become of the rows at the top of a file; None if that cannot be said yet, for want of a column of
+    addresses, say."""
+    if len(head) == HEAD:
+        head = head[: head.rfind(b"\n") + 1]
+    how: Reading = {"encoding": preview_of_file.encoding, "delimiter": preview_of_file.delimiter}
+    try:
+        return foretell_csv(campaign, io.BytesIO(head), **how)
+    except ImportRefused:
+        return None  # the import says why
 
 
 def run(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Import; each line of the answer is one step: bytes and rows read, skipped rows as CSV, at last the report."""
+    """Import, or with `dry_run` only foretell it; each line of the answer is one step: bytes and rows read, skipped
+    rows as CSV, at last the report."""
     campaign = allowed(request, pk)
     upload = request.FILES.get("file")
     if upload is None or upload.file is None:
@@ -96,7 +118,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponseBase:
     if mapping is not None and not (isinstance(mapping, dict) and all(isinstance(v, str) for v in mapping.values())):
         return HttpResponse(status=400)
     actor = actor_of(request)
-    steps = Import(campaign, upload.file, actor, mapping=mapping, **reading(request))
+    dry_run = bool(request.POST.get("dry_run"))
+    steps = Import(campaign, upload.file, actor, mapping=mapping, dry_run=dry_run, **reading(request))
     answer = StreamingHttpResponse((json.dumps(step) + "\n" for step in steps), content_type="application/x-ndjson")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"
@@ -113,11 +136,13 @@ class Import:
         actor: Actor,
         *,
         mapping: Mapping[str, str] | None,
+        dry_run: bool,
         encoding: str | None,
         delimiter: str | None,
     ) -> None:
         self.campaign, self.stream, self.actor = campaign, stream, actor
         self.mapping, self.encoding, self.delimiter = mapping, encoding, delimiter
+        self.dry_run = dry_run
         # Bounded: a slow reader slows the import down instead of filling the memory with skipped rows.
         self.steps: queue.Queue[dict[str, Any] | None] = queue.Queue(maxsize=50)
         self.left = threading.Event()
@@ -142,10 +167,10 @@ class Import:
     def work(self) -> None:
         skipped = Pieces(lambda text: self.say({"skipped": text}))
         try:
-            report = import_csv(
+            act = foretell_csv if self.dry_run else partial(import_csv, actor=self.actor)
+            report = act(
                 self.campaign,
                 cast(BinaryIO, self.stream),
-                actor=self.actor,
                 mapping=self.mapping,
                 encoding=self.encoding,
                 delimiter=self.delimiter,
@@ -153,7 +178,7 @@ class Import:
                 skipped_to=cast(TextIO, skipped),
             )
             skipped.send()
-            self.say({"report": report.as_dict()})
+            self.say({"report": report.as_dict(), "dry_run": self.dry_run})
         except ImportRefused as error:
             self.say({"refused": str(error)})
         except Exception:

@@ -44,6 +44,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "Work",
             _model("campaigns", "campaign", "Campaigns", "campaign"),
             _model("campaigns", "lead", "Leads", "contacts"),
+            _model("campaigns", "contact", "Contacts", "forum"),
             _model("campaigns", "job", "Jobs", "checklist"),
             _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),
             spend,

@@ -181,7 +181,8 @@ def _found(row: dict[str, Any]) -> FoundPerson:
         last_name_obfuscated=reading.text(row.get("last_name_obfuscated")),
         title=reading.text(row.get("title")),
         company=reading.text(reading.mapping(row.get("organization")).get("name")),
-        has_email=row.get("has_email") is True,
+        # Silence is no answer: only who says no is not worth a credit.
+        has_email=row.get("has_email") is not False,
     )
 
 

@@ -55,7 +55,10 @@ class Result:
 
 @dataclass(frozen=True)
 class FoundPerson:
-    """A row of Apollo's search is useful by its `id` only, the surname is obfuscated and there is no address."""
+    """A row of Apollo's search is useful by its `id` only, the surname is obfuscated and there is no address.
+
+    `has_email` is False only if Apollo says that a reveal would find none.
+    """
 
     id: str
     first_name: str

@@ -13,6 +13,9 @@ from typing import Any, BinaryIO, TextIO
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
+from campaigns.contacts.conversations import standings
+from campaigns.contacts.names import keys_of
+from campaigns.contacts.policy import policy_of, refusal
 from campaigns.leads.csvfile import ImportRefused, name_of
 from campaigns.leads.exporting import defuse
 from campaigns.leads.rows import KNOWN, SUPPRESSED, TWICE, Row
@@ -211,6 +214,7 @@ def take(campaign: Campaign, batch: list[Row], started_at: datetime) -> int:
         refuse_finished(campaign, cursor.fetchone())
         rows = [row for row in batch if not row.reason]
         mark_suppressed(rows)
+        mark_contacts(campaign, rows)
         fresh: dict[str, Row] = {}
         for row in rows:
             if row.reason:
@@ -233,6 +237,19 @@ def mark_suppressed(rows: list[Row]) -> None:
     for row in rows:
         if row.email in suppressed or not listed.isdisjoint(row.others):
             row.reason = SUPPRESSED
+
+
+def mark_contacts(campaign: Campaign | None, rows: list[Row]) -> None:
+    """Give those their reason who are in another campaign's conversation or were written to lately; None: the campaign
+    is not made yet. Whoever comes into a conversation after this is found when the lead is fed."""
+    asked = [(row, keys_of(row.email, row.apollo_id)) for row in rows if not row.reason]
+    known = standings(key for _, keys in asked for key in keys)
+    if not known:
+        return
+    policy, now = policy_of(campaign.contact_policy if campaign else None), timezone.now()
+    pk = campaign.pk if campaign else None
+    for row, keys in asked:
+        row.reason = refusal(policy, pk, [known[key] for key in keys if key in known], now, dated=False)
 
 
 def explain(campaign: Campaign, rows: list[Row], started_at: datetime) -> None:

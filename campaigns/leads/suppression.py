@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
+from campaigns.contacts.under_way import wait_for_pushes
 from campaigns.endings import end_leads_of
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
 from campaigns.leads.tombstones import tombstone
@@ -156,7 +157,8 @@ def _keys(value: str) -> list[str]:
 
 
 def listed_among(addresses: Iterable[str]) -> set[str]:
-    """Find those of the normalised addresses that are on the list themselves, whatever it says about their domains."""
+    """Find those of the names (normalised addresses, `apollo:` and an id) that are on the list themselves, whatever it
+    says about their domains, or were erased."""
     values = {name: address for address in addresses for name in (address, tombstone(address))}
     return {values[name] for name in Suppression.objects.filter(value__in=values).values_list("value", flat=True)}
 
@@ -228,6 +230,8 @@ def _put(values: list[str], reason: str, actor: Actor, cause: Suppression.Cause,
             }  # fmt: skip
             cursor.execute(PUT, parameters)
             put = cursor.fetchall()
+        # Before a lead is locked, which a push under way has yet to end: no push to these leaves after the commit.
+        wait_for_pushes(value for _, value, _, _ in put)
         leads = end_leads_of([v for v in values if "@" in v], [v for v in values if "@" not in v], WHY)
         _record(put, leads, reason, actor, cause)
         if leads:

@@ -37,7 +37,7 @@ class Contact(models.Model):
         ordering = ["key"]
         indexes = [
             models.Index(
-                fields=["domain", "pushed_at"], condition=Q(pushed_at__isnull=False), name="contact_domain"
+                fields=["domain", "pushed_at"], condition=~Q(domain=""), name="contact_domain"
             ),  # how many people of one company
             models.Index(fields=["lead"], condition=Q(lead__isnull=False), name="contact_lead"),
             models.Index(fields=["campaign"], condition=Q(campaign__isnull=False), name="contact_campaign"),

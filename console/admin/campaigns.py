@@ -20,7 +20,7 @@ from campaigns.permissions import ADD_CAMPAIGN, OPERATE_CAMPAIGN
 from campaigns.tallies import LeadTally
 from circuitbreakers import events
 from circuitbreakers.models import Event
-from console import imports
+from console import contacts, imports
 from console.admin.lists import ListAdmin, clip, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.orders import Order, actor_of
@@ -146,6 +146,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return [
             path("<int:pk>/export/", export, name="campaigns_campaign_export"),
             *imports.urls(),
+            *contacts.urls(),
             *super().get_urls(),
         ]
 

@@ -9,6 +9,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from campaigns import cancel_job, story
+from campaigns.contacts.conversations import standings
+from campaigns.contacts.names import keys_of
+from campaigns.contacts.policy import told
 from campaigns.models import Job, Lead, Process, VendorCall
 from campaigns.permissions import OPERATE_JOB
 from campaigns.retry import retry_job
@@ -66,7 +69,9 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
             queue={card.service: card.queue for card in snapshot.cards},
             blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
         )
-        return {"extra_template": "console/parts/lead_extra.html", "story": story_of_lead}
+        known = standings(keys_of(row.email, row.apollo_id))
+        contact = [f"{key} is {sentence}." for key, one in known.items() if (sentence := told(one))]
+        return {"extra_template": "console/parts/lead_extra.html", "story": story_of_lead, "contact": contact}
 
 
 def retry(row: Job, order: Order) -> None:

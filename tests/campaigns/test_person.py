@@ -14,7 +14,6 @@ from django.utils import timezone
 from campaigns.leads.importing import import_csv
 from campaigns.leads.suppression import is_suppressed, suppress
 from campaigns.models import (
-    Contact,
     Erasure,
     JobRow,
     KnownFact,
@@ -31,6 +30,7 @@ from tests.breakers import ANN
 from tests.builders import ago, make_campaign, make_job, make_lead, make_user
 from tests.workers.chain import TARGET
 from workers.run import run
+from workers.steps import find
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 ADDRESS, APOLLO_ID = "ida.quux@zyxw.example", "5f2b7c1d9e4a6b8c0d1e2f3a"
@@ -75,8 +75,6 @@ def traces(lead: Lead) -> None:
     """Leave the address and the name wherever they may be found."""
     now = timezone.now()
     suppress([ADDRESS], f"{ADDRESS} wrote to us", ANN)
-    Contact.objects.create(key=ADDRESS, domain="zyxw.example", campaign=lead.campaign, lead=lead, held_since=now)
-    Contact.objects.create(key=f"apollo:{APOLLO_ID}", campaign=lead.campaign, lead=lead, held_since=now)
     OutcomeEvent.objects.create(
         digest="1",
         source="webhook",
@@ -121,6 +119,13 @@ def test_whoever_was_erased_is_never_written_to_again() -> None:
     report = import_csv(make_campaign(), io.BytesIO(f"email\n{ADDRESS}\nbob@zyxw.example\n".encode()), actor=ANN)
     assert (report.taken, report.skipped) == (1, {"suppressed": 1})
     assert ADDRESS not in dump()
+
+
+def test_apollo_is_not_asked_for_somebody_who_was_erased() -> None:
+    campaign = make_campaign(search={"person_titles[]": ["CTO"]})
+    make_lead(email=ADDRESS, apollo_id=APOLLO_ID)
+    erase()
+    assert find.new_people(campaign, [APOLLO_ID, "somebody"]) == ["somebody"]
 
 
 def test_an_open_lead_ends_and_its_jobs_with_it() -> None:

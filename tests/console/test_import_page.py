@@ -13,10 +13,11 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
+from campaigns import feed
 from campaigns.leads.csvfile import HEAD
 from campaigns.leads.preview import Preview, sniff
-from campaigns.models import Campaign, Lead
-from tests.builders import make_campaign
+from campaigns.models import Campaign, Lead, Suppression
+from tests.builders import ago, make_campaign, make_lead
 
 PEOPLE = "Vorname;Kontakt\nJürgen;juergen@acme.example\nNobody;\n=1+1;second@acme.example\n"
 
@@ -134,3 +135,35 @@ def test_a_viewer_may_not_import(viewer: Client, page: str) -> None:
 def test_a_mapping_that_is_no_mapping_is_refused(operator: Client, mapping: str) -> None:
     answer = upload(operator, "import_run", make_campaign("CREATED"), b"Email\na@b.example\n", mapping=mapping)
     assert answer.status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_preview_says_before_anything_is_paid_who_is_new_suppressed_or_in_a_conversation(operator: Client) -> None:
+    first = make_campaign()
+    for name in ("ida", "bob"):
+        make_lead(first, email=f"{name}@acme.example")
+    feed.feed()
+    Lead.objects.filter(email="bob@acme.example").update(state="PUSHED", ended_at=ago(1))
+    Suppression.objects.create(value="eva@acme.example")
+    text = b"Email\nida@acme.example\nbob@acme.example\neva@acme.example\nmax@acme.example\n"
+    campaign = make_campaign("CREATED")
+    page = " ".join(upload(operator, "preview", campaign, text).content.decode().split())
+    assert "Of its 4 rows, 1 would be new leads." in page
+    for skipped in (
+        "1 suppressed",
+        f"1 in conversation by campaign {first.pk}",
+        f"1 written to by campaign {first.pk} in the last 90 days",
+    ):
+        assert skipped in page
+    # The count of the whole file, the import itself and the API's dry run say the same.
+    counted = steps_of(upload(operator, "import_run", campaign, text, dry_run="1"))[-1]
+    assert counted["dry_run"] is True
+    assert not campaign.leads.exists()
+    api = APIClient()
+    api.force_authenticate(User.objects.get(username="operator"))
+    leads = f"/api/v1/campaigns/{campaign.pk}/leads"
+    answer = api.post(leads, {"csv": SimpleUploadedFile("p.csv", text), "dry_run": "true"}, format="multipart")
+    assert answer.json()["data"]["report"] == counted["report"]
+    assert not campaign.leads.exists()
+    assert steps_of(upload(operator, "import_run", campaign, text))[-1]["report"] == counted["report"]
+    assert [lead.email for lead in campaign.leads.all()] == ["max@acme.example"]

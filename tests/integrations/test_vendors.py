@@ -72,6 +72,12 @@ def test_apollo_search_gives_ids_and_costs_nothing(serve: Serve) -> None:
     assert page.limits.windows == (RateWindow("requests", 60.0, 200, 7, None),)
 
 
+@pytest.mark.parametrize(("said", "told"), [(False, False), (True, True), (None, True), ("maybe", True)])
+def test_only_who_has_no_address_by_apollos_own_word_is_not_worth_a_credit(serve: Serve, said: Any, told: bool) -> None:
+    serve("apollo", http(200, {"total_entries": 1, "people": [{"id": "6650aa01", "has_email": said}]}))
+    assert apollo.search_people({}, page=1, per_page=25).people[0].has_email is told
+
+
 @pytest.mark.parametrize("body", [{}, {"people": []}, {"total_entries": 1}, {"total_entries": "a lot", "people": []}])
 def test_apollo_search_without_people_or_total_is_malformed(serve: Serve, body: Any) -> None:
     serve("apollo", http(200, body))

@@ -35,17 +35,20 @@ MAIL = {
     "mail_body": "Hello Ida, you sell arms. Who looks after the paperwork? Kind regards",
 }
 _people = itertools.cycle(range(people.PEOPLE))
+_last_ten: set[str] = set()
 
 
 def ten_people() -> list[str]:
-    """Ids of ten that enrichment knows and has an address of, each of their own."""
+    """Ids of ten that enrichment knows and has an address of, each of their own, also beside the ten before."""
     found: dict[str, str] = {}
     for number in _people:
         person = people.person(number)
-        if person.matched and person.email and person.email not in found:
+        if person.matched and person.email and person.email not in found and person.email not in _last_ten:
             found[person.email] = person.id
         if len(found) == 10:
             break
+    _last_ten.clear()
+    _last_ten.update(found)
     return list(found.values())
 
 

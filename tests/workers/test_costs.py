@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 # Statements and transactions of a job's first claim, with the call that succeeds. Beyond the claim and the completion:
 # reveal keeps the people and inserts their leads; verify and research ask whether the answer is known. The claim itself
-# asks the suppression list.
+# asks the suppression list; push begins under its contact's lock.
 COSTS = {
     "reveal": (6, 2),
     "verify": (3, 3),
     "research": (3, 3),
     "write": (2, 2),
-    "push": (2, 2),
+    "push": (3, 3),
 }
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 
 from campaigns import pipeline
+from campaigns.contacts import pushing
 from campaigns.jobs import Done
 from campaigns.leads.addresses import holds_locked
 from campaigns.models import Campaign, JobRow, Lead
@@ -19,6 +20,8 @@ from workers.steps.calls import NotYet, Ready, Stopped, address_of, credits_usd,
 
 # How long a push waits for its campaign at Instantly to be made (seconds).
 TARGET_WAIT = 2
+# How long it waits for another campaign's push to the same person to end (seconds).
+BUSY_WAIT = 1
 NOT_FOUND = 404
 
 
@@ -30,9 +33,13 @@ def push(job: JobRow) -> Ready | Done | NotYet | Stopped:
     """
     lead, target = lead_of(job), job.campaign.instantly_campaign_id
     email = address_of(lead)
-    # The list is asked by the claim; a placeholder of Apollo's is no address.
     if holds_locked(email):
         return Done(end="DROPPED", end_reason="suppressed", without_call=True)
+    begun = pushing.begin(job, lead, email)
+    if begun.busy:
+        return NotYet(BUSY_WAIT)
+    if begun.refused:
+        return Done(end="DROPPED", end_reason=begun.refused, without_call=True)
     if not target:
         given_up = job.campaign.job_rows.filter(lead=None, kind="prepare", status=JobRow.Status.FAILED).first()
         if given_up:

@@ -22,6 +22,9 @@ from workers.steps.calls import Ready, credits_usd
 COLUMNS = ("first_name", "last_name", "title", "company", "company_domain")
 FURTHER = ("linkedin_url", "headline", "city", "state", "country", "email_status")
 
+# Why a person is dropped of whom Apollo has no address.
+NO_EMAIL = "no e-mail"
+
 
 def reveal(job: JobRow) -> Ready | Done:
     """Build the call for the people in the job's payload, ten at most; none for people who have been bought before."""
@@ -118,7 +121,7 @@ def why_dropped(person: Person | None, email: str | None, suppressed: set[str]) 
     if person is None:
         return "not matched by Apollo"
     if not person.email:
-        return "no e-mail"
+        return NO_EMAIL
     if email is None:
         return "malformed e-mail"
     return "suppressed" if email in suppressed or holds_locked(email) else ""

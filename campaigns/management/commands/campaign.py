@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from campaigns import apollo_url, lifecycle, moves, prompts, spend, tallies
+from campaigns.contacts.departing import depart
+from campaigns.contacts.policy import LIMITS, policy_of
 from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.exporting import export_csv
 from campaigns.leads.foretell import foretell
@@ -63,6 +65,19 @@ class Command(VerbCommand):
         target = self.verb("target", "push into another campaign at Instantly", changes=True)
         target.add_argument("id", type=int)
         target.add_argument("instantly_campaign", metavar="INSTANTLY_ID", help="'' has one made")
+        policy = self.verb(
+            "contact-policy",
+            "depart from the installation's contact policy in the points given, or from none",
+            changes=True,
+        )
+        policy.add_argument("id", type=int)
+        policy.add_argument("--exclusive", choices=["yes", "no"], help="leave alone who is in another's conversation")
+        for name, text in (
+            ("cooldown-days", "since another campaign's last mail; 0: no matter when"),
+            ("domain-people", "people of one company's domain at most; 0: any number"),
+            ("domain-days", "in so many days"),
+        ):
+            policy.add_argument(f"--{name}", type=int, metavar="N", help=text)
         preview = self.verb("preview", "the instructions and prompts for one lead; sends nothing")
         preview.add_argument("id", type=int)
         preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
@@ -188,6 +203,17 @@ class Command(VerbCommand):
         self.show(
             {"id": campaign.pk, "instantly_campaign_id": target, "status": campaign.status},
             f"Campaign {campaign.pk} pushes into {target or 'a campaign to be made'}. It is {campaign.status}.",
+        )
+
+    def contact_policy(self, options: dict[str, Any]) -> None:
+        given = {name: options[name] for name in LIMITS if options[name] is not None}
+        if options["exclusive"]:
+            given["exclusive"] = options["exclusive"] == "yes"
+        campaign = depart(options["id"], departures=given, actor=self.actor(options), reason=options["reason"])
+        policy = policy_of(campaign.contact_policy).as_dict()
+        self.show(
+            {"id": campaign.pk, "departures": campaign.contact_policy or {}, "contact_policy": policy},
+            f"Campaign {campaign.pk}: " + ", ".join(f"{name} {value}" for name, value in policy.items()),
         )
 
     def preview(self, options: dict[str, Any]) -> None:

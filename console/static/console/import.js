@@ -10,7 +10,7 @@
     var preview = document.getElementById("import-preview");
     var progress = document.getElementById("import-progress");
     var result = document.getElementById("import-result");
-    var button = form.querySelector("button");
+    var buttons = form.querySelectorAll("button");
     var token = form.querySelector("[name=csrfmiddlewaretoken]").value;
 
     function note(tone, text) {
@@ -19,6 +19,10 @@
         line.textContent = text;
         result.appendChild(line);
         return line;
+    }
+
+    function disable(yes) {
+        buttons.forEach(function (button) { button.disabled = yes; });
     }
 
     function show(share, text) {
@@ -30,7 +34,7 @@
     function look() {
         var file = form.elements.file.files[0];
         result.textContent = "";
-        button.disabled = true;
+        disable(true);
         if (!file) { preview.textContent = ""; return; }
         preview.textContent = "Looking at the file…";
         var data = new FormData();
@@ -44,7 +48,7 @@
             })
             .then(function (html) {
                 preview.innerHTML = html; // our own template, which escapes what is in the file
-                button.disabled = Boolean(preview.querySelector("[data-refused]"));
+                disable(Boolean(preview.querySelector("[data-refused]")));
             })
             .catch(function () { preview.textContent = "The preview failed. Reload the page and try again."; });
     }
@@ -57,9 +61,9 @@
         return JSON.stringify(chosen);
     }
 
-    function finish(report, skipped) {
+    function finish(report, skipped, dry) {
         var skips = Object.keys(report.skipped).map(function (why) { return report.skipped[why].toLocaleString("en") + " " + why; });
-        note("success", report.rows.toLocaleString("en") + " rows: " + report.taken.toLocaleString("en") + " taken" + (skips.length ? ", skipped: " + skips.join(", ") : "") + ".");
+        note("success", report.rows.toLocaleString("en") + " rows: " + report.taken.toLocaleString("en") + (dry ? " would be taken" : " taken") + (skips.length ? ", skipped: " + skips.join(", ") : "") + "." + (dry ? " Nothing was imported." : ""));
         if (report.ignored.length) { note("info", "Ignored columns: " + report.ignored.join(", ")); }
         if (skips.length) {
             var link = document.createElement("a");
@@ -81,8 +85,9 @@
         var table = preview.querySelector("table");
         var data = new FormData(form);
         data.append("mapping", mapping());
+        if (event.submitter && event.submitter.name) { data.append(event.submitter.name, event.submitter.value); }
         if (table && table.hasAttribute("data-guessed") && !form.elements.encoding.value) { data.set("encoding", table.dataset.encoding); }
-        button.disabled = true;
+        disable(true);
         result.textContent = "";
         var read = 0;
         var skipped = [];
@@ -97,7 +102,7 @@
                 if (step.skipped) { skipped.push(step.skipped); }
                 if (step.rows) { show(50 + 50 * step.bytes / file.size, step.rows.toLocaleString("en") + " rows read"); }
                 if (step.refused) { ended = true; note("error", step.refused); }
-                if (step.report) { ended = true; show(100, "Done."); finish(step.report, skipped); }
+                if (step.report) { ended = true; show(100, "Done."); finish(step.report, skipped, step.dry_run); }
             }
         }
 
@@ -110,7 +115,7 @@
         request.onloadend = function () {
             if (request.status === 200) { take(); }
             if (!ended) { note("error", "The import broke off (" + (request.status || "no connection") + "). Import the file again: nothing is doubled."); }
-            button.disabled = false;
+            disable(false);
         };
         request.send(data);
     });
