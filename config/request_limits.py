@@ -17,6 +17,8 @@ PREVIEW = re.compile(r"/admin/campaigns/campaign/\d+/import/preview/")
 IMPORT = re.compile(r"/admin/campaigns/campaign/\d+/import/run/")
 UPLOAD = re.compile(r"/api/v1/campaigns(/\d+/leads)?")
 NUL = re.compile("%00|\0")  # PostgreSQL takes none; the API says so by itself, and names the parameter
+HOOK = re.compile(r"/hooks/.*", re.DOTALL)
+HOOK_BYTES = 256 * 1024
 PREVIEW_BYTES = 512 * 1024  # twice what the page sends of a file
 
 
@@ -24,6 +26,8 @@ def largest_body(path: str) -> int:
     """Return the most bytes that a body may have at this path."""
     if IMPORT.fullmatch(path) or UPLOAD.fullmatch(path):
         return int(settings.IMPORT_MAX_BYTES) + int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    if HOOK.fullmatch(path):
+        return HOOK_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + (PREVIEW_BYTES if PREVIEW.fullmatch(path) else 0)
 
 

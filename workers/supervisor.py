@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from campaigns import cancelled, cascade, feed, finish, tallies
+from campaigns import apply_outcomes, cancelled, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
@@ -127,6 +127,8 @@ def steps() -> list[Step]:
         Step("pause what still runs", cascade.pause_stragglers, limit=LONGEST, urgent=True),
         Step("end cancelled campaigns", cancelled.end_cancelled, every=0.5, limit=LONGEST, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
+        # Before anything is sent: who opted out a second ago is not written to. Whatever is paused, this is not.
+        Step("apply outcomes", apply_outcomes.apply, every=0.1, limit=LONGEST, urgent=True),
         Step("feed leads", feed.feed, every=0.2, limit=LONGEST),
         Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
