@@ -4,8 +4,8 @@ values.
 The order in which things are told never matters: of each kind the earliest instant counts, and the strongest cause.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 # Of what came of a push the strongest is shown; (outcome, Lead's column).
 STRONGEST_FIRST = (
@@ -71,8 +71,8 @@ def effect_of(kind: str, bounce_type: str = "") -> Effect:
     return EFFECTS.get(kind, UNKNOWN)
 
 
-def outcome_of(instants: dict[str, datetime | None]) -> str:
-    """Return the outcome that is shown beside a lead's state; `instants` by Lead's columns. '' when nothing came."""
+def outcome_of(instants: Mapping[str, object]) -> str:
+    """Return the outcome that is shown beside a lead's state; `instants` are Lead's columns. '' when nothing came."""
     return next((outcome for outcome, column in STRONGEST_FIRST if instants.get(column)), "")
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from campaigns import outcomes
 from campaigns.models import Campaign, Lead
 
 BATCH = 2000
@@ -11,7 +12,7 @@ BATCH = 2000
 # the full-width forms). Leading apostrophes count too, so that taking one off again is exact.
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-# header: field of Lead, or `data.` and a key of Lead.data
+# header: field of Lead, `data.` and a key of Lead.data, or `outcome`
 COLUMNS = {
     "First Name": "first_name",
     "Last Name": "last_name",
@@ -36,6 +37,7 @@ COLUMNS = {
     "Apollo Contact Id": "apollo_id",
     "Lead Id": "id",
     "Lead State": "state",
+    "Lead Outcome": "outcome",
     "Lead Stage": "stage",
     "Lead Reason": "end_reason",
     "Lead Ended": "ended_at",
@@ -44,7 +46,7 @@ COLUMNS = {
     "Mail Subject": "mail_subject",
     "Mail Body": "mail_body",
 }
-READ = [name for name in COLUMNS.values() if not name.startswith("data.")]
+READ = [name for name in COLUMNS.values() if not name.startswith("data.") and name != "outcome"]
 
 
 def defuse(text: str) -> str:
@@ -71,7 +73,7 @@ def export_csv(campaign: Campaign) -> Iterator[bytes]:
     yield b"\xef\xbb\xbf" + csv_block([list(COLUMNS)])
     leads = Lead.objects.filter(campaign=campaign).order_by("pk")
     last = 0
-    while batch := list(leads.filter(pk__gt=last).values(*READ, "data")[:BATCH]):
+    while batch := list(leads.filter(pk__gt=last).values(*READ, *outcomes.COLUMNS, "data")[:BATCH]):
         yield csv_block([[defuse(cell(lead, name)) for name in COLUMNS.values()] for lead in batch])
         last = batch[-1]["id"]
 
@@ -81,6 +83,8 @@ def cell(lead: dict[str, object], name: str) -> str:
     if name.startswith("data."):
         data = lead["data"]
         value = data.get(name.removeprefix("data.")) if isinstance(data, dict) else None
+    elif name == "outcome":
+        return outcomes.outcome_of(lead)
     else:
         value = lead[name]
     if value is None:

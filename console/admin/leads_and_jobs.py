@@ -11,7 +11,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from campaigns import cancel_job, story
+from campaigns import cancel_job, outcomes, story
 from campaigns.leads.suppression import ValueRefused, parse_value
 from campaigns.models import Job, Lead, Process, Suppression, VendorCall
 from campaigns.permissions import OPERATE_JOB
@@ -35,10 +35,23 @@ class OfCampaignAdmin(ReadOnlyAdmin):
         return link("campaigns_campaign", row.campaign_id, row.campaign)
 
 
+class OutcomeFilter(admin.SimpleListFilter):
+    """Leads by what came of their push, found by the indexes of what came back."""
+
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return [(name, name.capitalize()) for name in outcomes.OUTCOMES]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.with_outcome(self.value()) if self.value() in outcomes.OUTCOMES else queryset
+
+
 @admin.register(Lead)
 class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
-    list_display = ("name", "email", "company", "of_campaign", "live_state", "stage", "end_reason")
-    list_filter = ("state",)
+    list_display = ("name", "email", "company", "of_campaign", "live_state", "live_outcome", "stage", "end_reason")
+    list_filter = ("state", OutcomeFilter)
     search_fields = ("email",)
     search_help_text = "An address, the beginning of a company's name, or a lead's number."
     fields = fields_of(Lead, without=("id", "unfed"))
@@ -63,6 +76,10 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
     def live_state(self, row: Lead) -> SafeString:
         return state(row.state)
 
+    @admin.display(description="outcome")
+    def live_outcome(self, row: Lead) -> SafeString | str:
+        return state(row.outcome) if row.outcome else "—"
+
     def extra_of(self, request: HttpRequest, row: Lead) -> dict[str, Any]:
         snapshot = shared_snapshot.current()
         story_of_lead = story.tell(
@@ -71,7 +88,7 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
             queue={card.service: card.queue for card in snapshot.cards},
             blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
         )
-        return {"extra_template": "console/parts/lead_extra.html", "story": story_of_lead}
+        return {"extra_template": "console/parts/lead_extra.html", "story": story_of_lead, "lead": row}
 
 
 def retry(row: Job, order: Order) -> None:
