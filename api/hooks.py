@@ -14,11 +14,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostE
 from django.views.decorators.csrf import csrf_exempt
 
 from campaigns import outcome_intake
+from campaigns.outcome_intake import SECRET_HEADER
 from circuitbreakers import postgresql
 
 logger = logging.getLogger(__name__)
 
-SECRET_HEADER = "X-Holdfast-Secret"  # noqa: S105 (its name)
 MOST_BYTES = 256 * 1024
 TRY_AGAIN = 30  # seconds
 

@@ -17,6 +17,10 @@ from campaigns.wake import CHANNEL, Woken
 from circuitbreakers.characters import UNSTORABLE
 from circuitbreakers.storable import fit
 
+# Where Instantly posts, below the public address: an opaque part follows. The header that it then brings.
+HOOK_PATH = "/hooks/instantly/"
+SECRET_HEADER = "X-Holdfast-Secret"  # noqa: S105 (its name)
+
 # Objects and lists within each other, of which PostgreSQL's parser and Python's writer take many more.
 DEEPEST = 40
 # What makes an event this very event: the same fact delivered again says the same of all these.

@@ -21,7 +21,7 @@ from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
-from workers import dispatch, liveness, reclaim
+from workers import ask_instantly, dispatch, liveness, reclaim
 
 logger = logging.getLogger(__name__)
 
@@ -82,18 +82,18 @@ class Step:
         logger.warning("Step '%s' %s; it rests for %.0f s", self.name, how, self.rest, extra={"step": self.name})
 
 
-def in_background(task: Callable[[], object]) -> None:
-    """Run a probe beside the loop: a vendor that does not answer must not hold up a cascade."""
+def in_background(task: Callable[[], object], what: str = "Probe") -> None:
+    """Run what asks a vendor beside the loop: one that does not answer must not hold up a cascade."""
 
     def run() -> None:
         try:
             task()
         except (probes.ProbeRunning, switch.RedisUnavailable, DatabaseError) as error:
-            logger.info("Probe not finished: %s", error)
+            logger.info("%s not finished: %s", what, error)
         finally:
             connection.close()
 
-    threading.Thread(target=run, name="probe", daemon=True).start()
+    threading.Thread(target=run, name=what.lower(), daemon=True).start()
 
 
 def half_open(start: Callable[[Callable[[], object]], None] = in_background) -> int:
@@ -134,6 +134,7 @@ def steps() -> list[Step]:
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
         Step("fold tallies", tallies.fold, every=10.0, limit=LONGEST),
         Step("half-open and probes", half_open, every=1.0),
+        Step("ask Instantly", partial(ask_instantly.start, partial(in_background, what="Reconciliation")), every=60.0),
         Step("mend leads", feed.mend_leads, every=10.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]

@@ -23,4 +23,11 @@ class Migration(migrations.Migration):
             "outcomeevent",
             models.Index(fields=["-id"], condition=Q(effect__startswith="failed"), name="outcome_failed"),
         ),
+        migrations.AddIndex(
+            "outcomeevent",
+            models.Index(fields=["received_at"], condition=Q(source="reconciliation"), name="outcome_missed"),
+        ),
+        migrations.AddIndex(
+            "outcomeevent", models.Index(fields=["received_at"], condition=Q(effect="unknown"), name="outcome_unknown")
+        ),
     ]

@@ -37,6 +37,9 @@ class OutcomeEvent(models.Model):
             models.Index(fields=["effect", "-id"], name="outcome_effect"),
             models.Index(fields=["source", "-id"], name="outcome_source"),
             models.Index(fields=["-id"], condition=Q(effect__startswith="failed"), name="outcome_failed"),
+            # Metrics, of the last day.
+            models.Index(fields=["received_at"], condition=Q(source="reconciliation"), name="outcome_missed"),
+            models.Index(fields=["received_at"], condition=Q(effect="unknown"), name="outcome_unknown"),
         ]
 
     def __str__(self) -> str:

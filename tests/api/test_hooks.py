@@ -10,9 +10,10 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from api.hooks import MOST_BYTES, SECRET_HEADER
+from api.hooks import MOST_BYTES
 from campaigns import apply_outcomes
 from campaigns.models import OutcomeEvent, Suppression
+from campaigns.outcome_intake import SECRET_HEADER
 from campaigns.wake import CHANNEL, Woken
 from config.logs import TextFormatter
 from tests.stores import another_session
