@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns import apply_outcomes, lifecycle
 from campaigns.leads.suppression import suppress
-from campaigns.models import Campaign, Lead, OutcomeEvent, Suppression
+from campaigns.models import Campaign, JobRow, Lead, OutcomeEvent, Suppression
 from campaigns.outcome_intake import store, told_by_webhook
 from circuitbreakers import gate, switch
 from circuitbreakers.events import Actor
@@ -22,9 +22,11 @@ from integrations.sandbox import Sandbox
 from tests.breakers import trip
 from tests.builders import ago, make_call, make_campaign, make_job, make_lead
 from tests.stores import another_session, break_vendor, calls_of
+from tests.workers.chain import job_of
 from workers import ask_instantly, block_list, free_calls, reconcile_outcomes
 from workers.ask_instantly import LOCK, Asked, ask
 from workers.reconcile_outcomes import reconcile
+from workers.run import run
 
 pytestmark = pytest.mark.django_db
 OLGA = Actor("olga", "admin")
@@ -262,3 +264,34 @@ def test_one_supervisor_at_a_time_asks(sandbox: Sandbox, campaign: Campaign) -> 
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [LOCK])
         assert cursor.fetchone() == (0,)
+
+
+# --- who replied ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", ["millionverifier", "perplexity", "openai", "instantly"])
+def test_nothing_is_bought_for_a_lead_that_ended_while_its_job_waited(sandbox: Sandbox, service: str) -> None:
+    job = job_of(service, email=IDA)
+    Lead.objects.filter(email=IDA).update(state="DROPPED", end_reason="replied", ended_at=timezone.now())
+    assert run(job.pk, service) == "completed"
+    assert calls_of(sandbox) == []
+    assert JobRow.objects.get(pk=job.pk).without_call
+    assert Lead.objects.get(email=IDA).state == "DROPPED"
+
+
+def test_a_push_that_was_under_way_when_the_person_replied_is_a_push(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of("instantly", email=IDA)
+    sent = instantly.push
+
+    def push_and_hear(**what: Any) -> Any:
+        answer = sent(**what)
+        store([told_by_webhook({"event_type": "reply_received", "lead_email": IDA, "campaign_id": "another"})])
+        assert apply_outcomes.apply() == 1
+        assert Lead.objects.get(email=IDA).state == "DROPPED"
+        return answer
+
+    monkeypatch.setattr(instantly, "push", push_and_hear)
+    assert run(job.pk, "instantly") == "completed"
+    assert Lead.objects.get(email=IDA).state == "PUSHED"
