@@ -6,7 +6,7 @@ from typing import Any, cast
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from campaigns import tallies
+from campaigns import funnel, outcomes, tallies
 from campaigns.models import Campaign, Job, Lead, VendorCall
 
 
@@ -36,15 +36,36 @@ class OfCampaign(serializers.ModelSerializer[Campaign]):
         return asdict(numbers[row.pk])
 
 
+class FunnelNumbers(serializers.Serializer[funnel.Funnel]):
+    """How many of a campaign's people got how far."""
+
+    found = serializers.IntegerField()
+    verified = serializers.IntegerField(help_text="Their address was found deliverable.")
+    written = serializers.IntegerField(help_text="They have a mail.")
+    pushed = serializers.IntegerField()
+    sent = serializers.IntegerField()
+    bounced = serializers.IntegerField()
+    replied = serializers.IntegerField()
+    unsubscribed = serializers.IntegerField()
+    cost_usd = serializers.DecimalField(max_digits=20, decimal_places=6)
+    cost_per_pushed_usd = serializers.DecimalField(max_digits=20, decimal_places=6, allow_null=True)
+    cost_per_reply_usd = serializers.DecimalField(max_digits=20, decimal_places=6, allow_null=True)
+
+
 class CampaignSerializer(OfCampaign):
     search = serializers.JSONField(read_only=True)
+    funnel = serializers.SerializerMethodField()
+
+    @extend_schema_field(FunnelNumbers)
+    def get_funnel(self, row: Campaign) -> dict[str, Any]:
+        return dict(FunnelNumbers(funnel.of_campaign(row.pk)).data)
 
     class Meta:
         model = Campaign
         fields = (
             *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
             *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
-            *("operator_pause_reason", "progress", "created_by", "created_at", "started_at", "finished_at"),
+            *("operator_pause_reason", "progress", "funnel", "created_by", "created_at", "started_at", "finished_at"),
         )
         read_only_fields = fields
 
@@ -63,6 +84,9 @@ class CampaignSummary(OfCampaign):
 class LeadSerializer(serializers.ModelSerializer[Lead]):
     data = serializers.JSONField(read_only=True, help_text="Further fields of the source.")  # type: ignore[assignment]
     sources = serializers.JSONField(read_only=True)
+    outcome = serializers.ChoiceField(
+        outcomes.OUTCOMES, allow_blank=True, read_only=True, help_text="What came of its push; '' for nothing yet."
+    )
 
     class Meta:
         model = Lead
@@ -70,7 +94,16 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
             *("id", "campaign", "email", "apollo_id"),
             *("first_name", "last_name", "title", "company", "company_domain"),
             *("data", "state", "stage", "end_reason", "ended_at", "verdict", "research", "sources", "mail_subject"),
-            *("mail_body", "instantly_lead_id", "created_at"),
+            *(
+                "mail_body",
+                "instantly_lead_id",
+                "outcome",
+                "sent_at",
+                "bounced_at",
+                "replied_at",
+                "unsubscribed_at",
+                "created_at",
+            ),
         )
         read_only_fields = fields
 

@@ -20,6 +20,7 @@ from api.campaign_serializers import (
     CampaignSerializer,
     CampaignSummary,
     Created,
+    FunnelNumbers,
     Imported,
     LeadSerializer,
     Moved,
@@ -31,7 +32,7 @@ from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
 from api.frame.views import ApiView, Listing
 from api.requests import CampaignForm, CampaignJson, LeadsUpload, PolicyRequest
-from campaigns import lifecycle, moves, tallies
+from campaigns import funnel, lifecycle, moves, tallies
 from campaigns.contacts.departing import depart
 from campaigns.contacts.policy import policy_of
 from campaigns.leads.csvfile import ImportRefused
@@ -274,6 +275,18 @@ class ProgressView(ApiView):
                 **asdict(tallies.progress([pk])[pk]),
             }
         )
+
+
+class FunnelView(ApiView):
+    """How many of one campaign's people got how far, from found to replied, and what a push and a reply cost."""
+
+    required = {"GET": VIEW_CAMPAIGN}
+    serializer_class = FunnelNumbers
+
+    @extend_schema(tags=["campaigns"], operation_id="campaign_funnel", responses={200: FunnelNumbers})
+    def get(self, request: Request, pk: int) -> Response:
+        get_object_or_404(Campaign.objects.only("pk"), pk=pk)
+        return Response(FunnelNumbers(funnel.of_campaign(pk)).data)
 
 
 @extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="list_campaign_leads"))

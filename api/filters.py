@@ -4,6 +4,7 @@ from typing import Any
 
 import django_filters
 
+from campaigns import outcomes
 from campaigns.leads.suppression import check
 from campaigns.models import (
     KIND_CHOICES,
@@ -34,8 +35,14 @@ class CampaignFilter(django_filters.FilterSet):
 class LeadFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=Lead.State.choices)
     stage = django_filters.ChoiceFilter(choices=KIND_CHOICES)
+    outcome = django_filters.ChoiceFilter(
+        choices=[(name, name) for name in outcomes.OUTCOMES], method="by_outcome", label="What came of its push."
+    )
     email = django_filters.CharFilter(method="by_email", label="The whole address, in any case.")
     company = django_filters.CharFilter(lookup_expr="iexact")
+
+    def by_outcome(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.with_outcome(value)
 
     def by_email(self, queryset: Any, name: str, value: str) -> Any:
         return queryset.filter(email=value.strip().lower())

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Count
 from django.http import HttpResponse
+from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -13,13 +15,15 @@ from rest_framework.request import Request
 
 from api.frame.audience import audience
 from api.frame.views import ApiView
-from campaigns.models import Campaign, Process
+from campaigns.models import Campaign, OutcomeEvent, Process
+from campaigns.outcomes import UNKNOWN
 from campaigns.overview import counts
 from campaigns.tallies import JobCount, summed
 from circuitbreakers import broker, switch
 from circuitbreakers.models import Incident
 from circuitbreakers.states import SwitchSnapshot
 
+MOST_WAITING = 10_000
 STATES = ("closed", "half_open", "open", "lost")
 
 
@@ -45,6 +49,21 @@ class Numbers(Collector):
         roles = {**dict.fromkeys(Process.Role.values, 0), **dict(alive)}
         yield by("holdfast_processes", "Live processes by role.", "role", roles)
         yield from of_supervisor()
+        yield from of_outcomes()
+
+
+def of_outcomes() -> Iterator[Metric]:
+    """Yield what came back: what waits to be applied, and of the last day what no webhook told and nobody knows."""
+    waiting = OutcomeEvent.objects.filter(applied_at=None).order_by()[:MOST_WAITING].count()
+    yield GaugeMetricFamily("holdfast_outcomes_waiting", f"Not yet applied; {MOST_WAITING} or more.", value=waiting)
+    lately = OutcomeEvent.objects.filter(received_at__gte=timezone.now() - timedelta(days=1))
+    missed = counts(lately.filter(source=OutcomeEvent.Source.RECONCILIATION), "kind")
+    text = "Told by no webhook and found by asking, in the last day."
+    yield by("holdfast_outcomes_missed", text, "kind", missed)
+    unknown = lately.filter(effect=UNKNOWN.name).order_by().count()
+    yield GaugeMetricFamily(
+        "holdfast_outcomes_unknown", "Of a kind that we do not know, in the last day.", value=unknown
+    )
 
 
 def of_switch(snapshot: SwitchSnapshot) -> Iterator[Metric]:

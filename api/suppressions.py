@@ -74,7 +74,7 @@ class Listed(serializers.Serializer):
 
     added = serializers.IntegerField()
     already = serializers.IntegerField(help_text="Were on the list, or twice in the request.")
-    raised = serializers.IntegerField(help_text="Those that are listed by the person's own wish from now on.")
+    raised = serializers.IntegerField(help_text="Those that were listed, and have a stronger cause from now on.")
     leads = serializers.IntegerField(help_text="Open leads that ended.")
     refused = RefusedValue(many=True)
 

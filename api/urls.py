@@ -44,6 +44,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/contact-policy", campaigns.ContactPolicyView.as_view(), name="campaign-contact-policy"),
     path("campaigns/<int:pk>/leads", campaigns.CampaignLeads.as_view(), name="campaign-leads"),
     path("campaigns/<int:pk>/progress", campaigns.ProgressView.as_view(), name="campaign-progress"),
+    path("campaigns/<int:pk>/funnel", campaigns.FunnelView.as_view(), name="campaign-funnel"),
     path("leads", lists.Leads.as_view(), name="leads"),
     path("jobs", lists.Jobs.as_view(), name="jobs"),
     path("spend", spending.SpendView.as_view(), name="spend"),

@@ -38,15 +38,15 @@ WITH matched AS MATERIALIZED ({MATCHED}), batch AS MATERIALIZED (
 ), ended AS (
     {DROP_LEADS} WHERE id = ANY(ARRAY(SELECT id FROM batch)) AND state = 'OPEN' RETURNING id
 )
-SELECT one.value, count(*), array_agg(one.id)
+SELECT one.value, array_agg(one.id)
 FROM (SELECT id, min(value) AS value FROM matched GROUP BY id) one JOIN ended ON ended.id = one.id
 GROUP BY one.value
 """  # noqa: S608 (constants only)
 END_JOBS = f"{CANCEL_JOBS} WHERE lead_id = ANY(%(leads)s) AND status = 'PENDING'"
 
 
-def end_leads_of(addresses: list[str], domains: list[str], why: str) -> dict[str, int]:
-    """Make the open leads at these addresses and domains, or below them, DROPPED; value -> how many, each lead once.
+def end_leads_of(addresses: list[str], domains: list[str], why: str) -> dict[str, list[int]]:
+    """Make the open leads at these addresses and domains, or below them, DROPPED; value -> their ids, each lead once.
 
     Call it in a transaction. Two statements: only the second sees the job that a completion inserted meanwhile, which
     the first one waited for.
@@ -55,5 +55,5 @@ def end_leads_of(addresses: list[str], domains: list[str], why: str) -> dict[str
         cursor.execute(END_LEADS, {"addresses": addresses, "domains": domains, "why": why})
         ended = cursor.fetchall()
         if ended:
-            cursor.execute(END_JOBS, {"leads": [lead for _, _, leads in ended for lead in leads], "why": why})
-    return {value: int(count) for value, count, _ in ended}
+            cursor.execute(END_JOBS, {"leads": [lead for _, leads in ended for lead in leads], "why": why})
+    return {value: sorted(leads) for value, leads in ended}

@@ -5,6 +5,21 @@ KEY_LENGTH = 50
 KEY_VARIETY = 5
 NEW_KEY = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 KNOWN_KEYS = ("django-insecure-", "development-only", "for-checks-only", "change")
+# Characters of the parts of Instantly's webhook: Instantly signs nothing, so they are all that keeps strangers out.
+HOOK_LENGTH = 32
+HOOK_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+NEW_HOOK = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
+def weak_webhook(path: str, secret: str) -> str:
+    """Say why strangers could use a webhook with these two; '' when nothing speaks against them, or both are empty."""
+    given = {"INSTANTLY_WEBHOOK_PATH": path, "INSTANTLY_WEBHOOK_SECRET": secret}
+    for name, value in given.items():
+        if not value and any(given.values()):
+            return f"{name} is not set, and the other half of the webhook is. {NEW_HOOK}"
+        if value and (len(value) < HOOK_LENGTH or len(set(value)) < KEY_VARIETY or set(value) - HOOK_CHARACTERS):
+            return f"{name} is weak: it needs {HOOK_LENGTH} random letters, digits, - and _. {NEW_HOOK}"
+    return "INSTANTLY_WEBHOOK_PATH and INSTANTLY_WEBHOOK_SECRET are the same." if path and path == secret else ""
 
 
 def weakness(*, debug: bool, live: bool, secret_key: str, hosts: list[str]) -> str:

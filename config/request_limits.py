@@ -19,6 +19,8 @@ LIST = re.compile(r"/admin/campaigns/suppression/import/")
 UPLOAD = re.compile(r"/api/v1/campaigns(/\d+/leads)?")
 NUL = re.compile("%00|\0")  # PostgreSQL takes none; the API says so by itself, and names the parameter
 LIST_BYTES = 4 * 1024 * 1024  # the page takes 20,000 rows
+HOOK = re.compile(r"/hooks/.*", re.DOTALL)
+HOOK_BYTES = 256 * 1024
 PREVIEW_BYTES = 512 * 1024  # twice what the page sends of a file
 
 
@@ -28,6 +30,8 @@ def largest_body(path: str) -> int:
         return int(settings.IMPORT_MAX_BYTES) + int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     if LIST.fullmatch(path):
         return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + LIST_BYTES
+    if HOOK.fullmatch(path):
+        return HOOK_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + (PREVIEW_BYTES if PREVIEW.fullmatch(path) else 0)
 
 

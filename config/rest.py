@@ -43,6 +43,8 @@ SPECTACULAR_SETTINGS = {
         "CampaignState": "campaigns.models.Campaign.Status",
         "JobState": "campaigns.models.Job.Status",
         "LeadState": "campaigns.models.Lead.State",
+        "LeadOutcome": "campaigns.outcomes.OUTCOMES",
+        "OutcomeEnum": "campaigns.models.OUTCOME_CHOICES",
         "Mode": ["sandbox", "live"],
     },
 }

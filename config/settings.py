@@ -25,7 +25,7 @@ from config.environment import (
     vendor,
     words,
 )
-from config.hardening import weakness
+from config.hardening import weak_webhook, weakness
 from config.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  (Django reads them here)
 from config.stores import database, redis_database, redis_server
 from config.unfold import UNFOLD  # noqa: F401  (Unfold reads it here)
@@ -166,6 +166,11 @@ INSTANTLY_TIMEZONE = timezone("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 # How long what was bought is true, and used again (days): a person revealed by Apollo, an answer of Perplexity's.
 REVEALED_DAYS = count("REVEALED_DAYS", 90)
 RESEARCH_DAYS = count("RESEARCH_DAYS", 30)
+# What comes back is posted to WEB_URL/hooks/instantly/{path}, with the secret in a header; both empty: to nowhere.
+INSTANTLY_WEBHOOK_PATH = text("INSTANTLY_WEBHOOK_PATH")
+INSTANTLY_WEBHOOK_SECRET = text("INSTANTLY_WEBHOOK_SECRET")
+if problem := weak_webhook(INSTANTLY_WEBHOOK_PATH, INSTANTLY_WEBHOOK_SECRET):
+    raise ImproperlyConfigured(problem)
 
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}

@@ -1,10 +1,11 @@
 """Every path of the site is here, or included from here."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from api import health
+from api.hooks import instantly
 from api.metrics import MetricsView
 
 urlpatterns = [
@@ -12,6 +13,8 @@ urlpatterns = [
     path("admin/", include("console.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("api.urls")),
+    # With and without the slash: a redirect would lose the body.
+    re_path(r"^hooks/instantly/(?P<opaque>[^/]*)/?$", instantly),
     # Where load balancers and Prometheus look by habit.
     path("health/live", health.LiveView.as_view(schema=None)),
     path("health/ready", health.ReadyView.as_view(schema=None)),

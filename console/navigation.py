@@ -48,6 +48,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _model("campaigns", "job", "Jobs", "checklist"),
             _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),
             spend,
+            _model("campaigns", "outcomeevent", "What came back", "mark_email_read"),
             _model("campaigns", "suppression", "Suppression list", "block"),
             person,
         ),

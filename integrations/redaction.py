@@ -53,8 +53,8 @@ SHORTEST_KEY = 6
 def redact(text: str) -> str:
     """Return `text` with every configured key as `[key]`, every address as `i***@acme.test`, and no row of the
     database."""
-    for vendor in settings.VENDORS.values():
-        key = str(vendor["api_key"])
+    keys = [str(vendor["api_key"]) for vendor in settings.VENDORS.values()]
+    for key in (*keys, settings.INSTANTLY_WEBHOOK_PATH, settings.INSTANTLY_WEBHOOK_SECRET):
         if len(key) >= SHORTEST_KEY:
             for form in {key, quote(key, safe=""), quote_plus(key)}:
                 text = text.replace(form, KEY)

@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # What a developer set for real vendors or for another run has no business in a stack that talks to the sandbox.
 FOREIGN = ("APOLLO_", "MILLIONVERIFIER_", "PERPLEXITY_", "OPENAI_", "INSTANTLY_", "DRAMATIQ_", "GUNICORN_", "PG")
 # The names of `.local/env`, with which `manage.py` in another terminal finds the stack.
-PUBLISHED = ("DATABASE_URL", "REDIS_URL", "WEB_URL", "SANDBOX_URL", "MODE", "DEBUG", "SECRET_KEY")
+PUBLISHED = (
+    *("DATABASE_URL", "REDIS_URL", "WEB_URL", "SANDBOX_URL", "MODE", "DEBUG", "SECRET_KEY"),
+    *("INSTANTLY_WEBHOOK_PATH", "INSTANTLY_WEBHOOK_SECRET"),
+)
 SERVERS = ("valkey", "postgres")
 STOP_ORDER = ("workers", "supervisor", "web", "sandbox", *SERVERS)
 
@@ -231,6 +234,8 @@ class Stack:
             "HTTPS": "false",
             "ALLOWED_HOSTS": hosts,
             "SECRET_KEY": os.environ.get("SECRET_KEY") or kept_secret(self.folder / "secret_key", 50),
+            "INSTANTLY_WEBHOOK_PATH": kept_secret(self.folder / "webhook_path"),
+            "INSTANTLY_WEBHOOK_SECRET": kept_secret(self.folder / "webhook_secret"),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "WEB_URL": self.web_url,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from campaigns.jobs import Done
-from campaigns.models import JobRow
+from campaigns.models import JobRow, Lead
 from workers.steps import find, prepare, push, research, reveal, verify, write
 from workers.steps.calls import NotYet, Ready, Stopped
 
@@ -31,7 +31,9 @@ MOST: dict[str, Callable[[JobRow], Decimal]] = {
 
 
 def call_for(job: JobRow) -> Ready | Done | NotYet | Stopped:
-    """Build the call of `job`, or say what it comes to without one."""
+    """Build the call of `job`, or say what it comes to without one: nothing is bought for a lead that has ended."""
+    if job.lead is not None and job.lead.state != Lead.State.OPEN:
+        return Done(without_call=True)
     return STEPS[job.kind](job)
 
 

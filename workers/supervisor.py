@@ -16,12 +16,12 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from campaigns import cancelled, cascade, feed, finish, tallies
+from campaigns import apply_outcomes, cancelled, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
-from workers import dispatch, liveness, reclaim
+from workers import ask_instantly, dispatch, liveness, reclaim
 
 logger = logging.getLogger(__name__)
 
@@ -82,18 +82,18 @@ class Step:
         logger.warning("Step '%s' %s; it rests for %.0f s", self.name, how, self.rest, extra={"step": self.name})
 
 
-def in_background(task: Callable[[], object]) -> None:
-    """Run a probe beside the loop: a vendor that does not answer must not hold up a cascade."""
+def in_background(task: Callable[[], object], what: str = "Probe") -> None:
+    """Run what asks a vendor beside the loop: one that does not answer must not hold up a cascade."""
 
     def run() -> None:
         try:
             task()
         except (probes.ProbeRunning, switch.RedisUnavailable, DatabaseError) as error:
-            logger.info("Probe not finished: %s", error)
+            logger.info("%s not finished: %s", what, error)
         finally:
             connection.close()
 
-    threading.Thread(target=run, name="probe", daemon=True).start()
+    threading.Thread(target=run, name=what.lower(), daemon=True).start()
 
 
 def half_open(start: Callable[[Callable[[], object]], None] = in_background) -> int:
@@ -127,11 +127,14 @@ def steps() -> list[Step]:
         Step("pause what still runs", cascade.pause_stragglers, limit=LONGEST, urgent=True),
         Step("end cancelled campaigns", cancelled.end_cancelled, every=0.5, limit=LONGEST, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
+        # Before anything is sent: who opted out a second ago is not written to. Whatever is paused, this is not.
+        Step("apply outcomes", apply_outcomes.apply, every=0.1, limit=LONGEST, urgent=True),
         Step("feed leads", feed.feed, every=0.2, limit=LONGEST),
         Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
         Step("fold tallies", tallies.fold, every=10.0, limit=LONGEST),
         Step("half-open and probes", half_open, every=1.0),
+        Step("ask Instantly", partial(ask_instantly.start, partial(in_background, what="Reconciliation")), every=60.0),
         Step("mend leads", feed.mend_leads, every=10.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
+from campaigns import outcomes
 from campaigns.models import Campaign, Lead, Suppression
 
 BATCH = 2000
@@ -13,7 +14,7 @@ BATCH = 2000
 # the full-width forms). Leading apostrophes count too, so that taking one off again is exact.
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-# header: field of Lead, or `data.` and a key of Lead.data
+# header: field of Lead, `data.` and a key of Lead.data, or `outcome`
 COLUMNS = {
     "First Name": "first_name",
     "Last Name": "last_name",
@@ -38,6 +39,7 @@ COLUMNS = {
     "Apollo Contact Id": "apollo_id",
     "Lead Id": "id",
     "Lead State": "state",
+    "Lead Outcome": "outcome",
     "Lead Stage": "stage",
     "Lead Reason": "end_reason",
     "Lead Ended": "ended_at",
@@ -47,7 +49,7 @@ COLUMNS = {
     "Mail Body": "mail_body",
 }
 SUPPRESSION_COLUMNS = ("value", "cause", "reason", "source", "created_by", "created_at", "blocked_at")
-READ = [name for name in COLUMNS.values() if not name.startswith("data.")]
+READ = [name for name in COLUMNS.values() if not name.startswith("data.") and name != "outcome"]
 
 
 def defuse(text: str) -> str:
@@ -74,7 +76,7 @@ def export_csv(campaign: Campaign) -> Iterator[bytes]:
     yield b"\xef\xbb\xbf" + csv_block([list(COLUMNS)])
     leads = Lead.objects.filter(campaign=campaign).order_by("pk")
     last = 0
-    while batch := list(leads.filter(pk__gt=last).values(*READ, "data")[:BATCH]):
+    while batch := list(leads.filter(pk__gt=last).values(*READ, *outcomes.COLUMNS, "data")[:BATCH]):
         yield csv_block([[defuse(cell(lead, name)) for name in COLUMNS.values()] for lead in batch])
         last = batch[-1]["id"]
 
@@ -93,6 +95,8 @@ def cell(lead: dict[str, object], name: str) -> str:
     if name.startswith("data."):
         data = lead["data"]
         value = data.get(name.removeprefix("data.")) if isinstance(data, dict) else None
+    elif name == "outcome":
+        return outcomes.outcome_of(lead)
     else:
         value = lead[name]
     if value is None:

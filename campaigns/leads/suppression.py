@@ -16,6 +16,7 @@ from campaigns.endings import end_leads_of
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
 from campaigns.leads.tombstones import tombstone
 from campaigns.models import Suppression
+from campaigns.outcomes import CAUSES
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
 from circuitbreakers.characters import UNSTORABLE
@@ -32,8 +33,8 @@ WHY = "suppressed"  # of a lead that has ended
 # that comes with the library: nothing is fetched and nothing is written.
 SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
 
-# A person's own wish takes the place of what an operator or a bounce has put there; nothing takes its place. xmax is 0
-# in a row that was inserted.
+# The stronger cause stays, whichever was told first: who unsubscribed may not be let in again as a bounce. xmax is 0 in
+# a row that was inserted.
 PUT = """
 WITH listed AS MATERIALIZED (
     SELECT value, cause FROM suppressions WHERE value = ANY(%(values)s::text[])
@@ -43,7 +44,8 @@ WITH listed AS MATERIALIZED (
     FROM unnest(%(values)s::text[]) AS value
     ON CONFLICT (value) DO UPDATE SET cause = excluded.cause, reason = excluded.reason, source = excluded.source,
         created_by = excluded.created_by, created_at = excluded.created_at
-    WHERE excluded.cause = ANY(%(final)s) AND suppressions.cause <> ALL(%(final)s)
+    WHERE array_position(%(causes)s::text[], excluded.cause::text)
+        > array_position(%(causes)s::text[], suppressions.cause::text)
     RETURNING id, value, xmax = 0 AS added
 )
 SELECT put.id, put.value, put.added, listed.cause FROM put LEFT JOIN listed ON listed.value = put.value
@@ -61,7 +63,7 @@ class LiftRefused(Exception):
 @dataclass
 class Suppressed:
     """This says what `suppress` did. `refused` holds what was not taken, as it was given; `reasons` says why, in this
-    order. `raised`: those of `already` that are on the list by the person's own wish from now on. `leads`: open leads
+    order. `raised`: those of `already` that have a stronger cause from now on. `leads`: open leads
     that ended.
     """
 
@@ -226,7 +228,7 @@ def _put(values: list[str], reason: str, actor: Actor, cause: Suppression.Cause,
         with connection.cursor() as cursor:
             parameters: dict[str, Any] = {
                 "values": sorted(values), "cause": cause, "reason": reason, "source": actor.door,
-                "created_by": actor.name, "created_at": timezone.now(), "final": list(Suppression.FINAL),
+                "created_by": actor.name, "created_at": timezone.now(), "causes": list(CAUSES),
             }  # fmt: skip
             cursor.execute(PUT, parameters)
             put = cursor.fetchall()
@@ -240,13 +242,13 @@ def _put(values: list[str], reason: str, actor: Actor, cause: Suppression.Cause,
     result.added += added
     result.already += len(values) - added
     result.raised += len(put) - added
-    result.leads += sum(leads.values())
+    result.leads += sum(map(len, leads.values()))
     return added
 
 
 def _record(
     put: list[tuple[int, str, bool, str | None]],
-    leads: Mapping[str, int],
+    leads: Mapping[str, list[int]],
     reason: str,
     actor: Actor,
     cause: Suppression.Cause,
@@ -265,7 +267,7 @@ def _record(
             actor=actor,
             reason=reason,
             before={"cause": before} if before else None,
-            after={"value": value, "cause": after, "leads": leads.get(value, 0)},
+            after={"value": value, "cause": after, "leads": len(leads.get(value, []))},
         )
         for pk, value, before, after in changed
     ]

@@ -37,8 +37,8 @@ class Entry:
 
 @dataclass
 class ListReport:
-    """A report counts values: `values` == `added` + `already` + `refused`. `raised`: those of `already` that are listed
-    by the person's own wish from now on. `leads`: open leads that ended.
+    """A report counts values: `values` == `added` + `already` + `refused`. `raised`: those of `already` that have a
+    stronger cause from now on. `leads`: open leads that ended.
 
     `refusals`: the first 1,000 refused (row, value, reason). `columns`: the headers that were read, none in a plain
     list.

@@ -5,8 +5,19 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Collate, Lower, Reverse
 from django.utils import timezone
 
+from campaigns import outcomes
 from campaigns.models.campaign import Campaign
 from campaigns.models.choices import KIND_CHOICES
+
+
+class LeadQuerySet(models.QuerySet["Lead"]):
+    def with_outcome(self, outcome: str) -> "LeadQuerySet":
+        """Narrow to the leads that show this outcome: it came, and none that outweighs it. None for any other word."""
+        if outcome not in outcomes.OUTCOMES:
+            return self.none()
+        place = outcomes.OUTCOMES.index(outcome)
+        came = {f"{outcomes.COLUMNS[place]}__isnull": False}
+        return self.filter(**came, **{f"{column}__isnull": True for column in outcomes.COLUMNS[:place]})
 
 
 class Lead(models.Model):
@@ -51,6 +62,8 @@ class Lead(models.Model):
     unsubscribed_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = LeadQuerySet.as_manager()
+
     class Meta:
         db_table = "leads"
         ordering = ["-id"]
@@ -66,7 +79,13 @@ class Lead(models.Model):
             ),  # whom a suppressed domain ends
             models.Index(
                 fields=["campaign", "sent_at"], condition=Q(sent_at__isnull=False), name="lead_sent"
-            ),  # the bounce guard
+            ),  # the bounce guard, lists, the funnel
+            # Lists by outcome, the funnel.
+            models.Index(fields=["campaign", "-id"], condition=Q(bounced_at__isnull=False), name="lead_bounced"),
+            models.Index(fields=["campaign", "-id"], condition=Q(replied_at__isnull=False), name="lead_replied"),
+            models.Index(
+                fields=["campaign", "-id"], condition=Q(unsubscribed_at__isnull=False), name="lead_unsubscribed"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["campaign", "email"], name="lead_once_per_address"),
@@ -91,3 +110,8 @@ class Lead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email or f"Lead {self.pk}"
+
+    @property
+    def outcome(self) -> str:
+        """Return what came of its push, beside its state: one of `outcomes.OUTCOMES`, '' when nothing came."""
+        return outcomes.outcome_of({column: getattr(self, column) for column in outcomes.COLUMNS})

@@ -32,7 +32,14 @@ class OutcomeEvent(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(applied_at=None), name="outcome_to_apply"),
             models.Index(fields=["email"], name="outcome_email"),  # a person's page
-            models.Index(fields=["kind", "-id"], name="outcome_kind"),  # lists
+            # Lists.
+            models.Index(fields=["kind", "-id"], name="outcome_kind"),
+            models.Index(fields=["effect", "-id"], name="outcome_effect"),
+            models.Index(fields=["source", "-id"], name="outcome_source"),
+            models.Index(fields=["-id"], condition=Q(effect__startswith="failed"), name="outcome_failed"),
+            # Metrics, of the last day.
+            models.Index(fields=["received_at"], condition=Q(source="reconciliation"), name="outcome_missed"),
+            models.Index(fields=["received_at"], condition=Q(effect="unknown"), name="outcome_unknown"),
         ]
 
     def __str__(self) -> str:

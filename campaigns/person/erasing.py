@@ -34,7 +34,7 @@ BLANK = {
     "sources": [],
 }
 ELSEWHERE = [
-    "Apollo, MillionVerifier, Perplexity and OpenAI hold what was sent to them: ask them under their own terms.",
+    "The vendors hold what was sent to them: ask each under its own terms.",
     "Backups of the database hold it until they are rotated; after a restore, erase again.",
     "Files that were imported or exported are where people put them.",
 ]

@@ -1,5 +1,5 @@
 """The admin's lists and pages are registered when they are imported."""
 
-from console.admin import breakers, campaigns, contacts, leads_and_jobs, suppressions, tokens, users
+from console.admin import breakers, campaigns, contacts, leads_and_jobs, outcomes, suppressions, tokens, users
 
-__all__ = ["breakers", "campaigns", "contacts", "leads_and_jobs", "suppressions", "tokens", "users"]
+__all__ = ["breakers", "campaigns", "contacts", "leads_and_jobs", "outcomes", "suppressions", "tokens", "users"]

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, lifecycle, spend, tallies
+from campaigns import apollo_url, funnel, lifecycle, spend, tallies
 from campaigns.duplicate import duplicate as make_duplicate
 from campaigns.leads.exporting import export_csv
 from campaigns.models import Campaign
@@ -180,6 +180,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
             "extra_template": "console/parts/campaign_extra.html",
             "campaign": row,
             "numbers": tallies.progress([row.pk])[row.pk],
+            "funnel": funnel.of_campaign(row.pk),
             "spend": {name: sums for name, sums in spent.items() if sums.calls},
             "history": Event.objects.filter(subject_type="campaign", subject_id=str(row.pk))[:100],
             "export_url": reverse("admin:campaigns_campaign_export", args=[row.pk]),

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from campaigns import cancel_job, story
+from campaigns import cancel_job, outcomes, story
 from campaigns.contacts.conversations import standings
 from campaigns.contacts.names import keys_of
 from campaigns.contacts.policy import told
@@ -33,10 +33,23 @@ class OfCampaignAdmin(ReadOnlyAdmin):
         return link("campaigns_campaign", row.campaign_id, row.campaign)
 
 
+class OutcomeFilter(admin.SimpleListFilter):
+    """Leads by what came of their push, found by the indexes of what came back."""
+
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return [(name, name.capitalize()) for name in outcomes.OUTCOMES]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.with_outcome(self.value()) if self.value() in outcomes.OUTCOMES else queryset
+
+
 @admin.register(Lead)
 class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
-    list_display = ("name", "email", "company", "of_campaign", "live_state", "stage", "end_reason")
-    list_filter = ("state",)
+    list_display = ("name", "email", "company", "of_campaign", "live_state", "live_outcome", "stage", "end_reason")
+    list_filter = ("state", OutcomeFilter)
     search_fields = ("email",)
     search_help_text = "An address, the beginning of a company's name, or a lead's number."
     fields = fields_of(Lead, without=("id", "unfed"))
@@ -61,6 +74,10 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
     def live_state(self, row: Lead) -> SafeString:
         return state(row.state)
 
+    @admin.display(description="outcome")
+    def live_outcome(self, row: Lead) -> SafeString | str:
+        return state(row.outcome) if row.outcome else "—"
+
     def extra_of(self, request: HttpRequest, row: Lead) -> dict[str, Any]:
         snapshot = shared_snapshot.current()
         story_of_lead = story.tell(
@@ -71,7 +88,8 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
         )
         known = standings(keys_of(row.email, row.apollo_id))
         contact = [f"{key} is {sentence}." for key, one in known.items() if (sentence := told(one))]
-        return {"extra_template": "console/parts/lead_extra.html", "story": story_of_lead, "contact": contact}
+        extra = {"story": story_of_lead, "lead": row, "contact": contact}
+        return {"extra_template": "console/parts/lead_extra.html", **extra}
 
 
 def retry(row: Job, order: Order) -> None:

@@ -14,8 +14,8 @@ class Call:
     `at` and `ended` are epoch seconds. `status` is what the client was sent: None while the call runs, and for good
     when nothing reached the client (a fault, or the client left). `charged` counts units: credits at Apollo and
     MillionVerifier, answers at Perplexity and OpenAI, uploaded leads at Instantly. `keys` names whom the call was about
-    (`key` is the first of them), `charges` the units by key. `probe` marks a free health call. `fault` is the one that
-    hit it.
+    (`key` is the first of them), `charges` the units by key. `probe` marks a free health call, or a free question
+    beside the work. `fault` is the one that hit it.
     """
 
     seq: int

@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             method=request.method,
             path=request.path,
             keys=vendor.keys(request, route),
-            probe=route is not None and route.probe,
+            probe=vendor.is_probe(request, route),
         )
         setting, fault = sandbox.faults.next(vendor.name)
         call.fault = fault

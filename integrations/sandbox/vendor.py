@@ -47,7 +47,7 @@ class Route:
     """A route is one endpoint. `{id}` in the path stands for one segment.
 
     `paid`: it costs credits, tokens or quota, so it is what an exhausted balance stops. `probe`: a free health call.
-    `keys` names whom a request is about.
+    `keys` names whom a request is about; `asks` tells a question beside the work, which is free and no job's call.
     """
 
     method: str
@@ -56,6 +56,7 @@ class Route:
     paid: bool = False
     probe: bool = False
     keys: Callable[[Request], list[str]] = lambda _: []
+    asks: Callable[[Request], bool] = lambda _: False
 
     def matches(self, method: str, path: str) -> bool:
         mine, theirs = self.path.split("/"), path.rstrip("/").split("/")
@@ -140,6 +141,13 @@ class Vendor:
 
     def route(self, request: Request) -> Route | None:
         return next((route for route in self.routes if route.matches(request.method, request.path)), None)
+
+    def is_probe(self, request: Request, route: Route | None) -> bool:
+        """Say whether this is a health call, or a question beside the work; what cannot be read is neither."""
+        try:
+            return route is not None and (route.probe or route.asks(request))
+        except Unreadable:
+            return False
 
     def keys(self, request: Request, route: Route | None) -> list[str]:
         """Say whom the request is about; nobody when it cannot be read."""

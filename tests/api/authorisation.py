@@ -50,6 +50,7 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns/<int:pk>/contact-policy": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/leads": {"GET": VIEWER, "POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/progress": {"GET": VIEWER},
+    "api/v1/campaigns/<int:pk>/funnel": {"GET": VIEWER},
     "api/v1/leads": {"GET": VIEWER},
     "api/v1/jobs": {"GET": VIEWER},
     "api/v1/spend": {"GET": VIEWER},
@@ -60,6 +61,9 @@ API: dict[str, dict[str, str]] = {
 }
 # 404 for everything, whoever asks.
 NOWHERE = r"api/v1/^[\s\S]*$"
+
+# No role opens it, and no method tells a stranger anything: 401. Instantly brings a secret.
+HOOK = r"^hooks/instantly/(?P<opaque>[^/]*)/?$"
 
 # Pages of the admin about no single model, by name: method -> the least role. VIEWER stands for every role here: all
 # of them are staff, and what a page shows is what its reader may see.
@@ -103,6 +107,7 @@ MODELS: dict[str, dict[str, str]] = {
     "campaigns.contact": {"view": VIEWER},
     "campaigns.job": {"view": VIEWER},
     "campaigns.vendorcall": {"view": VIEWER},
+    "campaigns.outcomeevent": {"view": VIEWER},
     "campaigns.suppression": {"view": VIEWER, "add": OPERATOR, "change": OPERATOR, "delete": ADMIN},
     "campaigns.verdict": {"view": VIEWER},
     "campaigns.process": {"view": VIEWER},
@@ -158,6 +163,8 @@ def document() -> str:
             "method. A superuser may do everything.",
             "",
             "`/metrics`, `/docs` and `/schema` follow `EXPOSE_METRICS` and `EXPOSE_DOCS`; shown is their default.",
+            "",
+            "`/hooks/instantly/...` is 401 for every role and method: only Instantly brings its path and its secret.",
             "",
             "## API",
             "",

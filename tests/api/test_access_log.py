@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 from gunicorn.config import Config
 
@@ -53,6 +54,14 @@ def test_a_path_or_a_browsers_name_makes_no_line_of_its_own() -> None:
     logged = line(layout, PATH_INFO="/x\n10.0.0.2 [now] POST /forged 200", HTTP_USER_AGENT="\x1b[31m\r\u2028")
     assert len(logged.splitlines()) == 1
     assert "\x1b" not in logged
+
+
+def test_the_secret_part_of_the_webhooks_path_is_not_logged(settings: Any) -> None:
+    settings.INSTANTLY_WEBHOOK_PATH = "kYf3vQm8RzT1xWc6LbN9hJd2GsP5aE7u"
+    words = command()
+    layout = words[words.index("--access-logformat") + 1]
+    logged = line(layout, PATH_INFO="/hooks/instantly/kYf3vQm8RzT1xWc6LbN9hJd2GsP5aE7u/")
+    assert "/hooks/instantly/[key]/" in logged
 
 
 def test_the_local_stack_keeps_no_access_log() -> None:

@@ -14,7 +14,7 @@ from django.urls import get_resolver
 
 from api.models import ApiToken
 from tests.api import authorisation as book
-from tests.api.authorisation import API, MODELS, NEEDS, NOWHERE, PAGES, ROLES, may
+from tests.api.authorisation import API, HOOK, MODELS, NEEDS, NOWHERE, PAGES, ROLES, may
 from tests.builders import make_user
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
@@ -36,7 +36,7 @@ def filled(pattern: str) -> str:
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda match: PARAMETERS[match[1]], pattern)
 
 
-API_ADDRESSES = [path for path, _ in addresses() if not path.startswith("admin/") and path not in ("", NOWHERE)]
+API_ADDRESSES = [path for path, _ in addresses() if not path.startswith("admin/") and path not in ("", NOWHERE, HOOK)]
 ADMIN_ADDRESSES = [(path, name) for path, name in addresses() if path.startswith("admin/") and name]
 
 
@@ -74,6 +74,14 @@ def test_the_api_answers_each_role_as_the_table_says(path: str, clients: dict[st
                 assert code != 401 or path == "api/v1/auth/token", who
             else:
                 assert code == (401 if role == "everybody" else 403), who
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_opens_the_webhook(role: str, clients: dict[str, Client]) -> None:
+    assert HOOK in dict(addresses())
+    for method in METHODS:
+        answer = clients[role].generic(method, "/hooks/instantly/x", "{}", content_type="application/json")
+        assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("role", ROLES)

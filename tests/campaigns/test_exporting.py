@@ -36,6 +36,17 @@ def test_every_lead_comes_with_what_became_of_it() -> None:
 
 
 @pytest.mark.django_db
+def test_what_came_back_stands_beside_the_state() -> None:
+    campaign, now = Campaign.objects.create(name="Autumn"), timezone.now()
+    ended = {"state": "PUSHED", "ended_at": now, "sent_at": now}
+    Lead.objects.create(campaign=campaign, email="ida@acme.example", **ended)
+    Lead.objects.create(campaign=campaign, email="tom@acme.example", **ended, bounced_at=now)
+    Lead.objects.create(campaign=campaign, email="may@acme.example")
+    rows = [(row["Lead State"], row["Lead Outcome"]) for row in exported(campaign)]
+    assert rows == [("PUSHED", "SENT"), ("PUSHED", "BOUNCED"), ("OPEN", "")]
+
+
+@pytest.mark.django_db
 def test_a_campaign_without_leads_is_a_header() -> None:
     pieces = list(export_csv(Campaign.objects.create(name="Empty")))
     assert pieces == [b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n"]

@@ -252,10 +252,10 @@ def test_a_persons_own_wish_takes_the_place_of_another_cause_and_leaves_an_event
     assert (event.before, event.after and event.after["cause"]) == ({"cause": "operator"}, final)
 
 
-@pytest.mark.parametrize("weaker", [cause for cause in Suppression.Cause if cause != "unsubscribed"])
-def test_nothing_takes_the_place_of_a_persons_own_wish(weaker: Suppression.Cause) -> None:
+@pytest.mark.parametrize("weaker", ["operator", "bounced", "wrong_person", "not_interested"])
+def test_no_weaker_cause_takes_the_place_of_a_persons_own_wish(weaker: str) -> None:
     suppress(["ida@acme.example"], "a click", WORKER, cause=Suppression.Cause.UNSUBSCRIBED)
-    result = suppress(["ida@acme.example"], "later", OPERATOR, cause=weaker)
+    result = suppress(["ida@acme.example"], "later", OPERATOR, cause=Suppression.Cause(weaker))
     assert (result.added, result.already, result.raised) == (0, 1, 0)
     assert Suppression.objects.values_list("cause", "reason").get() == ("unsubscribed", "a click")
 

@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config.environment import choice, count, flag, number, url, vendor, words
+from config.hardening import weak_webhook
 from local.stack import ROOT
 
 MODULES = ("environment.py", "settings.py")
@@ -244,3 +245,23 @@ def test_settings_that_contradict_each_other_are_refused_with_a_hint(environment
     assert done.returncode != 0
     assert told in done.stderr
     assert "HINT:" in done.stderr
+
+
+PART, SECRET = "kYf3vQm8RzT1xWc6LbN9hJd2GsP5aE7u", "s0Z-uVq4eBn7MxKt1Yw8HgRj3DcLp6_9"
+
+
+def test_a_webhook_with_two_strong_parts_or_none_is_taken():
+    assert weak_webhook(PART, SECRET) == ""
+    assert weak_webhook("", "") == ""
+
+
+@pytest.mark.parametrize("weak", ["short", "a" * 40, PART[:-1], f"{PART}/x", f"{PART} # a comment", "\xe9" * 40])
+def test_a_webhook_with_a_weak_part_is_refused_by_name(weak):
+    assert weak_webhook(weak, SECRET).startswith("INSTANTLY_WEBHOOK_PATH is weak")
+    assert weak_webhook(PART, weak).startswith("INSTANTLY_WEBHOOK_SECRET is weak")
+
+
+def test_half_a_webhook_is_refused():
+    assert weak_webhook(PART, "").startswith("INSTANTLY_WEBHOOK_SECRET is not set")
+    assert weak_webhook("", SECRET).startswith("INSTANTLY_WEBHOOK_PATH is not set")
+    assert weak_webhook(PART, PART).endswith("are the same.")

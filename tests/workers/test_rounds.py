@@ -73,6 +73,7 @@ def test_an_urgent_step_never_rests() -> None:
         "pause what still runs",
         "end cancelled campaigns",
         "reclaim dead leases",
+        "apply outcomes",
         "dispatch",
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, lifecycle, moves, prompts, spend, tallies
+from campaigns import apollo_url, funnel, lifecycle, moves, prompts, spend, tallies
 from campaigns.contacts.departing import depart
 from campaigns.contacts.policy import LIMITS, policy_of
 from campaigns.leads.csvfile import ImportRefused
@@ -249,11 +249,13 @@ class Command(VerbCommand):
         campaign = Campaign.objects.get(pk=options["id"])
         progress = dataclasses.asdict(tallies.progress([campaign.pk])[campaign.pk])
         spent = spend.by_service(campaign=campaign.pk)
+        reached = funnel.of_campaign(campaign.pk)
         data = {
             "mode": settings.MODE,
             "id": campaign.pk,
             **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
             **progress,
+            "funnel": reached.as_dict(),
             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
         }
         self.show(
@@ -261,6 +263,8 @@ class Command(VerbCommand):
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
+            f"funnel: {', '.join(f'{number} {name}' for name, number in reached.numbers().items())}",
+            *(f"{each} USD for each {what}" for what, each in reached.costs().items()),
             table(
                 SPEND_COLUMNS, [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]
             ),

@@ -7,6 +7,7 @@ fires returns the lead that is there, without a flag it is added a second time, 
 in a plan that is used up a bulk request adds nobody and counts them nowhere.
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 from integrations.sandbox.exchange import Answer, Request, Unreadable
@@ -43,12 +44,11 @@ class Instantly(Vendor):
         self.routes = [
             Route("POST", "/api/v2/leads", self.create_lead, paid=True, keys=_addresses),
             Route("POST", "/api/v2/leads/add", self.add_leads, paid=True, keys=_addresses),
-            Route("POST", "/api/v2/leads/list", self.list_leads, keys=_searched),
+            Route("POST", "/api/v2/leads/list", self.list_leads, keys=_searched, asks=_by_filter),
             Route("GET", "/api/v2/leads/{id}", lambda request: found(self.workspace.lead(request.last))),
             Route("DELETE", "/api/v2/leads", self.delete_leads),
             *self.campaigns.routes,
-            *self.block_list.routes,
-            *self.webhooks.routes,
+            *(replace(route, asks=lambda _: True) for route in (*self.block_list.routes, *self.webhooks.routes)),
         ]
 
     # --- leads --------------------------------------------------------------------------------------------------------
@@ -254,6 +254,11 @@ def _addresses(request: Request) -> list[str]:
         else []
     )
     return [email for email in emails if email]
+
+
+def _by_filter(request: Request) -> bool:
+    """Say whether the listing asks what became of leads: a job looks for one lead, by its address."""
+    return "filter" in request.json()
 
 
 def _searched(request: Request) -> list[str]:
