@@ -20,6 +20,8 @@ PAGES = {
     "jobs": "/admin/campaigns/job/",
     "calls": "/admin/campaigns/vendorcall/",
     "spend": "/admin/spend/",
+    "suppressions": "/admin/campaigns/suppression/",
+    "suppress-many": "/admin/campaigns/suppression/import/",
     "events": "/admin/circuitbreakers/event/",
     "breakers": "/admin/circuitbreakers/breaker/",
     "breaker": "/admin/circuitbreakers/breaker/apollo/change/",
