@@ -74,6 +74,7 @@ class RequestLimits:
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         """The largest bodies of the console are for those who are signed in; the API asks first by itself."""
-        if IMPORT.fullmatch(request.path_info) and not admin.site.has_permission(request):
+        large = IMPORT.fullmatch(request.path_info) or LIST.fullmatch(request.path_info)
+        if large and not admin.site.has_permission(request):
             return redirect_to_login(request.get_full_path())
         return None

@@ -18,6 +18,7 @@ from console.orders import OrderRefused, order_of
 # Rows of a file that a page waits for; the command takes any number.
 MOST = 20_000
 NAMED = 200  # refused values that the page shows
+GIVEN = ("values", "cause", "reason")
 CAUSES = [(str(cause), cause.label) for cause in Suppression.GIVEN]
 
 
@@ -51,7 +52,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "refusals": report.refusals[:NAMED] if report else [],
         "more": max(0, report.refused - NAMED) if report else 0,
         # What was refused as a whole can be mended and sent again.
-        "given": request.POST if report is None else {},
+        **{f"given_{name}": request.POST.get(name, "") if report is None else "" for name in GIVEN},
     }
     return render(request, "console/pages/suppress.html", context)
 

@@ -111,9 +111,7 @@ def is_suppressed(email: str) -> bool:
 
     Nobody is to be written to at a placeholder of Apollo's either.
     """
-    # What is no address cannot be sent to; its domain is looked up all the same.
-    addresses = addresses_in(email) or [email.strip().lower().encode("ascii", "ignore").decode()]
-    return holds_locked(email) or bool(suppressed_among(addresses))
+    return check([email])[0].suppressed
 
 
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
@@ -217,7 +215,7 @@ def suppress(
         if added >= MANY and not told:
             told = True
             with connection.cursor() as cursor:
-                cursor.execute("ANALYZE suppressions")
+                cursor.execute("ANALYZE (SKIP_LOCKED) suppressions")
     return result
 
 

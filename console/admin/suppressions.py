@@ -94,6 +94,10 @@ class SuppressionAdmin(VerbsAdmin, ListAdmin):
         """Another value would be the deletion of this one, which is not everybody's."""
         return [] if obj is None else [field for field in SHOWN if field != "reason"]
 
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Values are in lower case; what somebody pastes may not be."""
+        return super().get_search_results(request, queryset, search_term.strip().lower())
+
     def get_urls(self) -> list[URLPattern]:
         export = self.admin_site.admin_view(self.export)
         return [

@@ -70,10 +70,14 @@ def test_each_address_has_the_limit_that_it_needs() -> None:
     assert client.post(f"{page}/preview/", {"file": a_file(2 * MEGABYTE)}).status_code == 413
     assert client.post(f"{page}/run/", {"file": a_file(2 * MEGABYTE), "mapping": "x"}).status_code == 400
     assert client.post(f"{page}/run/", {"file": a_file(3 * MEGABYTE)}).status_code == 413
+    listing = "/admin/campaigns/suppression/import/"
+    assert client.post(listing, {"file": a_file(4 * MEGABYTE), "cause": "operator"}).status_code == 200
+    assert client.post(listing, {"file": a_file(6 * MEGABYTE), "cause": "operator"}).status_code == 413
 
 
-def test_an_import_of_nobody_who_is_signed_in_is_sent_to_the_login_unread(spooled: list[int]) -> None:
-    page = f"/admin/campaigns/campaign/{make_campaign('CREATED').pk}/import/run/"
+@pytest.mark.parametrize("page", ["campaign/{}/import/run/", "suppression/import/"])
+def test_an_import_of_nobody_who_is_signed_in_is_sent_to_the_login_unread(spooled: list[int], page: str) -> None:
+    page = f"/admin/campaigns/{page.format(make_campaign('CREATED').pk)}"
     answer = Client(enforce_csrf_checks=True).post(page, {"file": a_file(MEGABYTE)})
     assert (answer.status_code, answer["Location"], spooled) == (302, f"/admin/login/?next={page}", [])
 

@@ -21,6 +21,8 @@ PAGES = {
     "calls": "/admin/campaigns/vendorcall/",
     "spend": "/admin/spend/",
     "person": "/admin/person/",
+    "suppressions": "/admin/campaigns/suppression/",
+    "suppress-many": "/admin/campaigns/suppression/import/",
     "events": "/admin/circuitbreakers/event/",
     "breakers": "/admin/circuitbreakers/breaker/",
     "breaker": "/admin/circuitbreakers/breaker/apollo/change/",

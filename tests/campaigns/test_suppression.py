@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 
-from campaigns import jobs
-from campaigns.endings import END_LEADS
+from campaigns import cancel_job, jobs
+from campaigns.endings import END_JOBS, END_LEADS
 from campaigns.leads.addresses import domain_and_parents, domain_of
 from campaigns.leads.suppression import (
     MANY,
@@ -21,9 +21,11 @@ from campaigns.leads.suppression import (
     suppressed_among,
 )
 from campaigns.models import JobRow, Lead, Suppression
+from campaigns.moves import MoveRefused
 from campaigns.statements import _claim
 from circuitbreakers.events import WORKER, Actor
 from circuitbreakers.models import Event
+from tests.breakers import Beside
 from tests.builders import make_campaign, make_job, make_jobs, make_lead
 from tests.campaigns.test_addresses import IDA, residues
 
@@ -241,6 +243,19 @@ def test_the_event_says_how_many_leads_ended_also_for_a_value_that_was_listed() 
     )
 
 
+@pytest.mark.django_db(transaction=True)
+def test_cancelling_a_job_and_suppressing_its_lead_do_not_lock_each_other_out() -> None:
+    job = open_job("ida@acme.example")
+    lead: dict[str, Any] = {"addresses": ["ida@acme.example"], "domains": [], "why": "suppressed"}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(END_LEADS, lead)
+        beside = Beside(lambda: cancel_job.cancel(job.pk, actor=OPERATOR))
+        beside.until_it_waits()
+        cursor.execute(END_JOBS, {"leads": [job.lead_id], "why": "suppressed"})
+    assert isinstance(beside.result(), MoveRefused)
+    assert ends(job) == ("DROPPED", "suppressed", "CANCELLED")
+
+
 @pytest.mark.parametrize("final", Suppression.FINAL)
 def test_a_persons_own_wish_takes_the_place_of_another_cause_and_leaves_an_event(final: Suppression.Cause) -> None:
     suppress(["ida@acme.example"], "a hunch", OPERATOR)
@@ -320,7 +335,7 @@ def test_many_new_values_are_told_to_the_planner() -> None:
     with CaptureQueriesContext(connection) as queries:
         suppress((f"p{number}@acme.example" for number in range(MANY)), "", OPERATOR)
         suppress(["one@acme.example"], "", OPERATOR)
-    assert [query["sql"] for query in queries].count("ANALYZE suppressions") == 1
+    assert [query["sql"] for query in queries].count("ANALYZE (SKIP_LOCKED) suppressions") == 1
 
 
 @pytest.mark.parametrize("rows", [MANY, 20_000])

@@ -68,6 +68,7 @@ def test_the_list_is_filtered_by_cause_and_source(viewer: Client) -> None:
     assert "ida@acme.example" not in text_of(viewer.get(f"{LIST}?source=api"))
     assert "ida@acme.example" in text_of(viewer.get(f"{LIST}?source=command"))
     assert "birch.example" not in text_of(viewer.get(f"{LIST}?q=ida@"))
+    assert "ida@acme.example" in text_of(viewer.get(f"{LIST}?q=%20IDA@Acme"))
 
 
 def test_pasted_values_are_taken_and_the_report_is_shown(operator: Client) -> None:
@@ -90,6 +91,11 @@ def test_an_uploaded_file_is_taken(operator: Client) -> None:
     assert listed() == {"ida@acme.example"}
     assert "1 added, 0 already there, 1 refused" in page
     assert "<td>3</td>" in page.replace("<td> 3 </td>", "<td>3</td>")
+
+
+def test_the_form_is_empty_at_first_and_after_a_report(operator: Client) -> None:
+    for page in (operator.get(MANY), operator.post(MANY, {"values": "ida@acme.example", "cause": "bounced"})):
+        assert '<textarea name="values" rows="8"></textarea>' in text_of(page)
 
 
 @pytest.mark.parametrize(
