@@ -16,7 +16,7 @@ from workers.run import run
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sandbox")]
 
 # Statements and transactions of a job's first claim, with the call that succeeds. Beyond the claim and the completion:
-# reveal inserts its leads; verify asks who may ask, and keeps the verdict; push asks whether the address is suppressed.
+# reveal inserts its leads; verify asks who may ask, and keeps the verdict; push begins under the lock of its contact.
 COSTS = {
     "reveal": (5, 2),
     "verify": (4, 3),
