@@ -38,12 +38,16 @@ class OfCampaign(serializers.ModelSerializer[Campaign]):
 
 class CampaignSerializer(OfCampaign):
     search = serializers.JSONField(read_only=True)
+    contact_policy = serializers.JSONField(
+        read_only=True, help_text="Where it departs from the installation's; null: nowhere."
+    )
 
     class Meta:
         model = Campaign
         fields = (
             *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
             *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
+            *("contact_policy", "contact_policy_reason"),
             *("operator_pause_reason", "progress", "created_by", "created_at", "started_at", "finished_at"),
         )
         read_only_fields = fields
