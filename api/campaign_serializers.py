@@ -54,6 +54,9 @@ class FunnelNumbers(serializers.Serializer[funnel.Funnel]):
 
 class CampaignSerializer(OfCampaign):
     search = serializers.JSONField(read_only=True)
+    contact_policy = serializers.JSONField(
+        read_only=True, help_text="Where it departs from the installation's; null: nowhere."
+    )
     funnel = serializers.SerializerMethodField()
 
     @extend_schema_field(FunnelNumbers)
@@ -65,6 +68,7 @@ class CampaignSerializer(OfCampaign):
         fields = (
             *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
             *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
+            *("contact_policy", "contact_policy_reason"),
             *("operator_pause_reason", "progress", "funnel", "created_by", "created_at", "started_at", "finished_at"),
         )
         read_only_fields = fields

@@ -24,17 +24,14 @@ from api.campaign_serializers import (
     Imported,
     LeadSerializer,
     Moved,
-    PolicySet,
     Progress,
     Retried,
 )
 from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
 from api.frame.views import ApiView, Listing
-from api.requests import CampaignForm, CampaignJson, LeadsUpload, PolicyRequest
+from api.requests import CampaignForm, CampaignJson, LeadsUpload
 from campaigns import funnel, lifecycle, moves, tallies
-from campaigns.contacts.departing import depart
-from campaigns.contacts.policy import policy_of
 from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.foretell import foretell_csv
 from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
@@ -232,30 +229,6 @@ class RetryFailed(Verb):
         body = self.body()
         count = lifecycle.retry_failed(pk, actor=self.actor, reason=body["reason"], refused=body["refused"])
         return Response({"id": pk, "action": "retry_failed", "jobs": count})
-
-
-class ContactPolicyView(Verb):
-    """Let a campaign depart from the installation's contact policy in the points given only; with none, go back to
-    it."""
-
-    doing = "setting the contact policy of campaign"
-    serializer_class = PolicyRequest
-
-    @extend_schema(
-        tags=["campaigns"], operation_id="set_contact_policy", request=PolicyRequest, responses={200: PolicySet}
-    )
-    def post(self, request: Request, pk: int) -> Response:
-        departures = dict(self.body())
-        reason = departures.pop("reason")
-        campaign = depart(pk, departures=departures, actor=self.actor, reason=reason)
-        return Response(
-            {
-                "id": pk,
-                "action": "contact_policy",
-                "departures": campaign.contact_policy or {},
-                "contact_policy": policy_of(campaign.contact_policy).as_dict(),
-            }
-        )
 
 
 class ProgressView(ApiView):

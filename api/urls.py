@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api import breakers, campaigns, docs, health, lists, queue, suppressions, tokens
+from api import breakers, campaigns, contact_policy, docs, health, lists, queue, suppressions, tokens
 from api import spend as spending
 from api.frame.not_found import NotFoundView
 
@@ -41,7 +41,9 @@ urlpatterns = [
     path("campaigns/<int:pk>/resume", campaigns.Resume.as_view(), name="campaign-resume"),
     path("campaigns/<int:pk>/cancel", campaigns.Cancel.as_view(), name="campaign-cancel"),
     path("campaigns/<int:pk>/retry-failed", campaigns.RetryFailed.as_view(), name="campaign-retry-failed"),
-    path("campaigns/<int:pk>/contact-policy", campaigns.ContactPolicyView.as_view(), name="campaign-contact-policy"),
+    path(
+        "campaigns/<int:pk>/contact-policy", contact_policy.ContactPolicyView.as_view(), name="campaign-contact-policy"
+    ),
     path("campaigns/<int:pk>/leads", campaigns.CampaignLeads.as_view(), name="campaign-leads"),
     path("campaigns/<int:pk>/progress", campaigns.ProgressView.as_view(), name="campaign-progress"),
     path("campaigns/<int:pk>/funnel", campaigns.FunnelView.as_view(), name="campaign-funnel"),

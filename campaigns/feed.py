@@ -42,9 +42,13 @@ JOIN LATERAL (
 WHERE c.status = 'RUNNING' LIMIT %s
 """
 # Whoever feeds at the same time has the others. By an array of ids: a join may read every lead for each of the batch.
+# Materialized: beside the ids, the condition would be an index's that holds every new lead.
 LOCK = """
-SELECT id FROM leads WHERE id = ANY(ARRAY(SELECT json_array_elements_text(%s::json)::bigint))
-    AND state = 'OPEN' AND unfed ORDER BY id FOR UPDATE SKIP LOCKED
+WITH locked AS MATERIALIZED (
+    SELECT id, state, unfed FROM leads WHERE id = ANY(ARRAY(SELECT json_array_elements_text(%s::json)::bigint))
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+SELECT id FROM locked WHERE state = 'OPEN' AND unfed
 """
 # `refused` is an object: an id's reason is found in it without a join.
 FEED = f"""

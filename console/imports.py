@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-from campaigns.leads.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, ImportRefused
+from campaigns.leads.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, ImportRefused, start_of_text
 from campaigns.leads.foretell import foretell_csv
 from campaigns.leads.importing import ImportReport, import_csv
 from campaigns.leads.preview import Preview, sniff
@@ -95,11 +95,12 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
 def foretold(campaign: Campaign, head: bytes, preview_of_file: Preview) -> ImportReport | None:
     """Say what would become of the rows at the top of a file; None if that cannot be said yet, for want of a column of
     addresses, say."""
+    text = start_of_text(head, preview_of_file.encoding)
     if len(head) == HEAD:
-        head = head[: head.rfind(b"\n") + 1]
-    how: Reading = {"encoding": preview_of_file.encoding, "delimiter": preview_of_file.delimiter}
+        text = text[: text.rfind("\n") + 1]
+    how: Reading = {"encoding": "utf-8", "delimiter": preview_of_file.delimiter}
     try:
-        return foretell_csv(campaign, io.BytesIO(head), **how)
+        return foretell_csv(campaign, io.BytesIO(text.encode(errors="replace")), **how)
     except ImportRefused:
         return None  # the import says why
 

@@ -43,7 +43,7 @@ SELECT domain, count(*) FILTER (WHERE pushed), count(*) FILTER (WHERE NOT pushed
         (SELECT status FROM campaigns WHERE id = c.campaign_id) = ANY(%(unfinished)s)
             AND (SELECT state FROM leads WHERE id = c.lead_id) = 'OPEN' AS held
     FROM contacts c WHERE c.domain = ANY(ARRAY(SELECT json_array_elements_text(%(domains)s::json)))
-        AND c.key <> ALL(ARRAY(SELECT json_array_elements_text(%(apart)s::json)))
+        AND c.key NOT IN (SELECT json_array_elements_text(%(apart)s::json))
 ) AS people WHERE pushed OR held GROUP BY domain
 """
 

@@ -170,6 +170,10 @@ def test_leads_are_imported_with_a_preview_and_the_skipped_rows_come_back(
     expect(page.locator("#import-preview")).to_contain_text("Jürgen")
     page.get_by_label("Meaning of Kontakt").select_option("email")
     picture(page, "import")
+    page.get_by_role("button", name="Only count").click()
+    expect(page.locator("#import-result")).to_contain_text(
+        "2 rows: 1 would be taken, skipped: 1 no address. Nothing was imported."
+    )
     page.get_by_role("button", name="Import").click()
     expect(page.locator("#import-result")).to_contain_text("2 rows: 1 taken, skipped: 1 no address.")
     with page.expect_download() as download:

@@ -167,3 +167,12 @@ def test_the_preview_says_before_anything_is_paid_who_is_new_suppressed_or_in_a_
     assert not campaign.leads.exists()
     assert steps_of(upload(operator, "import_run", campaign, text))[-1]["report"] == counted["report"]
     assert [lead.email for lead in campaign.leads.all()] == ["max@acme.example"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig", "cp1252"])
+def test_the_preview_foretells_the_top_of_a_file_in_any_encoding(operator: Client, encoding: str) -> None:
+    rows = "Email,Name\n" + "".join(f"ida{number}@acme.example,J\u00fcrgen\n" for number in range(20_000))
+    page = upload(operator, "preview", make_campaign("CREATED"), rows.encode(encoding)).content.decode()
+    text = " ".join(page.split())
+    assert "Of the first" in text
+    assert "\u201cOnly count\u201d says it of the whole file." in text

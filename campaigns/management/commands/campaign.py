@@ -72,12 +72,10 @@ class Command(VerbCommand):
         )
         policy.add_argument("id", type=int)
         policy.add_argument("--exclusive", choices=["yes", "no"], help="leave alone who is in another's conversation")
-        for name, text in (
-            ("cooldown-days", "since another campaign's last mail; 0: no matter when"),
-            ("domain-people", "people of one company's domain at most; 0: any number"),
-            ("domain-days", "in so many days"),
-        ):
-            policy.add_argument(f"--{name}", type=int, metavar="N", help=text)
+        for name in LIMITS:
+            policy.add_argument(
+                f"--{name.replace('_', '-')}", type=int, metavar="N", help="docs/contacts.md says what it means"
+            )
         preview = self.verb("preview", "the instructions and prompts for one lead; sends nothing")
         preview.add_argument("id", type=int)
         preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
