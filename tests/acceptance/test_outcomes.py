@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-PEOPLE = [f"ida{number}@acme{number}.example" for number in range(6)]
+PEOPLE = [f"ida{number}+ok@acme{number}.example" for number in range(6)]
 IN_FORCE = 5.0  # seconds after the webhook
 ARRIVE, WITHIN, AT_ONCE = 1000, 10.0, 4
 
