@@ -1,6 +1,7 @@
 """The five vendors give back typed and frozen values. Unknown fields of theirs are ignored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -154,3 +155,101 @@ class InstantlyCampaign:
     id: str
     name: str
     status: int
+
+
+WEBHOOK_DISABLED = -1
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A subscription to Instantly's events. `status` is 1 active, -1 disabled by the vendor after failed deliveries
+    (at `disabled_at`), None when it does not say; `event_type` is "" for a label of the workspace's own, `campaign` ""
+    for all campaigns. The headers that it sends, secrets among them, are not kept; the URL may be a secret too, and is
+    no part of the repr."""
+
+    id: str
+    url: str = field(repr=False)
+    event_type: str
+    status: int | None
+    disabled_at: datetime | None
+    campaign: str
+    name: str
+
+    @property
+    def disabled(self) -> bool:
+        return self.status == WEBHOOK_DISABLED
+
+
+@dataclass(frozen=True)
+class WebhookTest:
+    """A test is one delivery that the vendor made on request. `status` is what the receiver answered, None if nothing;
+    `message` are the vendor's words, without any URL."""
+
+    success: bool
+    status: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class LeadOutcome:
+    """An outcome is how far Instantly got with one lead.
+
+    `status` is 1 active, 2 paused, 3 completed, -1 bounced, -2 unsubscribed, -3 skipped, None when it does not say;
+    `interest` is None without a label, else one of `instantly_outcomes.INTERESTS` or a number of the workspace's own.
+    `replies` counts replies. Instants are None where nothing happened or the vendor does not say.
+    """
+
+    id: str
+    email: str
+    campaign: str
+    status: int | None
+    interest: int | None
+    replies: int
+    contacted_at: datetime | None
+    replied_at: datetime | None
+    interest_changed_at: datetime | None
+    updated_at: datetime | None
+
+    @property
+    def contacted(self) -> bool:
+        return self.contacted_at is not None
+
+    @property
+    def bounced(self) -> bool:
+        return self.status == -1
+
+    @property
+    def unsubscribed(self) -> bool:
+        return self.status == -2
+
+    @property
+    def replied(self) -> bool:
+        return self.replies > 0 or self.replied_at is not None
+
+
+@dataclass(frozen=True)
+class LeadPage:
+    """A page of leads; `next` is the cursor of the page after it, "" at the end. A page without rows may have one."""
+
+    rows: tuple[LeadOutcome, ...]
+    next: str
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Values were put on the block list: `created` entries came back, `valid` and `invalid` values were counted."""
+
+    created: int
+    valid: int
+    invalid: int
+
+
+@dataclass(frozen=True)
+class SendingStatus:
+    """A sending status says whether a campaign sends: `status` is as in InstantlyCampaign; `code` (`healthy`,
+    `daily_limit_met`, ...) and `sentence` are the vendor's words on it, "" if it has none; `since` when it began."""
+
+    status: int
+    code: str
+    sentence: str
+    since: datetime | None

@@ -172,6 +172,42 @@ UPLOADED: dict[str, Any] = {
 NOT_UPLOADED = UPLOADED | {"leads_uploaded": 0, "created_leads": []}
 CAMPAIGN = {"id": "0c1d", "name": "Autumn", "status": 0, "campaign_schedule": {}, "timestamp_created": "2026-11-01"}
 
+WEBHOOK: dict[str, Any] = {
+    "id": "01ab",
+    "organization": "0a0b",
+    "campaign": None,
+    "name": "Holdfast",
+    "target_hook_url": "https://holdfast.test/hook/9c1e",
+    "event_type": "all_events",
+    "headers": {"X-Holdfast": "5e1f"},
+    "timestamp_created": "2026-11-01T08:00:00.000Z",
+    "status": 1,
+    "timestamp_error": None,
+}
+CONTACTED: dict[str, Any] = {
+    "id": "7aa0",
+    "email": "ida@acme.test",
+    "campaign": "0c1d",
+    "status": -1,
+    "email_reply_count": 1,
+    "lt_interest_status": -1,
+    "status_summary": {"lastStep": {"from": "campaign", "timestamp_executed": "2026-11-02T08:00:00.000Z"}},
+    "timestamp_updated": "2026-11-03T08:00:00.000Z",
+    "timestamp_last_contact": "2026-11-02T08:00:00.000Z",
+    "timestamp_last_reply": "2026-11-03T08:00:00.000Z",
+    "timestamp_last_interest_change": "2026-11-03T08:00:00.000Z",
+}
+BLOCKED: dict[str, Any] = {"items": [{"id": "b1", "bl_value": "acme.test"}], "valid_count": 1, "invalid_count": 0}
+SENDING: dict[str, Any] = {
+    "diagnostics": {"campaign_id": "0c1d", "status": "campaign_bounce_protect", "issue_tracking": {}},
+    "summary": {
+        "status": "campaign_bounce_protect",
+        "status_message": "Too many mails bounced",
+        "issue_started_at": "2026-11-02T08:00:00.000Z",
+    },
+}
+PLAN: dict[str, Any] = {"subscriptions": {"outreach": {"total_lead_limit": 100, "current_lead_count": 40}}}
+
 
 def instantly_error(status: int, error: str, message: str) -> dict[str, Any]:
     return {"statusCode": status, "error": error, "message": message}

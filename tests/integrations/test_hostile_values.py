@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations import apollo, http, instantly, millionverifier, openai, perplexity, reading
+from integrations import apollo, http, instantly, instantly_outcomes, millionverifier, openai, perplexity, reading
 from integrations.answers import Answer
 from integrations.errors import FailureType, VendorError
 from integrations.redaction import redact
@@ -44,6 +44,12 @@ def spoiled(draw: st.DrawFn, proper: Any) -> Any:
     return proper
 
 
+def room() -> list[Any]:
+    """A number has no text to look at."""
+    instantly_outcomes.plan_room()
+    return []
+
+
 CALLS: dict[str, tuple[Any, Callable[[], Any]]] = {
     "search": (bodies.APOLLO_FOUND, lambda: apollo.search_people({}, page=1, per_page=1)),
     "reveal": (bodies.APOLLO_REVEALED, lambda: apollo.reveal(["6650aa01", "b"])),
@@ -53,6 +59,19 @@ CALLS: dict[str, tuple[Any, Callable[[], Any]]] = {
     "push": (bodies.UPLOADED, lambda: instantly.push(campaign_id="0c1d", lead={"email": "ida@acme.test"})),
     "campaign": (bodies.CAMPAIGN, lambda: instantly.get_campaign("0c1d")),
     "list": ({"items": [bodies.CAMPAIGN], "next_starting_after": "a"}, lambda: instantly.find_campaigns("Autumn")),
+    "webhooks": ({"items": [bodies.WEBHOOK]}, instantly_outcomes.list_webhooks),
+    "resume": (bodies.WEBHOOK, lambda: instantly_outcomes.resume_webhook("01ab")),
+    "test": (
+        {"success": False, "status_code": 500, "error": "Internal Server Error"},
+        lambda: instantly_outcomes.test_webhook("01ab"),
+    ),
+    "outcomes": (
+        {"items": [bodies.CONTACTED], "next_starting_after": "7aa0"},
+        lambda: instantly_outcomes.list_leads("0c1d", instantly_outcomes.FILTER_VAL_BOUNCED),
+    ),
+    "block": (bodies.BLOCKED, lambda: instantly_outcomes.block(["acme.test"])),
+    "sending": (bodies.CAMPAIGN | bodies.SENDING, lambda: instantly_outcomes.sending_status("0c1d")),
+    "plan": (bodies.PLAN, room),
 }
 
 

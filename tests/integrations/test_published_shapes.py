@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from campaigns.apollo_url import SAME
-from integrations import apollo, instantly, millionverifier, openai, perplexity
+from integrations import apollo, instantly, instantly_outcomes, millionverifier, openai, perplexity
 from tests.integrations import bodies
 from tests.integrations.conftest import Serve
 from tests.integrations.wire import Received, http
@@ -33,6 +33,13 @@ LEAD = {
     "website": "https://acme.test",
     "personalization": "Hello",
     "custom_variables": {"subject": "Hello", "body": "Arms.", "score": 7, "vip": True, "note": None},
+}
+HOOK = {
+    "url": "https://holdfast.test/hook/9c1e",
+    "header": "X-Holdfast",
+    "secret": "5e1f",
+    "name": "Holdfast",
+    "campaign_id": "0c1d",
 }
 LISTED = {"object": "list", "data": []}
 ITEMS: dict[str, Any] = {"items": []}
@@ -59,6 +66,19 @@ SENT: list[tuple[str, str, object, Callable[[], object]]] = [
     ("instantly", "get", bodies.CAMPAIGN, lambda: instantly.get_campaign("0c1d")),
     ("instantly", "list", ITEMS, lambda: instantly.find_campaigns("Autumn")),
     ("instantly", "probe", {"id": "w"}, instantly.probe),
+    ("instantly", "webhooks", ITEMS, instantly_outcomes.list_webhooks),
+    ("instantly", "subscribe", bodies.WEBHOOK, lambda: instantly_outcomes.create_webhook(**HOOK)),
+    ("instantly", "unsubscribe", bodies.WEBHOOK, lambda: instantly_outcomes.delete_webhook("01ab")),
+    ("instantly", "resume", bodies.WEBHOOK, lambda: instantly_outcomes.resume_webhook("01ab")),
+    ("instantly", "test", {"success": True}, lambda: instantly_outcomes.test_webhook("01ab")),
+    (
+        "instantly",
+        "outcomes",
+        ITEMS,
+        lambda: instantly_outcomes.list_leads("0c1d", instantly_outcomes.FILTER_VAL_BOUNCED, after="7aa0"),
+    ),
+    ("instantly", "block", bodies.BLOCKED, lambda: instantly_outcomes.block(["ida@acme.test", "acme.test"])),
+    ("instantly", "plan", {}, instantly_outcomes.plan_room),
 ]
 
 
@@ -91,9 +111,9 @@ def check(spec: dict[str, Any], request: Received) -> None:
         sent = [value] if schema.get("type") == "array" else plain(value)
         jsonschema.validate(sent, schema | {"components": spec["components"]}, jsonschema.Draft202012Validator)
     body = described.get("requestBody")
-    if body is None:
-        assert not request.body, f"{request.path} takes no body"
+    if not request.body and not (body or {}).get("required"):
         return
+    assert body is not None, f"{request.path} takes no body"
     schema = body["content"]["application/json"]["schema"]
     jsonschema.validate(
         request.json, {"allOf": [schema], "components": spec["components"]}, jsonschema.Draft202012Validator
@@ -110,6 +130,14 @@ def test_what_we_send_is_what_the_vendor_publishes(
     if (request.method, request.path) in EXCEPTIONS:
         pytest.skip(EXCEPTIONS[request.method, request.path])
     check(document(service), request)
+
+
+def test_both_requests_for_why_a_campaign_does_not_send_are_published(serve: Serve) -> None:
+    server = serve("instantly", http(200, bodies.CAMPAIGN), http(200, bodies.SENDING))
+    instantly_outcomes.sending_status("0c1d")
+    campaign, status = server.received
+    for request in (campaign, status):
+        check(document("instantly"), request)
 
 
 def test_every_filter_that_a_pasted_search_can_give_is_a_parameter_of_the_api() -> None:
