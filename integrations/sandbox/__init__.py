@@ -10,6 +10,7 @@ what each vendor says, `faults.py` how they fail, `ledger.py` what they charged,
 here needs Django, a database or Redis, and nothing outlives the process.
 """
 
-from integrations.sandbox.server import NotLoopback, Sandbox
+from integrations.sandbox.loopback import NotLoopback
+from integrations.sandbox.server import Sandbox
 
 __all__ = ["NotLoopback", "Sandbox"]

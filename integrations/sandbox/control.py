@@ -1,9 +1,9 @@
 """The control desk under `/_control` says what to break, what was called, what it cost."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from integrations.sandbox.exchange import Answer, Request
+from integrations.sandbox.exchange import Answer, Request, Unreadable
 from integrations.sandbox.faults import BadFault, Faults, parse
 from integrations.sandbox.ledger import Ledger
 from integrations.sandbox.vendor import Vendor
@@ -12,7 +12,8 @@ PREFIX = "/_control"
 
 
 class Control:
-    """The desk answers `GET, PUT /{service}` the fault; `GET /calls?since=N`; `GET /bill`; `POST /reset`."""
+    """The desk answers `GET, PUT /{service}` the fault; `GET /calls?since=N`; `GET /bill`; `POST /reset`; and
+    below a service's name what its vendor adds."""
 
     def __init__(self, vendors: Sequence[Vendor], faults: Faults, ledger: Ledger) -> None:
         self._vendors = {vendor.name: vendor for vendor in vendors}
@@ -21,20 +22,29 @@ class Control:
 
     def answer(self, request: Request) -> Answer:
         name = request.path.strip("/")
-        desk: dict[str, dict[str, Callable[[Request], Answer]]] = {
+        added = {
+            f"{service}/{path}": verbs
+            for service, vendor in self._vendors.items()
+            for path, verbs in vendor.controls().items()
+        }
+        desk: dict[str, Mapping[str, Callable[[Request], Answer]]] = {
             "calls": {"GET": self._calls},
             "bill": {"GET": self._bill},
             "reset": {"POST": self._reset},
             "": {"GET": self._overview},
             **{service: {"GET": self._get, "PUT": self._put} for service in self._vendors},
+            **added,
         }
         verbs = desk.get(name)
         if verbs is None:
-            names = ", ".join([*self._vendors, "calls", "bill", "reset"])
+            names = ", ".join([*self._vendors, *added, "calls", "bill", "reset"])
             return _wrong(404, f"Unknown control {name!r}. There are: {names}.")
         if request.method not in verbs:
             return _wrong(405, f"{PREFIX}/{name} takes {' or '.join(verbs)}, not {request.method}.")
-        return verbs[request.method](request)
+        try:
+            return verbs[request.method](request)
+        except Unreadable as error:
+            return _wrong(400, str(error))
 
     def _overview(self, _: Request) -> Answer:
         return Answer.json(200, {service: self._faults.get(service).as_json() for service in self._vendors})

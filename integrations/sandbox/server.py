@@ -1,7 +1,6 @@
 """The sockets are here: one HTTP/1.1 server serves all five vendors and the control desk, a thread a connection."""
 
 import contextlib
-import ipaddress
 import os
 import select
 import socket
@@ -20,6 +19,7 @@ from integrations.sandbox.exchange import Answer, Request
 from integrations.sandbox.faults import Faults
 from integrations.sandbox.instantly.vendor import Instantly
 from integrations.sandbox.ledger import Ledger
+from integrations.sandbox.loopback import loopback
 from integrations.sandbox.millionverifier.vendor import MillionVerifier
 from integrations.sandbox.openai.vendor import OpenAI
 from integrations.sandbox.perplexity.vendor import Perplexity
@@ -31,18 +31,6 @@ MAX_BODY = 32 * 1024 * 1024
 # How long a call under the fault `timeout` is held when its client does not hang up.
 MAX_SILENCE = 300.0
 POLL = 0.1
-
-
-class NotLoopback(ValueError):
-    """The sandbox was asked to listen where others could reach it."""
-
-
-def loopback(host: str) -> str:
-    """Return the host, if it is this machine's own; raises NotLoopback."""
-    with contextlib.suppress(ValueError):
-        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
-            return host
-    raise NotLoopback(f"The sandbox listens on loopback only (127.0.0.1, ::1 or localhost), not on {host!r}.")
 
 
 class Sandbox:
@@ -80,6 +68,8 @@ class Sandbox:
             self._server.shutdown()
             self._thread.join()
             self._thread = None
+        for vendor in self.vendors:
+            vendor.stop()
         self._server.hang_up()
         self._server.server_close()
 

@@ -1,7 +1,7 @@
 """The five vendors share one shape, and a call goes the same way through any of them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -123,6 +123,13 @@ class Vendor:
 
     def forget(self) -> None:
         """Drop what calls have left behind."""
+
+    def controls(self) -> Mapping[str, Mapping[str, Callable[[Request], Answer]]]:
+        """Return what else can be ordered at the control desk, below the vendor's name: a path and its verbs."""
+        return {}
+
+    def stop(self) -> None:
+        """End what runs beside the calls."""
 
     def bill(self) -> dict[str, object]:
         """Return what the vendor adds to its bill."""

@@ -4,12 +4,12 @@ from integrations.sandbox.instantly.workspace import Item
 
 
 def wanted(lead: Item, body: Item) -> bool:
-    """Say whether a lead passes the filters of a list request that narrow here; the others are accepted and ignored."""
+    """Say whether a lead passes the filters of a list request that narrow here; `filter` is judged
+    apart (filters.py), and the others are accepted and ignored."""
     search = str(body.get("search") or "").lower()
-    text = " ".join(str(lead.get(name) or "") for name in ("first_name", "last_name", "email")).lower()
     contacts, ids, excluded = body.get("contacts"), body.get("ids"), body.get("excluded_ids")
     return (
-        search in text
+        (not search or search in _text(lead))
         and all(body.get(name) in (None, "", lead.get(name)) for name in ("campaign", "list_id"))
         and (
             not isinstance(contacts, list) or str(lead.get("email")).lower() in [str(each).lower() for each in contacts]
@@ -19,6 +19,10 @@ def wanted(lead: Item, body: Item) -> bool:
         and (body.get("in_campaign") is None or ("campaign" in lead) == body["in_campaign"])
         and (body.get("in_list") is None or ("list_id" in lead) == body["in_list"])
     )
+
+
+def _text(lead: Item) -> str:
+    return " ".join(str(lead.get(name) or "") for name in ("first_name", "last_name", "email")).lower()
 
 
 def page(items: list[Item], limit: int, after: str) -> Item:

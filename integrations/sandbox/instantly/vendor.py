@@ -1,8 +1,10 @@
 """Instantly takes leads into campaigns. It has closed request bodies, one uniform error, no rate headers, no
 idempotency key.
 
-Source: the published OpenAPI document (version 2.0.0) and the vendor's page on conventions. Undocumented, decided here:
-creating one lead with a skip flag that fires returns the lead that is there; without a flag it is added a second time.
+Source: the published OpenAPI document (version 2.0.0) and the vendor's page on conventions. A bulk request asks the
+workspace's block list also when it names none. Undocumented, decided here: creating one lead with a skip flag that
+fires returns the lead that is there, without a flag it is added a second time, and the block list is not asked for it;
+in a plan that is used up a bulk request adds nobody and counts them nowhere.
 """
 
 from typing import ClassVar
@@ -10,22 +12,18 @@ from typing import ClassVar
 from integrations.sandbox.exchange import Answer, Request, Unreadable
 from integrations.sandbox.instantly import pages
 from integrations.sandbox.instantly import shapes as bodies
-from integrations.sandbox.instantly.workspace import ORGANIZATION, Item, Workspace
+from integrations.sandbox.instantly.answers import DEFAULT_LIMIT, MAX_LIMIT, error, found, not_found
+from integrations.sandbox.instantly.blocklist import BlockList
+from integrations.sandbox.instantly.campaigns import Campaigns
+from integrations.sandbox.instantly.desk import Desk, Verbs
+from integrations.sandbox.instantly.filters import filter_of
+from integrations.sandbox.instantly.mailing import Life, Mailing
+from integrations.sandbox.instantly.webhooks import Webhooks
+from integrations.sandbox.instantly.workspace import Item, Workspace
 from integrations.sandbox.vendor import Failing, Route, Vendor, judge
 
-NAMES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    404: "Not Found",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-}
-DEFAULT_LIMIT, MAX_LIMIT = 10, 100
-# Leads at this domain are what any blocklist holds.
+# Leads at this domain are what any blocklist holds that a request names.
 BLOCKED_DOMAIN = "blocked.example"
-ACTIVE, PAUSED = 1, 2
 
 
 class Instantly(Vendor):
@@ -37,18 +35,20 @@ class Instantly(Vendor):
 
     def __init__(self) -> None:
         self.workspace = Workspace()
+        self.block_list = BlockList()
+        self.webhooks = Webhooks()
+        self.mailing = Mailing(self.workspace, self.webhooks)
+        self.campaigns = Campaigns(self.workspace)
+        self.desk = Desk(self.workspace, self.webhooks, self.mailing, self.campaigns.codes)
         self.routes = [
             Route("POST", "/api/v2/leads", self.create_lead, paid=True, keys=_addresses),
             Route("POST", "/api/v2/leads/add", self.add_leads, paid=True, keys=_addresses),
             Route("POST", "/api/v2/leads/list", self.list_leads, keys=_searched),
-            Route("GET", "/api/v2/leads/{id}", self.get_lead),
-            Route("GET", "/api/v2/campaigns", self.list_campaigns),
-            Route("POST", "/api/v2/campaigns", self.create_campaign),
-            Route("GET", "/api/v2/campaigns/count-launched", self.count_launched, probe=True),
-            Route("GET", "/api/v2/campaigns/{id}", self.get_campaign),
-            Route("POST", "/api/v2/campaigns/{id}/activate", self.activate),
-            Route("POST", "/api/v2/campaigns/{id}/pause", self.pause),
-            Route("GET", "/api/v2/workspaces/current", self.current_workspace, probe=True),
+            Route("GET", "/api/v2/leads/{id}", lambda request: found(self.workspace.lead(request.last))),
+            Route("DELETE", "/api/v2/leads", self.delete_leads),
+            *self.campaigns.routes,
+            *self.block_list.routes,
+            *self.webhooks.routes,
         ]
 
     # --- leads --------------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ class Instantly(Vendor):
         bodies.check_lead(body, bodies.SINGLE_LEAD, "body")
         container = str(body.get("campaign") or body.get("list_id") or "")
         if body.get("campaign") and not self.workspace.campaign(container):
-            return _error(404, "Campaign not found")
+            return error(404, "Campaign not found")
         email = str(body.get("email") or "")
         with self.workspace.locked():
             # Here, other than in bulk, skip_if_in_campaign means this campaign.
@@ -66,6 +66,7 @@ class Instantly(Vendor):
             if there and any(body.get(f"skip_if_in_{where}") for where in ("workspace", "campaign", "list")):
                 return Answer.json(200, there)
             lead = self.workspace.add(container, body, is_list=not body.get("campaign"))
+        self.mailing.pushed(container, [lead])
         answer = Answer.json(200, lead)
         answer.charges = {email.lower(): 1}
         return answer
@@ -75,9 +76,10 @@ class Instantly(Vendor):
         leads = bodies.check_bulk(body)
         campaign, leads_list = str(body.get("campaign_id") or ""), str(body.get("list_id") or "")
         if campaign and not self.workspace.campaign(campaign):
-            return _error(404, "Campaign not found")
+            return error(404, "Campaign not found")
         summary = _summary(len(leads))
         created: list[Item] = []
+        added: list[Item] = []
         with self.workspace.locked():
             earlier: set[str] = set()
             for index, lead in enumerate(leads):
@@ -86,12 +88,15 @@ class Instantly(Vendor):
                     summary[counter] += 1
                     continue
                 earlier.add(email)
-                added = self.workspace.add(campaign or leads_list, lead, is_list=not campaign)
-                shown: Item = {
-                    name: added[name] for name in ("email", "first_name", "last_name", "phone") if name in added
-                }
-                created.append({"index": index, "id": added["id"], **shown})
+                if campaign and not self.workspace.remaining:
+                    continue
+                new = self.workspace.add(campaign or leads_list, lead, is_list=not campaign)
+                added.append(new)
+                shown: Item = {name: new[name] for name in ("email", "first_name", "last_name", "phone") if name in new}
+                created.append({"index": index, "id": new["id"], **shown})
             remaining = self.workspace.remaining
+        if campaign:
+            self.mailing.pushed(campaign, added)
         answer = Answer.json(
             200,
             {
@@ -117,7 +122,8 @@ class Instantly(Vendor):
             return "invalid_email_count"
         if email in earlier:
             return "duplicate_email_count"
-        if body.get("blocklist_id") and email.endswith(f"@{BLOCKED_DOMAIN}"):
+        named = body.get("blocklist_id") and email.endswith(f"@{BLOCKED_DOMAIN}")
+        if named or self.block_list.blocks(email):
             return "in_blocklist"
         if self.workspace.member(container, email):
             return "duplicated_leads"
@@ -132,59 +138,25 @@ class Instantly(Vendor):
         limit = body.get("limit", DEFAULT_LIMIT)
         if not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
             raise Unreadable(f"body/limit must be integer between 1 and {MAX_LIMIT}")
-        leads = [lead for lead in self.workspace.leads() if pages.wanted(lead, body)]
+        passes = filter_of(body)
+        leads = [lead for lead in self.workspace.leads() if pages.wanted(lead, body) and passes(lead)]
         return Answer.json(200, pages.page(leads, limit, str(body.get("starting_after") or "")))
 
-    def get_lead(self, request: Request) -> Answer:
-        lead = self.workspace.lead(request.last)
-        return Answer.json(200, lead) if lead else self.not_found(request)
-
-    # --- campaigns and workspace --------------------------------------------------------------------------------------
-
-    def list_campaigns(self, request: Request) -> Answer:
-        text = request.parameter("limit") or str(DEFAULT_LIMIT)
-        if not text.isdecimal() or not 1 <= int(text) <= MAX_LIMIT:
-            raise Unreadable(f"querystring/limit must be integer between 1 and {MAX_LIMIT}")
-        search, status = (request.parameter("search") or "").lower(), request.parameter("status")
-        campaigns = [
-            campaign
-            for campaign in self.workspace.campaigns()
-            if search in str(campaign["name"]).lower() and status in (None, str(campaign["status"]))
-        ]
-        return Answer.json(200, pages.page(campaigns, int(text), request.parameter("starting_after") or ""))
-
-    def create_campaign(self, request: Request) -> Answer:
+    def delete_leads(self, request: Request) -> Answer:
         body = request.json()
-        bodies.check_campaign(body)
-        return Answer.json(200, self.workspace.create_campaign(body))
-
-    def get_campaign(self, request: Request) -> Answer:
-        campaign = self.workspace.campaign(request.last)
-        return Answer.json(200, campaign) if campaign else self.not_found(request)
-
-    def activate(self, request: Request) -> Answer:
-        campaign = self.workspace.set_status(request.path.split("/")[-2], ACTIVE)
-        return Answer.json(200, campaign) if campaign else self.not_found(request)
-
-    def pause(self, request: Request) -> Answer:
-        campaign = self.workspace.set_status(request.path.split("/")[-2], PAUSED)
-        return Answer.json(200, campaign) if campaign else self.not_found(request)
-
-    def count_launched(self, _: Request) -> Answer:
-        return Answer.json(200, {"count": sum(campaign["status"] == ACTIVE for campaign in self.workspace.campaigns())})
-
-    def current_workspace(self, _: Request) -> Answer:
-        return Answer.json(
-            200,
-            {
-                "id": ORGANIZATION,
-                "timestamp_created": "2026-01-01T00:00:00.000Z",
-                "timestamp_updated": "2026-01-01T00:00:00.000Z",
-                "owner": ORGANIZATION,
-                "name": "Sandbox workspace",
-                "plan_id": "pid_hg_v1",
-            },
-        )
+        container = str(body.get("campaign_id") or body.get("list_id") or "")
+        if not container:
+            raise Unreadable("body must have required property 'campaign_id'")
+        ids, status, limit = body.get("ids"), body.get("status"), body.get("limit")
+        gone = [
+            lead
+            for lead in self.workspace.leads()
+            if container in (lead.get("campaign"), lead.get("list_id"))
+            and (not isinstance(ids, list) or lead["id"] in ids)
+            and status in (None, lead["status"])
+        ][: limit if isinstance(limit, int) else None]
+        self.workspace.remove(gone)
+        return Answer.json(200, {"count": len(gone)})
 
     # --- refusals and faults ------------------------------------------------------------------------------------------
 
@@ -192,33 +164,33 @@ class Instantly(Vendor):
         """Refuse a wrong key: what a missing scope answers is undocumented; 403 is declared on other calls."""
         credential = judge(request.bearer())
         if credential == "missing":
-            return _error(401, "Missing Authorization header")
+            return error(401, "Missing Authorization header")
         if credential == "bad":
-            return _error(401, "Invalid API key")
-        return _error(403, "API key does not have the required scope") if credential == "unscoped" else None
+            return error(401, "Invalid API key")
+        return error(403, "API key does not have the required scope") if credential == "unscoped" else None
 
     def not_found(self, _: Request) -> Answer:
-        return _error(404, "Resource not found")
+        return not_found()
 
     def unreadable(self, reason: str) -> Answer:
-        return _error(400, reason)
+        return error(400, reason)
 
     def dress(self, answer: Answer, _: Request) -> Answer:
         """Add nothing: no rate headers, no Retry-After."""
         return answer
 
     def server_error(self, _: Failing) -> Answer:
-        return _error(500, "Internal Server Error")
+        return error(500, "Internal Server Error")
 
     def rate_limit(self, _: Failing) -> Answer:
-        return _error(429, "Rate limit exceeded")
+        return error(429, "Rate limit exceeded")
 
     def quota_exhausted(self, _: Failing) -> Answer:
         """A workspace without a plan refuses every call, the probe included."""
-        return _error(402, "Workspace does not have an active paid plan")
+        return error(402, "Workspace does not have an active paid plan")
 
     def bad_key(self, _: Failing) -> Answer:
-        return _error(401, "Invalid API key")
+        return error(401, "Invalid API key")
 
     def html(self, _: Failing) -> Answer:
         """Answer as the edge in front, which refuses clients that it takes for robots."""
@@ -242,6 +214,16 @@ class Instantly(Vendor):
 
     def forget(self) -> None:
         self.workspace.forget()
+        self.block_list.forget()
+        self.webhooks.forget()
+        self.mailing.live(Life())
+        self.campaigns.codes.clear()
+
+    def controls(self) -> dict[str, Verbs]:
+        return self.desk.controls
+
+    def stop(self) -> None:
+        self.webhooks.deliveries.stop()
 
     def bill(self) -> dict[str, object]:
         """Say how often each address was truly added to each campaign, and those that were added twice."""
@@ -256,10 +238,6 @@ class Instantly(Vendor):
             "pushes": pushes,
             "added_more_than_once": {campaign: addresses for campaign, addresses in twice.items() if addresses},
         }
-
-
-def _error(status: int, message: str) -> Answer:
-    return Answer.json(status, {"statusCode": status, "error": NAMES[status], "message": message})
 
 
 def _summary(sent: int) -> dict[str, int]:

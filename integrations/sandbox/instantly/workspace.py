@@ -38,8 +38,9 @@ DEFAULT_SCHEDULE: dict[str, object] = {
 Item = dict[str, object]
 
 
-def stamp() -> str:
-    now = time.time()
+def stamp(at: float | None = None) -> str:
+    """Write an instant (epoch seconds; None is now) as the vendor does."""
+    now = time.time() if at is None else at
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
 
 
@@ -68,13 +69,20 @@ class Workspace:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._campaigns: dict[str, Item] = {}
+        # What the status of a campaign was before somebody ordered another.
+        self._ordered: dict[str, int] = {}
         for name in STANDING_CAMPAIGNS:
             self._campaigns[campaign_id(name)] = self._new_campaign(campaign_id(name), {"name": name})
         self.forget()
 
     def forget(self) -> None:
-        """Drops the leads. Campaigns stay: somebody holds their ids."""
+        """Drop the leads, and refill the plan. Campaigns stay: somebody holds their ids; those that were ordered not to
+        send are as before."""
         with self._lock:
+            for identifier, status in self._ordered.items():
+                self._campaigns[identifier]["status"] = status
+            self._ordered.clear()
+            self.plan = PLAN_LEADS
             self._leads: dict[str, Item] = {}
             # Where each address is: the first lead of that address in each campaign or list.
             self._places: dict[tuple[str, str], str] = {}
@@ -107,6 +115,13 @@ class Workspace:
             if campaign := self.campaign(identifier):
                 campaign |= {"status": status, "timestamp_updated": stamp()}
             return campaign
+
+    def order_status(self, identifier: str, status: int) -> Item | None:
+        """Set a status as the vendor's own doing, until the sandbox forgets."""
+        with self._lock:
+            if campaign := self.campaign(identifier):
+                self._ordered.setdefault(identifier, int(str(campaign["status"])))
+            return self.set_status(identifier, status)
 
     def _new_campaign(self, identifier: str, fields: Item, status: int = 1) -> Item:
         now = stamp()
@@ -168,6 +183,33 @@ class Workspace:
         with self._lock:
             return list(self._leads.values())
 
+    def leads_of(self, container: str, email: str = "") -> list[Item]:
+        """List the leads of a campaign ("" for all campaigns), those with this address if one is given, oldest
+        first."""
+        with self._lock:
+            return [
+                lead
+                for lead in self._leads.values()
+                if lead.get("campaign")
+                and container in ("", lead["campaign"])
+                and email.lower() in ("", str(lead.get("email") or "").lower())
+            ]
+
+    def replace(self, lead: Item) -> None:
+        """Put a changed lead in the place of the one with its id, if that is still there. A listing under way keeps the
+        old one."""
+        with self._lock:
+            if lead["id"] in self._leads:
+                self._leads[str(lead["id"])] = lead
+
+    def remove(self, leads: list[Item]) -> None:
+        with self._lock:
+            for lead in leads:
+                self._leads.pop(str(lead["id"]), None)
+            self._places = {
+                place: identifier for place, identifier in self._places.items() if identifier in self._leads
+            }
+
     def anywhere(self, email: str, kind: str) -> bool:
         """Say whether the address is in any campaign or list (`kind` "campaign" or "list_id"), or in either (`kind`
         "")."""
@@ -181,7 +223,13 @@ class Workspace:
     @property
     def remaining(self) -> int:
         with self._lock:
-            return max(0, PLAN_LEADS - len(self._leads))
+            return max(0, self.plan - len(self._leads))
+
+    @property
+    def used(self) -> int:
+        """Count the leads that are held against the plan."""
+        with self._lock:
+            return len(self._leads)
 
     def locked(self) -> threading.RLock:
         """Hold the lock while a batch is looked up and added, so that two requests for one address add it once."""

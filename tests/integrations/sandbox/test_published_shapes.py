@@ -6,9 +6,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from integrations.sandbox.instantly import sending
+from integrations.sandbox.instantly.events import KINDS, SUBSCRIBABLE
 from integrations.sandbox.world import people
 from tests.integrations.sandbox.calls import CAMPAIGN, MAIL_SCHEMA, PROMPT, Client
 from tests.integrations.sandbox.published import answer_schema, document, problems
+from tests.integrations.sandbox.receiving import emit, push, settled, subscribe
+from tests.integrations.wire import http, serving
 
 SCHEDULE = {
     "schedules": [
@@ -20,6 +24,8 @@ SCHEDULE = {
         }
     ]
 }
+
+HOOK = {"target_hook_url": "http://127.0.0.1:9/hook", "event_type": "all_events", "headers": {"X-Holdfast": "5e1f"}}
 
 
 def ids(count: int, start: int = 0) -> list[dict[str, str]]:
@@ -65,6 +71,29 @@ ANSWERS: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("instantly", "GET", f"/api/v2/campaigns/{CAMPAIGN}", "/api/v2/campaigns/{id}", {}),
     ("instantly", "POST", f"/api/v2/campaigns/{CAMPAIGN}/activate", "/api/v2/campaigns/{id}/activate", {}),
     ("instantly", "GET", "/api/v2/workspaces/current", "", {}),
+    ("instantly", "GET", "/api/v2/webhooks", "", {}),
+    ("instantly", "GET", "/api/v2/webhooks/event-types", "", {}),
+    ("instantly", "POST", "/api/v2/webhooks", "", {"json": HOOK}),
+    ("instantly", "GET", "/api/v2/webhook-events", "", {}),
+    ("instantly", "GET", "/api/v2/block-lists-entries", "", {}),
+    ("instantly", "POST", "/api/v2/block-lists-entries", "", {"json": {"bl_value": "a@b.example"}}),
+    (
+        "instantly",
+        "POST",
+        "/api/v2/block-lists-entries/bulk-create",
+        "",
+        {"json": {"bl_values": ["a@b.example", "c.example", "?"]}},
+    ),
+    ("instantly", "DELETE", "/api/v2/block-lists-entries", "", {}),
+    ("instantly", "DELETE", "/api/v2/leads", "", {"json": {"campaign_id": CAMPAIGN}}),
+    (
+        "instantly",
+        "GET",
+        f"/api/v2/campaigns/{CAMPAIGN}/sending-status",
+        "/api/v2/campaigns/{id}/sending-status",
+        {},
+    ),
+    ("instantly", "GET", "/api/v2/workspace-billing/plan-details", "", {}),
 ]
 
 
@@ -78,6 +107,56 @@ def test_an_answer_has_the_published_shape(client: Client, service, method, path
 
     assert response.status_code == 200
     assert problems(service, response.json(), *place) == []
+
+
+def test_a_subscription_and_what_was_delivered_to_it_have_the_published_shape(client: Client):
+    """A delivery that failed, one that will be tried again and one that arrived; the hook before and after."""
+    push(client, CAMPAIGN, "a@b.example")
+    client.control("PUT", "instantly/hooks", json={"retry_seconds": 0})
+    with serving(http(500, {}), http(200, {}), http(500, {})) as receiver:
+        hook = subscribe(client, receiver, campaign=CAMPAIGN, name="Holdfast")
+        one = f"/api/v2/webhooks/{hook['id']}"
+        emit(client, ["email_sent", "email_bounced"], email="a@b.example")
+        settled(client)
+        answers: list[tuple[str, str, str, dict[str, Any]]] = [
+            ("GET", one, "/api/v2/webhooks/{id}", {}),
+            ("GET", "/api/v2/webhooks", "/api/v2/webhooks", {}),
+            ("GET", "/api/v2/webhook-events", "/api/v2/webhook-events", {}),
+            ("POST", f"{one}/test", "/api/v2/webhooks/{id}/test", {}),
+            ("POST", f"{one}/resume", "/api/v2/webhooks/{id}/resume", {}),
+            ("PATCH", one, "/api/v2/webhooks/{id}", {"json": {"name": None}}),
+            ("DELETE", one, "/api/v2/webhooks/{id}", {}),
+        ]
+        for method, path, published, request in answers:
+            response = client.call("instantly", method, path, **request)
+            assert response.status_code == 200
+            assert problems("instantly", response.json(), *answer_schema(method, published)) == []
+
+
+def test_a_lead_after_each_event_has_the_published_shape(client: Client):
+    push(client, CAMPAIGN, "a@b.example")
+    for kind in KINDS:
+        emit(client, kind, campaign=CAMPAIGN)
+        answer = client.call("instantly", "POST", "/api/v2/leads/list", json={"filter": ""}).json()
+        assert problems("instantly", answer, *answer_schema("POST", "/api/v2/leads/list")) == []
+
+
+@pytest.mark.parametrize("status", sending.STATUSES)
+def test_each_reason_not_to_send_has_the_published_shape(client: Client, status):
+    client.control("PUT", "instantly/sending", json={"status": status})
+    path = "/api/v2/campaigns/{id}/sending-status"
+    answer = client.call("instantly", "GET", path.replace("{id}", CAMPAIGN)).json()
+    assert problems("instantly", answer, *answer_schema("GET", path)) == []
+
+
+def test_the_known_reasons_and_events_are_the_published_ones():
+    """The codes of a campaign that does not send, and what can be subscribed to, against the document."""
+    schema: Any = document("instantly")
+    for part in answer_schema("GET", "/api/v2/campaigns/{id}/sending-status"):
+        schema = schema[part]
+    assert set(schema["properties"]["diagnostics"]["properties"]["status"]["enum"]) == set(sending.SENTENCES)
+    webhook = document("instantly")["components"]["schemas"]["Webhook"]["properties"]
+    assert set(webhook["event_type"]["enum"]) == {"all_events", *SUBSCRIBABLE}
 
 
 @pytest.mark.parametrize("start", range(0, 4000, 400))
