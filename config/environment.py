@@ -62,9 +62,9 @@ def number(name: str, default: float, minimum: float = 0, maximum: float = 1e12)
     return value
 
 
-def count(name: str, default: int, minimum: int = 0) -> int:
-    """Read a whole number, at least `minimum`."""
-    value = number(name, default, minimum)
+def count(name: str, default: int, minimum: int = 0, maximum: float = 1e12) -> int:
+    """Read a whole number between `minimum` and `maximum`."""
+    value = number(name, default, minimum, maximum)
     if not value.is_integer():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value:g}.")
     return int(value)

@@ -164,6 +164,12 @@ INSTANTLY_TIMEZONE = timezone("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 REVEALED_DAYS = count("REVEALED_DAYS", 90)
 RESEARCH_DAYS = count("RESEARCH_DAYS", 30)
 
+# The bounce guard pauses a campaign with so many per cent hard bounces of at least so many mails (0: off) in so many
+# days.
+BOUNCE_GUARD_PERCENT = number("BOUNCE_GUARD_PERCENT", 3, 0.1, 100)
+BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
+BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
+
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 
