@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from api.frame.audience import audience
 from api.frame.views import ApiView
+from campaigns import targets
 from campaigns.models import Campaign, Process
 from campaigns.overview import counts
 from campaigns.tallies import JobCount, summed
@@ -37,6 +38,9 @@ class Numbers(Collector):
             yield from of_switch(snapshot)
         yield by("holdfast_broker_messages", "Messages in a service's queue.", "service", depths)
         yield by("holdfast_campaigns", "Campaigns by status.", "status", counts(Campaign.objects.all(), "status"))
+        yield GaugeMetricFamily(
+            "holdfast_campaigns_halted", "Campaigns whose target does not send.", value=targets.halted().count()
+        )
         yield by("holdfast_jobs", "Jobs by status.", "status", summed(JobCount.objects.all(), "status"))
         yield GaugeMetricFamily(
             "holdfast_incidents_open", "Openings not yet reset.", value=Incident.objects.filter(reset_at=None).count()

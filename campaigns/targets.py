@@ -27,6 +27,11 @@ def targeted() -> QuerySet[Campaign]:
     return Campaign.objects.filter(status__in=statuses).exclude(instantly_campaign_id="")
 
 
+def halted() -> QuerySet[Campaign]:
+    """Return the unfinished campaigns that wait for their target."""
+    return targeted().exclude(target_halt="")
+
+
 def due() -> list[str]:
     """Return the targets to be asked now, each once however many campaigns share it, those never read first."""
     old = Q(target_checked_at=None) | Q(target_checked_at__lt=Now() - EVERY)

@@ -1,19 +1,26 @@
 """A target that does not send: its campaign waits, whole, and goes on by itself; if all refuse, everything stops."""
 
+import io
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
-from campaigns import lifecycle, recovery, targets
+from campaigns import lifecycle, moves, recovery, story, targets
 from campaigns.models import Campaign, JobRow
 from campaigns.target_halts import ACCOUNTS_UNHEALTHY, BOUNCE_PROTECTION, PAUSED_THERE, PLAN_USED_UP, SUSPENDED
 from circuitbreakers import breaker, switch
 from circuitbreakers.models import Event, Incident
+from console import snapshot as console_snapshot
 from integrations.sandbox import Sandbox
 from integrations.sandbox.instantly.workspace import PLAN_LEADS, campaign_id
 from tests.breakers import ANN, let_the_wait_pass, reset
-from tests.builders import ago, make_campaign, make_fleet
+from tests.builders import ago, make_campaign, make_fleet, make_user
 from tests.stores import break_vendor, calls_of
 from tests.workers.chain import KINDS, TARGET, job_of
 from workers.dispatch import dispatch
@@ -270,3 +277,75 @@ def test_after_a_reset_and_a_resume_only_a_new_reading_opens_it_again(sandbox: S
     assert switch.read("instantly").state == "closed"
     ask()
     assert stop_if_all_refuse() == 1
+
+
+# --- shown, and asked at once -----------------------------------------------------------------------------------------
+
+
+def why(job: JobRow) -> str:
+    assert job.lead is not None
+    lead = type(job.lead).objects.get(pk=job.lead.pk)
+    active = dict.fromkeys(KINDS, "ACTIVE")
+    return story.tell(lead, now=timezone.now(), queue=active, blocked={}).why
+
+
+def test_every_door_says_in_the_same_sentence_what_a_halted_campaign_waits_for(client: Client) -> None:
+    campaign = make_campaign(instantly_campaign_id=TARGET, target_halt=SUSPENDED, target_checked_at=timezone.now())
+    job = job_of("instantly", campaign)
+    assert why(job) == f"{SUSPENDED} Nothing is bought for it meanwhile; it goes on by itself."
+    client.force_login(make_user("vera", "viewer"))
+    make_fleet()
+    api = "/api/v1/campaigns"
+    assert client.get(f"{api}/{campaign.pk}").json()["data"]["target_halt"] == SUSPENDED
+    assert client.get(f"{api}/{campaign.pk}").json()["data"]["target_checked_at"]
+    assert client.get(api).json()["data"]["results"][0]["target_halt"] == SUSPENDED
+    for page in ("index", "campaigns_campaign_changelist"):
+        assert SUSPENDED in unescape(client.get(reverse(f"admin:{page}")).content.decode()), page
+    page = client.get(reverse("admin:campaigns_campaign_change", args=[campaign.pk])).content.decode()
+    assert f"{SUSPENDED} Nothing is bought meanwhile" in unescape(page)
+    assert "holdfast_campaigns_halted 1.0" in client.get("/metrics").content.decode()
+    assert console_snapshot.read().sentence.text.startswith("Running, but 1 of 1 campaign waits for its target")
+    for verb in (["campaign", "status", str(campaign.pk)], ["campaign", "status"], ["queue", "status"]):
+        out = io.StringIO()
+        call_command(*verb, stdout=out)
+        assert (SUSPENDED in out.getvalue()) or "waiting for their target: 1" in out.getvalue(), verb
+
+
+def test_one_that_has_ended_waits_for_nothing() -> None:
+    campaign = make_campaign("CANCELLED", instantly_campaign_id=TARGET, target_halt=SUSPENDED)
+    assert campaign.waits_for_target == ""
+    assert targets.halted().count() == 0
+
+
+@pytest.mark.parametrize("door", ["command", "api", "console"])
+def test_an_operator_has_the_target_asked_at_once_through_any_door(sandbox: Sandbox, client: Client, door: str) -> None:
+    campaign = make_campaign(instantly_campaign_id=TARGET, target_halt=PAUSED_THERE, target_checked_at=timezone.now())
+    assert Asker().ask_due(now) == 0
+    client.force_login(make_user("olga", "operator"))
+    if door == "command":
+        call_command("campaign", "check-target", str(campaign.pk), "--actor", "ann", stdout=io.StringIO())
+    elif door == "api":
+        answer = client.post(f"/api/v1/campaigns/{campaign.pk}/check-target", {}, content_type="application/json")
+        assert answer.json()["data"]["action"] == "check_target"
+    else:
+        client.post(reverse("admin:campaigns_campaign_verb", args=[campaign.pk, "check_target"]), {"confirm": "1"})
+    assert Asker().ask_due(now) == 1
+    assert halt(campaign.pk) == ""
+    assert Event.objects.filter(verb="target_check_asked").count() == 1
+
+
+@pytest.mark.parametrize(("status", "target"), [("CANCELLED", TARGET), ("COMPLETED", TARGET), ("RUNNING", "")])
+def test_there_is_nothing_to_ask_of_one_that_has_ended_or_has_no_target(status: str, target: str) -> None:
+    campaign = make_campaign(status, instantly_campaign_id=target)
+    with pytest.raises(moves.MoveRefused):
+        targets.check(campaign.pk, actor=ANN)
+    assert not Event.objects.filter(verb="target_check_asked").exists()
+
+
+def test_a_target_that_is_edited_in_the_console_is_not_halted_for_the_former_ones_sake(client: Client) -> None:
+    campaign = make_campaign("CREATED", instantly_campaign_id=TARGET, target_halt=PAUSED_THERE)
+    client.force_login(make_user("olga", "operator"))
+    form = {"name": "x", "max_leads": 5, "instantly_campaign_id": OTHER, "search_url": "", "research_prompt": ""}
+    client.post(reverse("admin:campaigns_campaign_change", args=[campaign.pk]), {**form, "mail_prompt": ""})
+    campaign.refresh_from_db()
+    assert (campaign.instantly_campaign_id, campaign.target_halt) == (OTHER, "")

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, lifecycle, moves, prompts, spend, tallies
+from campaigns import apollo_url, lifecycle, moves, prompts, spend, tallies, targets
 from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.exporting import export_csv
 from campaigns.leads.foretell import foretell
@@ -62,6 +62,8 @@ class Command(VerbCommand):
         target = self.verb("target", "push into another campaign at Instantly", changes=True)
         target.add_argument("id", type=int)
         target.add_argument("instantly_campaign", metavar="INSTANTLY_ID", help="'' has one made")
+        check = self.verb("check-target", "ask Instantly at once whether it sends; free", changes=True)
+        check.add_argument("id", type=int)
         preview = self.verb("preview", "the instructions and prompts for one lead; sends nothing")
         preview.add_argument("id", type=int)
         preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
@@ -190,6 +192,13 @@ class Command(VerbCommand):
             f"Campaign {campaign.pk} pushes into {target or 'a campaign to be made'}. It is {campaign.status}.",
         )
 
+    def check_target(self, options: dict[str, Any]) -> None:
+        campaign = targets.check(options["id"], actor=self.actor(options), reason=options["reason"])
+        self.show(
+            {"id": campaign.pk, "status": campaign.status, "target_halt": campaign.target_halt},
+            f"Instantly is asked about the target of campaign {campaign.pk}: see `campaign status {campaign.pk}`.",
+        )
+
     def preview(self, options: dict[str, Any]) -> None:
         campaign = Campaign.objects.get(pk=options["id"])
         lead = Lead.objects.get(pk=options["lead"], campaign=campaign) if options["lead"] is not None else None
@@ -213,11 +222,11 @@ class Command(VerbCommand):
 
     def status(self, options: dict[str, Any]) -> None:
         if options["id"] is None:
-            rows = list(Campaign.objects.values("id", "name", "status", "status_message")[:LISTED])
+            rows = list(Campaign.objects.values("id", "name", "status", "status_message", "target_halt")[:LISTED])
             self.show(
                 {"mode": settings.MODE, "campaigns": rows},
                 f"Mode: {settings.MODE.upper()}",
-                table(["id", "name", "status", "message"], [list(row.values()) for row in rows]),
+                table(["id", "name", "status", "message", "target"], [list(row.values()) for row in rows]),
             )
             return
         campaign = Campaign.objects.get(pk=options["id"])
@@ -227,6 +236,7 @@ class Command(VerbCommand):
             "mode": settings.MODE,
             "id": campaign.pk,
             **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
+            **{name: getattr(campaign, name) for name in ("target_halt", "target_checked_at")},
             **progress,
             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
         }
@@ -234,6 +244,7 @@ class Command(VerbCommand):
             data,
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
+            *([f"Its target: {campaign.target_halt}"] if campaign.waits_for_target else []),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
             table(
                 SPEND_COLUMNS, [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]
