@@ -2,7 +2,7 @@
 keeps a block list. Every call here is free.
 
 Facts: OpenAPI document of API v2 and the vendor's page on webhook events. The document gives one filter of leads as an
-example and the interest statuses as numbers without words; the others of both are those of the vendor's own clients.
+example and the interest statuses as numbers without words; the others of both are those of public clients.
 Deliveries are not signed: all that a subscription can give is a header with a secret.
 """
 

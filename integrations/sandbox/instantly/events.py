@@ -6,7 +6,15 @@ stays so, whatever comes after.
 """
 
 from integrations.sandbox.exchange import digest
-from integrations.sandbox.instantly.filters import ACTIVE, BOUNCED, COMPLETED, INTERESTS, UNSUBSCRIBED
+from integrations.sandbox.instantly.filters import (
+    ACTIVE,
+    BOUNCED,
+    COMPLETED,
+    INTERESTS,
+    PAUSED,
+    STATUSES,
+    UNSUBSCRIBED,
+)
 from integrations.sandbox.instantly.workspace import ORGANIZATION, Item, stamp
 
 # What can be subscribed to, in the document's order; `all_events` and null, a label of the workspace's own, are apart.
@@ -24,6 +32,12 @@ KINDS = (
     *("link_clicked", "auto_reply_received"),
 )
 SUBSCRIBED_AS = {"link_clicked": "email_link_clicked"}
+# What ends a lead: its status then, and the statuses that give way to it.
+ENDS: dict[str, tuple[int, tuple[int, ...]]] = {
+    "lead_unsubscribed": (UNSUBSCRIBED, STATUSES),
+    "email_bounced": (BOUNCED, tuple(status for status in STATUSES if status != UNSUBSCRIBED)),
+    "reply_received": (COMPLETED, (ACTIVE, PAUSED)),
+}
 ACCOUNT = "sender@sandbox.example"
 
 
@@ -52,9 +66,9 @@ def changed(kind: str, lead: Item, at: float) -> Item:
         after.pop("lt_interest_status", None)
     elif (interest := INTERESTS.get(kind.removeprefix("lead_"))) is not None:
         after |= {"lt_interest_status": interest, "timestamp_last_interest_change": when}
-    ends = {"email_bounced": BOUNCED, "lead_unsubscribed": UNSUBSCRIBED, "reply_received": COMPLETED}
-    if kind in ends and lead["status"] != UNSUBSCRIBED:
-        after["status"] = ends[kind] if kind != "reply_received" or lead["status"] == ACTIVE else lead["status"]
+    if kind in ENDS:
+        status, possible = ENDS[kind]
+        after["status"] = status if lead["status"] in possible else lead["status"]
     return after
 
 

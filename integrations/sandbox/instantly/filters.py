@@ -1,7 +1,7 @@
 """Instantly's filters of leads, and a lead's interest as the number that stands for it.
 
-Source: the document names one filter as an example and the numbers without words; the others are those that the
-vendor's own clients send. Undocumented, decided here: a filter that nobody knows is refused.
+Source: the document names one filter as an example and the numbers without words; the others are those that public
+clients send. Undocumented, decided here: a filter that nobody knows is refused.
 """
 
 from collections.abc import Callable

@@ -17,6 +17,7 @@ from integrations.sandbox.instantly.webhooks import Webhooks
 from integrations.sandbox.instantly.workspace import Item, Workspace
 
 SENDING = (0, 1, 4)  # statuses of a campaign: draft, active, running subsequences
+COMPLETED = 3
 
 # The shares of a life, in the order in which they are served, and the events that each of them means after the mail.
 FATES: dict[str, tuple[str, ...]] = {
@@ -103,7 +104,7 @@ class Mailing:
                     now = self._workspace.lead(str(lead["id"])) or lead
                     self._workspace.replace(events.changed(kind, now, at))
                 elif kind == "campaign_completed":
-                    self._workspace.set_status(str(campaign["id"]), 3)
+                    self._workspace.order_status(str(campaign["id"]), COMPLETED)
                 bodies.append(events.payload(kind, campaign, lead, at))
         return bodies
 
