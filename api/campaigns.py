@@ -31,7 +31,7 @@ from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
 from api.frame.views import ApiView, Listing
 from api.requests import CampaignForm, CampaignJson, LeadsUpload
-from campaigns import funnel, lifecycle, moves, tallies
+from campaigns import funnel, lifecycle, moves, tallies, targets
 from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.foretell import foretell_csv
 from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
@@ -210,6 +210,16 @@ class Cancel(Move):
     doing = "cancelling campaign"
     action = "cancel"
     act = staticmethod(lifecycle.cancel)
+
+
+@describe("check_campaign_target")
+class CheckTarget(Move):
+    """Ask Instantly at once whether it sends for this campaign; nothing else changes. The answer comes some seconds
+    later, in `target_halt` and `target_checked_at`."""
+
+    doing = "checking target"
+    action = "check_target"
+    act = staticmethod(targets.check)
 
 
 class RetryRequest(Reason):

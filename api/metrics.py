@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from api.frame.audience import audience
 from api.frame.views import ApiView
+from campaigns import targets
 from campaigns.models import Campaign, OutcomeEvent, Process
 from campaigns.outcomes import UNKNOWN
 from campaigns.overview import counts
@@ -41,6 +42,9 @@ class Numbers(Collector):
             yield from of_switch(snapshot)
         yield by("holdfast_broker_messages", "Messages in a service's queue.", "service", depths)
         yield by("holdfast_campaigns", "Campaigns by status.", "status", counts(Campaign.objects.all(), "status"))
+        yield GaugeMetricFamily(
+            "holdfast_campaigns_halted", "Campaigns whose target does not send.", value=targets.halted().count()
+        )
         yield by("holdfast_jobs", "Jobs by status.", "status", summed(JobCount.objects.all(), "status"))
         yield GaugeMetricFamily(
             "holdfast_incidents_open", "Openings not yet reset.", value=Incident.objects.filter(reset_at=None).count()

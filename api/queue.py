@@ -72,6 +72,7 @@ class QueueStatus(Breakers):
     queue = serializers.DictField(child=serializers.ChoiceField(choices=["ACTIVE", "PAUSED"]))
     pauses = StandingPause(many=True)
     campaigns = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
+    halted_campaigns = serializers.IntegerField(help_text="Campaigns whose target at Instantly does not send.")
     jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
     paused_jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By service.")
 
@@ -113,6 +114,7 @@ class CampaignReason(serializers.Serializer):
     name = serializers.CharField()
     status = serializers.ChoiceField(choices=Campaign.Status.choices)
     status_message = serializers.CharField(allow_blank=True)
+    target_halt = serializers.CharField(allow_blank=True, help_text="Why its target at Instantly does not send.")
 
 
 class CampaignStatus(serializers.Serializer):
@@ -237,7 +239,7 @@ class CampaignStatusView(ApiView):
         named: dict[str, list[Any]] = {}
         for status in WITH_REASONS:
             rows = Campaign.objects.filter(status=status).order_by("-id")
-            if latest := list(rows.values("id", "name", "status", "status_message")[: NAMED + 1]):
+            if latest := list(rows.values("id", "name", "status", "status_message", "target_halt")[: NAMED + 1]):
                 named[status] = latest
         return Response(
             {

@@ -40,6 +40,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/pause", campaigns.Pause.as_view(), name="campaign-pause"),
     path("campaigns/<int:pk>/resume", campaigns.Resume.as_view(), name="campaign-resume"),
     path("campaigns/<int:pk>/cancel", campaigns.Cancel.as_view(), name="campaign-cancel"),
+    path("campaigns/<int:pk>/check-target", campaigns.CheckTarget.as_view(), name="campaign-check-target"),
     path("campaigns/<int:pk>/retry-failed", campaigns.RetryFailed.as_view(), name="campaign-retry-failed"),
     path(
         "campaigns/<int:pk>/contact-policy", contact_policy.ContactPolicyView.as_view(), name="campaign-contact-policy"

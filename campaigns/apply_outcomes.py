@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 INSTANTLY = events.Actor("Instantly", "supervisor")
 BATCH = 500
+STRONGEST = [(outcome.lower(), column) for outcome, column in outcomes.STRONGEST_FIRST]
 
 # LEAST passes over NULL, so the earliest counts in whatever order they come. Through the unique index of address and
 # campaign, and nothing is written where nothing changes.
@@ -34,6 +35,19 @@ FROM json_to_recordset(%s::json) AS told (
 )
 WHERE leads.campaign_id = told.campaign_id AND leads.email = told.email
 AND ({" OR ".join(f"LEAST(leads.{name}, told.{name}) IS DISTINCT FROM leads.{name}" for name in outcomes.COLUMNS)})
+"""  # noqa: S608 (names of columns)
+
+
+# The strongest outcome of all their leads, so that the order in which they are told does not matter.
+REMEMBER = f"""
+UPDATE contacts SET outcome = came.outcome, outcome_at = came.at FROM (
+    SELECT email,
+        CASE {" ".join(f"WHEN max({name}) IS NOT NULL THEN '{what}'" for what, name in STRONGEST)} END AS outcome,
+        GREATEST({", ".join(f"max({name})" for name in outcomes.COLUMNS)}) AS at
+    FROM leads WHERE email = ANY(ARRAY(SELECT json_array_elements_text(%s::json))) GROUP BY email
+) came
+WHERE contacts.key = came.email AND came.outcome IS NOT NULL
+    AND (contacts.outcome, contacts.outcome_at) IS DISTINCT FROM (came.outcome, came.at)
 """  # noqa: S608 (names of columns)
 
 
@@ -80,6 +94,7 @@ def apply_batch(most: int, only: int | None = None) -> int:
         told = list(rows.select_for_update(skip_locked=True).defer("payload").annotate(bounce_type=bounce_type)[:most])
         if not told:
             return 0
+        forget(told)
         known = campaigns_of({event.target for event in told if event.target})
         tellings = [
             Telling(event, outcomes.effect_of(event.kind, event.bounce_type or ""), known.get(event.target, ()))
@@ -90,6 +105,7 @@ def apply_batch(most: int, only: int | None = None) -> int:
         suppress(about_somebody)
         mark(about_somebody)
         end(about_somebody)
+        remember(telling.event.email for telling in about_somebody if telling.effect.marks)
         done((telling.event.pk, telling.effect.name) for telling in tellings)
     return len(tellings)
 
@@ -174,6 +190,24 @@ def end(tellings: Iterable[Telling]) -> None:
         for leads in end_leads_of(addresses, [], why).values()
         for pk in leads
     )
+
+
+def remember(emails: Iterable[str]) -> None:
+    """Write into the contacts what came of the last push to them, as their leads have it."""
+    with connection.cursor() as cursor:
+        cursor.execute(REMEMBER, [json.dumps(sorted(set(emails)))])
+
+
+def forget(told: Sequence[OutcomeEvent]) -> None:
+    """Take out of these events whoever was erased: Instantly knows them still, and tells of them."""
+    erased = suppression.erased_among({event.email for event in told if event.email})
+    if erased:
+        OutcomeEvent.objects.filter(pk__in=[event.pk for event in told if event.email in erased]).update(
+            email="", payload={}
+        )
+        for event in told:
+            if event.email in erased:
+                event.email = ""
 
 
 def done(effects: Iterable[tuple[int, str]]) -> None:

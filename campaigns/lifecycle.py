@@ -133,7 +133,8 @@ def retarget(pk: int, *, target: str, actor: events.Actor, reason: str = "") -> 
             raise MoveRefused(f"Campaign {pk} has ended already: it is {campaign.status}.")
         before, campaign.instantly_campaign_id = campaign.instantly_campaign_id, target.strip()
         campaign.clean_fields(exclude=[f.name for f in Campaign._meta.fields if f.name != "instantly_campaign_id"])
-        campaign.save(update_fields=["instantly_campaign_id"])
+        campaign.target_halt, campaign.target_checked_at = "", None  # the new one is asked soon
+        campaign.save(update_fields=["instantly_campaign_id", "target_halt", "target_checked_at"])
         events.record(
             "campaign",
             pk,

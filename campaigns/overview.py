@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
+from campaigns import targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
@@ -57,6 +58,7 @@ def queue_status() -> dict[str, Any]:
             for row in pauses.all_standing()
         ],
         "campaigns": counts(Campaign.objects.all(), "status"),
+        "halted_campaigns": targets.halted().count(),
         "jobs": summed(jobs, "status"),
         "paused_jobs": summed(jobs.filter(status=Job.Status.PAUSED), "service"),
     }

@@ -54,6 +54,8 @@ def why_not_moving(  # (a list of cases, the most final first)
         return "It waits for its next job; the supervisor makes one within a minute."
     if job.status == Job.Status.PROCESSING:
         return f"It is moving: {job.worker} has been working on {job.kind}{_at(job.claimed_at, ' since')}."
+    if campaign.waits_for_target:
+        return f"{campaign.waits_for_target} Nothing is bought for it meanwhile; it goes on by itself."
     if queue.get(job.service) != "ACTIVE":
         return f"The queue of {job.service} is paused, so its {job.kind} waits."
     if until := blocked.get(job.service):

@@ -29,6 +29,7 @@ class Actor:
 BREAKER = Actor("circuit breaker", "breaker")
 SUPERVISOR = Actor("supervisor", "supervisor")
 WORKER = Actor("worker", "worker")
+BOUNCE_GUARD = Actor("bounce guard", "supervisor")
 
 
 def build(

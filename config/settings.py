@@ -172,6 +172,12 @@ INSTANTLY_WEBHOOK_SECRET = text("INSTANTLY_WEBHOOK_SECRET")
 if problem := weak_webhook(INSTANTLY_WEBHOOK_PATH, INSTANTLY_WEBHOOK_SECRET):
     raise ImproperlyConfigured(problem)
 
+# The bounce guard pauses a campaign with so many per cent hard bounces of at least so many mails (0: off) in so many
+# days.
+BOUNCE_GUARD_PERCENT = number("BOUNCE_GUARD_PERCENT", 3, 0.1, 100)
+BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
+BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
+
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 

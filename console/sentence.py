@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from circuitbreakers.models import Incident, QueuePause
-from console.labels import FAILURES, FATAL, plural, service_name
+from console.labels import FAILURES, FATAL, grouped, plural, service_name
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def compose(
     jobs_open: int,
     missing: list[str],
     slowed: Mapping[str, datetime],
+    halted: int = 0,
 ) -> Sentence:
     """Compose the sentence: the gravest thing comes first, and each case says what waits and what to do."""
     waiting = f"{plural(campaigns.get('PAUSED', 0), 'campaign')} and {plural(jobs_waiting, 'job')} wait."
@@ -95,6 +96,10 @@ def compose(
     if slowed and running:
         parts = [f"{service_name(name)} until {at:%H:%M:%S} UTC" for name, at in slowed.items()]
         return Sentence("warn", f"Running, slowed by 429 from {' and '.join(parts)}.")
+    if halted and running:
+        verb = "waits for its target" if halted == 1 else "wait for their targets"
+        text = f"Running, but {grouped(halted)} of {plural(running, 'campaign')} {verb}: Instantly does not send."
+        return Sentence("warn", text, "look at the campaign; it goes on by itself")
     if running:
         return Sentence("good", f"Running: {plural(running, 'campaign')}, {plural(jobs_open, 'job')} to do.")
     if standing := campaigns.get("PAUSED", 0):

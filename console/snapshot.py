@@ -160,6 +160,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         jobs_open=sum(card.pending + card.processing for card in cards),
         missing=missing,
         slowed=slowed,
+        halted=statistics.halted_running() if campaigns.get("RUNNING") else 0,
     )
     return ConsoleSnapshot(
         at=now,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import TruncMinute
 
+from campaigns import targets
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.tallies import JobCount, LeadTally, summed
@@ -42,11 +43,17 @@ class CampaignRow:
     name: str
     status: str
     status_message: str
+    target_halt: str = ""
     leads: int = 0
     ended: int = 0
     parts: list[tuple[str, str, int, float]] = field(default_factory=list)
     calls_left: int = 0
     finish: str = ""
+
+    @property
+    def waits_for_target(self) -> str:
+        """Return why it waits for its target; "" if it does not, or has ended."""
+        return self.target_halt if self.status in ("CREATED", "RUNNING", "PAUSED") else ""
 
     @property
     def percent(self) -> float:
@@ -94,6 +101,11 @@ def campaigns_by_status() -> dict[str, int]:
     return dict(Campaign.objects.order_by().values_list("status").annotate(n=Count("pk")))
 
 
+def halted_running() -> int:
+    """Count the running campaigns that wait for their target."""
+    return targets.halted().filter(status="RUNNING").count()
+
+
 def shown_campaigns(now: datetime) -> list[CampaignRow]:
     """Return the campaigns that run, then those that are paused, then the latest others, with their leads."""
     rank = Case(
@@ -110,7 +122,7 @@ def shown_campaigns(now: datetime) -> list[CampaignRow]:
             ids += (
                 Campaign.objects.filter(status=status).order_by("-id").values_list("pk", flat=True)[: SHOWN - len(ids)]
             )
-    fields = ("pk", "name", "status", "status_message")
+    fields = ("pk", "name", "status", "status_message", "target_halt")
     rows = [CampaignRow(**row) for row in Campaign.objects.filter(pk__in=ids).order_by(rank, "-id").values(*fields)]
     count_leads({row.pk: row for row in rows})
     set_finish(rows, now)

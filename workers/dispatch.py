@@ -26,6 +26,7 @@ SENT_LEASE = "30 seconds"
 # Per service each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
 # By an array of ids, and a status that no index is for: else each id may read every waiting job.
 # What was sent before its campaign was paused found it paused: after the resume it is sent again at once.
+# A halted campaign waits for its target with all its jobs: it has a target, so `prepare` has nothing to do for it.
 DUE = f"""
 WITH due AS (
     SELECT j.id
@@ -42,7 +43,7 @@ WITH due AS (
                 ORDER BY id LIMIT queue.each
             ) first
         ) oldest
-        WHERE c.status = 'RUNNING'
+        WHERE c.status = 'RUNNING' AND c.target_halt = ''
         ORDER BY oldest.turn, random() LIMIT queue.room
     ) j
 )
@@ -87,12 +88,13 @@ def rooms() -> dict[str, int]:
 
 
 def dispatch() -> int:
-    """Send messages for due jobs of RUNNING campaigns and ACTIVE queues; how many. Raises RedisUnavailable.
+    """Send messages for due jobs of RUNNING campaigns that are not halted and of ACTIVE queues; how many.
 
-    Each campaign is first asked for twice its share, and what that leaves of the room is anybody's.
+    Each campaign is first asked for twice its share, and what that leaves of the room is anybody's. Raises
+    RedisUnavailable.
     """
     free = rooms()
-    running = Campaign.objects.filter(status=Campaign.Status.RUNNING).count() if free else 0
+    running = Campaign.objects.filter(status=Campaign.Status.RUNNING, target_halt="").count() if free else 0
     if not running:
         return 0
     shares = {service: max(1, 2 * room // running) for service, room in free.items()}

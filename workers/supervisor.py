@@ -16,12 +16,13 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from campaigns import apply_outcomes, cancelled, cascade, feed, finish, tallies
+from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
 from workers import ask_instantly, dispatch, liveness, reclaim
+from workers.targets import Asker, stop_if_all_refuse
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +136,9 @@ def steps() -> list[Step]:
         Step("fold tallies", tallies.fold, every=10.0, limit=LONGEST),
         Step("half-open and probes", half_open, every=1.0),
         Step("ask Instantly", partial(ask_instantly.start, partial(in_background, what="Reconciliation")), every=60.0),
+        Step("ask the targets", partial(Asker().ask_due, in_background), every=1.0),
+        Step("stop if all targets refuse", stop_if_all_refuse, every=5.0),
+        Step("bounce guard", bounce_guard.pause_bouncing, every=60.0),
         Step("mend leads", feed.mend_leads, every=10.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]

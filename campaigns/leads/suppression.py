@@ -157,10 +157,19 @@ def _keys(value: str) -> list[str]:
 
 
 def listed_among(addresses: Iterable[str]) -> set[str]:
-    """Find those of the names (normalised addresses, `apollo:` and an id) that are on the list themselves, whatever it
-    says about their domains, or were erased."""
+    """Find those of the normalised addresses that are on the list themselves, whatever it says about their domains, or
+    were erased."""
     values = {name: address for address in addresses for name in (address, tombstone(address))}
     return {values[name] for name in Suppression.objects.filter(value__in=values).values_list("value", flat=True)}
+
+
+def erased_among(names: Iterable[str]) -> set[str]:
+    """Find those of the names (normalised addresses, `apollo:` and an id) that were erased. One query, if any is
+    asked for."""
+    values = {tombstone(name): name for name in names}
+    if not values:
+        return set()
+    return {values[value] for value in Suppression.objects.filter(value__in=values).values_list("value", flat=True)}
 
 
 def parse_value(raw: str) -> str:

@@ -120,5 +120,10 @@ class Campaign(models.Model):
             raise ValidationError(problems)
 
     @property
+    def waits_for_target(self) -> str:
+        """Return why it waits for its target, '' if it does not: one that has ended waits for nothing."""
+        return "" if self.finished else self.target_halt
+
+    @property
     def finished(self) -> bool:
         return self.status in (self.Status.COMPLETED, self.Status.FAILED, self.Status.CANCELLED)

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, funnel, lifecycle, spend, tallies
+from campaigns import apollo_url, funnel, lifecycle, spend, tallies, targets
 from campaigns.duplicate import duplicate as make_duplicate
 from campaigns.leads.exporting import export_csv
 from campaigns.models import Campaign
@@ -86,6 +86,13 @@ VERBS = {
         reason_required=True,
         danger=True,
     ),
+    "check_target": AdminVerb(
+        "Check the target now",
+        OPERATE_CAMPAIGN,
+        calls(targets.check),
+        "Asks Instantly whether it sends, rather than within five minutes. Costs nothing.",
+        legal=lambda row: not row.finished and bool(row.instantly_campaign_id),
+    ),
     "duplicate": AdminVerb("Duplicate", ADD_CAMPAIGN, duplicate, "Its settings, not its leads."),
 }
 
@@ -156,7 +163,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
 
     @admin.display(description="message")
     def message(self, row: Campaign) -> SafeString | str:
-        return clip(row.status_message)
+        return clip(" ".join(part for part in (row.status_message, row.waits_for_target) if part))
 
     @admin.display(description="leads")
     def leads(self, row: Any) -> str:
@@ -191,7 +198,11 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         if change:
             before = {name: form.initial.get(name) for name in form.changed_data}
             # Only what was edited: somebody may have paused or cancelled it since the row was read.
-            obj.save(update_fields=[*before, *(["search"] if "search_url" in before else [])])
+            fields = [*before, *(["search"] if "search_url" in before else [])]
+            if "instantly_campaign_id" in before:
+                obj.target_halt, obj.target_checked_at = "", None  # the new one is asked soon
+                fields += ["target_halt", "target_checked_at"]
+            obj.save(update_fields=fields)
             if before:
                 after = {name: getattr(obj, name) for name in before}
                 events.record("campaign", obj.pk, "edited", actor=actor, before=before, after=after)

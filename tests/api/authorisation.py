@@ -46,6 +46,7 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns/<int:pk>/pause": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/resume": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/cancel": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/check-target": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/retry-failed": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/contact-policy": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/leads": {"GET": VIEWER, "POST": OPERATOR},

@@ -13,7 +13,7 @@ from django.utils import timezone
 from campaigns import apply_outcomes, lifecycle
 from campaigns.apply_outcomes import INSTANTLY, apply, batches
 from campaigns.leads.suppression import suppress
-from campaigns.models import JobRow, Lead, OutcomeEvent, Suppression
+from campaigns.models import Contact, JobRow, Lead, OutcomeEvent, Suppression
 from campaigns.outcome_intake import store, told_by_webhook
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Event
@@ -237,3 +237,11 @@ def test_ten_thousand_events_shuffled_doubled_and_late_leave_what_they_leave_in_
     chance.shuffle(told)
     assert len(told) + len(late) >= 10_000 - 500
     assert run(told + late, 777) == expected
+
+
+def test_a_contact_remembers_the_strongest_of_what_came_back_in_whatever_order_it_is_told() -> None:
+    make_lead(state="PUSHED", email=IDA)
+    Contact.objects.create(key=IDA)
+    for kind, shown in (("reply_received", "replied"), ("lead_unsubscribed", "unsubscribed"), ("email_sent", None)):
+        tell(payload(kind))
+        assert Contact.objects.get().outcome == (shown or "unsubscribed")

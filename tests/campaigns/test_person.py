@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.utils import IntegrityError
 from django.utils import timezone
 
+from campaigns.apply_outcomes import batches
 from campaigns.leads.importing import import_csv
 from campaigns.leads.suppression import is_suppressed, suppress
 from campaigns.models import (
@@ -22,6 +23,7 @@ from campaigns.models import (
     Suppression,
     VendorCall,
 )
+from campaigns.outcome_intake import store, told_by_webhook
 from campaigns.person import erasing, known
 from campaigns.reconcile import reconcile
 from circuitbreakers import events
@@ -126,6 +128,17 @@ def test_apollo_is_not_asked_for_somebody_who_was_erased() -> None:
     make_lead(email=ADDRESS, apollo_id=APOLLO_ID)
     erase()
     assert find.new_people(campaign, [APOLLO_ID, "somebody"]) == ["somebody"]
+
+
+def test_what_instantly_still_tells_of_somebody_who_was_erased_is_forgotten() -> None:
+    lead = ida()
+    erase()
+    told = {"event_type": "lead_unsubscribed", "campaign_id": TARGET, "lead_email": ADDRESS, "timestamp": "2026-11-25"}
+    store([told_by_webhook(told)])
+    assert sum(batches()) == 1
+    assert ADDRESS not in dump()
+    lead.refresh_from_db()
+    assert lead.unsubscribed_at is None
 
 
 def test_an_open_lead_ends_and_its_jobs_with_it() -> None:

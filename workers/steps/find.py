@@ -89,7 +89,7 @@ def new_people(campaign: Campaign, ids: list[str]) -> list[str]:
 
     The vendor's pages shift between two requests, and whoever is revealed twice is paid twice.
     """
-    erased = suppression.listed_among(map(apollo_key, ids))
+    erased = suppression.erased_among(map(apollo_key, ids))
     already = set(
         Lead.objects.filter(campaign=campaign, apollo_id__in=ids).order_by().values_list("apollo_id", flat=True)
     )

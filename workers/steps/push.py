@@ -7,7 +7,7 @@ claim stays one request under one permit.
 from decimal import Decimal
 from functools import partial
 
-from campaigns import pipeline
+from campaigns import pipeline, targets
 from campaigns.contacts import pushing
 from campaigns.jobs import Done
 from campaigns.leads.addresses import holds_locked
@@ -92,7 +92,8 @@ def push_into(target: str, lead: Lead, email: str) -> Ready:
     def done(answer: Push) -> Done:
         step = pipeline.after_push(answer.outcome)
         changes = {"instantly_lead_id": answer.lead_id} if answer.lead_id else {}
-        return Done(lead=changes, end=step.end, end_reason=step.reason)
+        last = partial(targets.plan_is_used_up, lead.campaign) if answer.remaining_in_plan == 0 else None
+        return Done(lead=changes, end=step.end, end_reason=step.reason, effects=last)
 
     def stops(error: VendorError) -> str:
         # As the lead's own fault it would fail every lead, each paid for up to here.

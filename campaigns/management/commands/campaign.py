@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, funnel, lifecycle, moves, prompts, spend, tallies
+from campaigns import apollo_url, funnel, lifecycle, moves, prompts, spend, tallies, targets
 from campaigns.contacts.departing import depart
 from campaigns.contacts.policy import LIMITS, policy_of
 from campaigns.leads.csvfile import ImportRefused
@@ -76,6 +76,8 @@ class Command(VerbCommand):
             policy.add_argument(
                 f"--{name.replace('_', '-')}", type=int, metavar="N", help="docs/contacts.md says what it means"
             )
+        check = self.verb("check-target", "ask Instantly at once whether it sends; free", changes=True)
+        check.add_argument("id", type=int)
         preview = self.verb("preview", "the instructions and prompts for one lead; sends nothing")
         preview.add_argument("id", type=int)
         preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
@@ -214,6 +216,13 @@ class Command(VerbCommand):
             f"Campaign {campaign.pk}: " + ", ".join(f"{name} {value}" for name, value in policy.items()),
         )
 
+    def check_target(self, options: dict[str, Any]) -> None:
+        campaign = targets.check(options["id"], actor=self.actor(options), reason=options["reason"])
+        self.show(
+            {"id": campaign.pk, "status": campaign.status, "target_halt": campaign.target_halt},
+            f"Instantly is asked about the target of campaign {campaign.pk}: see `campaign status {campaign.pk}`.",
+        )
+
     def preview(self, options: dict[str, Any]) -> None:
         campaign = Campaign.objects.get(pk=options["id"])
         lead = Lead.objects.get(pk=options["lead"], campaign=campaign) if options["lead"] is not None else None
@@ -237,11 +246,11 @@ class Command(VerbCommand):
 
     def status(self, options: dict[str, Any]) -> None:
         if options["id"] is None:
-            rows = list(Campaign.objects.values("id", "name", "status", "status_message")[:LISTED])
+            rows = list(Campaign.objects.values("id", "name", "status", "status_message", "target_halt")[:LISTED])
             self.show(
                 {"mode": settings.MODE, "campaigns": rows},
                 f"Mode: {settings.MODE.upper()}",
-                table(["id", "name", "status", "message"], [list(row.values()) for row in rows]),
+                table(["id", "name", "status", "message", "target"], [list(row.values()) for row in rows]),
             )
             return
         campaign = Campaign.objects.get(pk=options["id"])
@@ -252,6 +261,7 @@ class Command(VerbCommand):
             "mode": settings.MODE,
             "id": campaign.pk,
             **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
+            **{name: getattr(campaign, name) for name in ("target_halt", "target_checked_at")},
             **progress,
             "funnel": reached.as_dict(),
             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
@@ -260,6 +270,7 @@ class Command(VerbCommand):
             data,
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
+            *([f"Its target: {campaign.target_halt}"] if campaign.waits_for_target else []),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
             f"funnel: {', '.join(f'{number} {name}' for name, number in reached.numbers().items())}",
             *(f"{each} USD for each {what}" for what, each in reached.costs().items()),

@@ -35,7 +35,7 @@ class Command(VerbCommand):
             data,
             f"Mode: {settings.MODE.upper()}",
             table(["service", "breaker", "queue", "paused jobs", "reason"], rows),
-            f"Campaigns: {listed(data['campaigns'])}",
+            f"Campaigns: {listed(data['campaigns'])}; waiting for their target: {data['halted_campaigns']}",
             f"Jobs: {listed(data['jobs'])}",
             *(
                 f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
