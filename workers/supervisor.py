@@ -22,7 +22,7 @@ from circuitbreakers import breaker, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
 from workers import ask_instantly, dispatch, liveness, reclaim
-from workers.targets import Asker, stop_if_all_refuse
+from workers.ask_targets import Asker, stop_if_all_refuse
 
 logger = logging.getLogger(__name__)
 

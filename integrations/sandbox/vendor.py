@@ -42,6 +42,11 @@ class Balance:
         return max(0, self.credits - self._spent)
 
 
+def always(request: Request) -> bool:
+    """Say of a route that whatever it is asked is a question beside the work."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A route is one endpoint. `{id}` in the path stands for one segment.

@@ -23,9 +23,9 @@ from tests.breakers import ANN, let_the_wait_pass, reset
 from tests.builders import ago, make_campaign, make_fleet, make_user
 from tests.stores import break_vendor, calls_of
 from tests.workers.chain import KINDS, TARGET, job_of
+from workers.ask_targets import Asker, stop_if_all_refuse
 from workers.dispatch import dispatch
 from workers.run import run
-from workers.targets import Asker, stop_if_all_refuse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("well_again")]
 OTHER = campaign_id("Win back")

@@ -5,7 +5,7 @@ from integrations.sandbox.instantly import sending
 from integrations.sandbox.instantly import shapes as bodies
 from integrations.sandbox.instantly.answers import found, listing, not_found, owner
 from integrations.sandbox.instantly.workspace import ORGANIZATION, Workspace
-from integrations.sandbox.vendor import Route
+from integrations.sandbox.vendor import Route, always
 
 ACTIVE, PAUSED = 1, 2
 PATH = "/api/v2/campaigns"
@@ -20,12 +20,13 @@ class Campaigns:
             Route("GET", PATH, self.list_campaigns),
             Route("POST", PATH, self.create_campaign),
             Route("GET", f"{PATH}/count-launched", self.count_launched, probe=True),
-            Route("GET", f"{PATH}/{{id}}", lambda request: found(self.workspace.campaign(request.last))),
-            Route("GET", f"{PATH}/{{id}}/sending-status", self.sending_status),
+            # Asked beside the work, which only lists and makes campaigns.
+            Route("GET", f"{PATH}/{{id}}", lambda request: found(self.workspace.campaign(request.last)), asks=always),
+            Route("GET", f"{PATH}/{{id}}/sending-status", self.sending_status, asks=always),
             Route("POST", f"{PATH}/{{id}}/activate", lambda request: self._become(request, ACTIVE)),
             Route("POST", f"{PATH}/{{id}}/pause", lambda request: self._become(request, PAUSED)),
             Route("GET", "/api/v2/workspaces/current", self.current_workspace, probe=True),
-            Route("GET", "/api/v2/workspace-billing/plan-details", self.plan_details),
+            Route("GET", "/api/v2/workspace-billing/plan-details", self.plan_details, asks=always),
         ]
 
     def list_campaigns(self, request: Request) -> Answer:

@@ -21,7 +21,7 @@ from integrations.sandbox.instantly.filters import filter_of
 from integrations.sandbox.instantly.mailing import Life, Mailing
 from integrations.sandbox.instantly.webhooks import Webhooks
 from integrations.sandbox.instantly.workspace import Item, Workspace
-from integrations.sandbox.vendor import Failing, Route, Vendor, judge
+from integrations.sandbox.vendor import Failing, Route, Vendor, always, judge
 
 # Leads at this domain are what any blocklist holds that a request names.
 BLOCKED_DOMAIN = "blocked.example"
@@ -48,7 +48,7 @@ class Instantly(Vendor):
             Route("GET", "/api/v2/leads/{id}", lambda request: found(self.workspace.lead(request.last))),
             Route("DELETE", "/api/v2/leads", self.delete_leads),
             *self.campaigns.routes,
-            *(replace(route, asks=lambda _: True) for route in (*self.block_list.routes, *self.webhooks.routes)),
+            *(replace(route, asks=always) for route in (*self.block_list.routes, *self.webhooks.routes)),
         ]
 
     # --- leads --------------------------------------------------------------------------------------------------------

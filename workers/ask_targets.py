@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 # After a failure Instantly is not asked again for so long (seconds), that target for longer: the next pass begins with
 # another one, lest a single target that cannot be read keep all others from being asked.
-REST, TARGET_REST = 60.0, 120.0
+REST = 60.0
+TARGET_REST = 120.0
 FORBIDDEN = 403
 ALL, PLAN = "", "plan"
 EXTRA = {"service": instantly.SERVICE}
