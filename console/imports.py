@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from campaigns.leads.csvfile import DELIMITERS, ENCODINGS, HEAD, NAMED_DELIMITERS, ImportRefused, start_of_text
 from campaigns.leads.foretell import foretell_csv
-from campaigns.leads.importing import ImportReport, import_csv
+from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
 from campaigns.leads.preview import Preview, sniff
 from campaigns.leads.source import Reading
 from campaigns.models import Campaign
@@ -77,6 +77,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     head = upload.read(HEAD)
     try:
         preview_of_file = sniff(io.BytesIO(head), **reading(request))
+        foretold_of_file = foretold(campaign, head, preview_of_file)
     except ImportRefused as error:
         return render(request, "console/parts/import_refused.html", {"why": str(error)})
     columns = [
@@ -86,7 +87,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "preview": preview_of_file,
         "columns": columns,
-        "foretold": foretold(campaign, head, preview_of_file),
+        "foretold": foretold_of_file,
         "whole": len(head) < HEAD,
     }
     return render(request, "console/parts/import_preview.html", context)
@@ -94,13 +95,15 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
 
 def foretold(campaign: Campaign, head: bytes, preview_of_file: Preview) -> ImportReport | None:
     """Say what would become of the rows at the top of a file; None if that cannot be said yet, for want of a column of
-    addresses, say."""
+    addresses, say. Raises CampaignEnded: no file would do."""
     text = start_of_text(head, preview_of_file.encoding)
     if len(head) == HEAD:
         text = text[: text.rfind("\n") + 1]
     how: Reading = {"encoding": "utf-8", "delimiter": preview_of_file.delimiter}
     try:
         return foretell_csv(campaign, io.BytesIO(text.encode(errors="replace")), **how)
+    except CampaignEnded:
+        raise
     except ImportRefused:
         return None  # the import says why
 

@@ -62,7 +62,7 @@ def take_off(row: Suppression, order: Order) -> str:
 @admin.register(Suppression)
 class SuppressionAdmin(VerbsAdmin, ListAdmin):
     form = SuppressionForm
-    list_display = ("value", "cause", "why", "source", "created_by", "created")
+    list_display = ("whom", "cause", "why", "source", "created_by", "created")
     list_filter = ("cause", SourceFilter)
     search_fields = ("value__startswith",)
     search_help_text = "The beginning of an address or domain."
@@ -78,6 +78,10 @@ class SuppressionAdmin(VerbsAdmin, ListAdmin):
             danger=True,
         ),
     }
+
+    @admin.display(description="value", ordering="value")
+    def whom(self, row: Suppression) -> SafeString | str:
+        return clip(row.value)  # a hash in place of who was erased is long
 
     @admin.display(description="reason")
     def why(self, row: Suppression) -> SafeString | str:

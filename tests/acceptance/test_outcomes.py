@@ -49,6 +49,38 @@ def test_an_opt_out_is_in_force_within_seconds_also_while_everything_is_paused(d
         assert took < IN_FORCE
     assert drill.value("SELECT count(*) FROM leads WHERE unsubscribed_at IS NOT NULL AND state = 'PUSHED'") == 3
     assert drill.value("SELECT count(*) FROM outcome_events WHERE kind = 'lead_unsubscribed'") == 3
+    drill.command("queue", "resume", "--all")
+
+
+DOMAINS = [f"race{number}.example" for number in range(5)]
+EACH = 60
+
+
+@pytest.mark.processes
+def test_no_push_leaves_after_a_suppression_is_committed(drill, tmp_path):
+    """Workers push while the people they push are suppressed, a domain at a time."""
+    path = tmp_path / "leads.csv"
+    rows = [f"Ida,ida{number}+ok@{domain}" for number in range(EACH) for domain in DOMAINS]
+    path.write_text("\n".join(["First Name,Email", *rows]))
+    requests.put(f"{drill.stack.sandbox_url}/_control/instantly", json={"fault": "none", "latency_ms": 100}, timeout=10)
+    drill.command("campaign", "create", "Race", "--csv", str(path), "--start")
+    listed = {}
+    pushed = "SELECT count(*) FROM leads WHERE state = 'PUSHED' AND email LIKE %s"
+    for domain in DOMAINS:
+        drill.until("some are pushed", lambda d=domain: drill.value(pushed, f"%@{d}") >= 3)
+        with ThreadPoolExecutor(1) as beside:
+            command = beside.submit(drill.stack.manage, "suppression", "add", domain, "--reason", "a wish", check=True)
+            while not drill.value("SELECT count(*) FROM suppressions WHERE value = %s", domain):
+                assert not (command.done() and command.exception())
+            listed[domain] = time.time()  # its commit was earlier than this
+            command.result()
+    drill.until("it ends", lambda: not drill.value("SELECT count(*) FROM leads WHERE state = 'OPEN'"), within=120)
+    calls = [call for call in drill.control("calls?since=0") if call["service"] == "instantly" and not call["probe"]]
+    pushes = [(call["key"].partition("@")[2], call["at"]) for call in calls if "@" in (call["key"] or "")]
+    assert [push for push in pushes if push[0] in listed and push[1] > listed[push[0]]] == []
+    left_out = drill.value("SELECT count(*) FROM leads WHERE end_reason = 'suppressed' AND email LIKE '%%@race%%'")
+    assert left_out > 0
+    assert left_out + sum(domain in listed for domain, _ in pushes) == EACH * len(DOMAINS)
 
 
 @pytest.mark.processes
