@@ -2,7 +2,6 @@
 
 import csv
 import json
-import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -54,15 +53,17 @@ def test_an_opt_out_is_in_force_within_seconds_also_while_everything_is_paused(d
 
 DOMAINS = [f"race{number}.example" for number in range(5)]
 EACH = 60
+ANSWERS_AFTER = 0.3  # seconds, of Instantly
 
 
 @pytest.mark.processes
-def test_no_push_leaves_after_a_suppression_is_committed(drill, tmp_path):
+def test_no_push_leaves_after_a_suppression_is_committed_nor_is_one_under_way_then(drill, tmp_path):
     """Workers push while the people they push are suppressed, a domain at a time."""
     path = tmp_path / "leads.csv"
     rows = [f"Ida,ida{number}+ok@{domain}" for number in range(EACH) for domain in DOMAINS]
     path.write_text("\n".join(["First Name,Email", *rows]))
-    requests.put(f"{drill.stack.sandbox_url}/_control/instantly", json={"fault": "none", "latency_ms": 100}, timeout=10)
+    slow = {"fault": "none", "latency_ms": ANSWERS_AFTER * 1000}
+    assert requests.put(f"{drill.stack.sandbox_url}/_control/instantly", json=slow, timeout=10).ok
     drill.command("campaign", "create", "Race", "--csv", str(path), "--start")
     listed = {}
     pushed = "SELECT count(*) FROM leads WHERE state = 'PUSHED' AND email LIKE %s"
@@ -77,7 +78,8 @@ def test_no_push_leaves_after_a_suppression_is_committed(drill, tmp_path):
     drill.until("it ends", lambda: not drill.value("SELECT count(*) FROM leads WHERE state = 'OPEN'"), within=120)
     calls = [call for call in drill.control("calls?since=0") if call["service"] == "instantly" and not call["probe"]]
     pushes = [(call["key"].partition("@")[2], call["at"]) for call in calls if "@" in (call["key"] or "")]
-    assert [push for push in pushes if push[0] in listed and push[1] > listed[push[0]]] == []
+    answered = [(domain, at + ANSWERS_AFTER) for domain, at in pushes if domain in listed]
+    assert [push for push in answered if push[1] > listed[push[0]]] == []
     left_out = drill.value("SELECT count(*) FROM leads WHERE end_reason = 'suppressed' AND email LIKE '%%@race%%'")
     assert left_out > 0
     assert left_out + sum(domain in listed for domain, _ in pushes) == EACH * len(DOMAINS)
@@ -103,16 +105,11 @@ def test_a_thousand_events_in_ten_seconds_are_each_kept_once_and_applied(drill, 
             "email_id": str(number),
             "email_text": "x" * 2000,
         }
-        started = time.monotonic()
-        answer = own.session.post(url, data=json.dumps(body), headers=headers, timeout=10)
-        return answer.status_code, time.monotonic() - started
+        return own.session.post(url, data=json.dumps(body), headers=headers, timeout=10).status_code
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         answers = list(threads.map(deliver, range(ARRIVE)))
-    assert {status for status, _ in answers} == {200}
-    took = statistics.quantiles([seconds for _, seconds in answers], n=100)
-    print(f"webhook: median {took[49] * 1000:.1f} ms, p95 {took[94] * 1000:.1f} ms, p99 {took[98] * 1000:.1f} ms")
-    assert took[49] < 0.05
+    assert set(answers) == {200}
     kept = "SELECT count(*) FROM outcome_events WHERE kind = 'email_opened'"
     assert drill.value(kept) == ARRIVE
     drill.until("all are applied", lambda: drill.value(f"{kept} AND applied_at IS NULL") == 0)
