@@ -1,7 +1,6 @@
 """The API's views of campaigns list, create and show them, and call the verbs of their lives."""
 
 import io
-from dataclasses import asdict
 from typing import Any, BinaryIO, ClassVar
 
 from django.db import transaction
@@ -20,18 +19,16 @@ from api.campaign_serializers import (
     CampaignSerializer,
     CampaignSummary,
     Created,
-    FunnelNumbers,
     Imported,
     LeadSerializer,
     Moved,
-    Progress,
     Retried,
 )
 from api.filters import CampaignFilter, LeadFilter
 from api.frame.parsing import LimitedMultiPartParser, StrictJSONParser
 from api.frame.views import ApiView, Listing
 from api.requests import CampaignForm, CampaignJson, LeadsUpload
-from campaigns import funnel, lifecycle, moves, tallies, targets
+from campaigns import lifecycle, moves, targets
 from campaigns.leads.csvfile import ImportRefused
 from campaigns.leads.foretell import foretell_csv
 from campaigns.leads.importing import CampaignEnded, ImportReport, import_csv
@@ -239,37 +236,6 @@ class RetryFailed(Verb):
         body = self.body()
         count = lifecycle.retry_failed(pk, actor=self.actor, reason=body["reason"], refused=body["refused"])
         return Response({"id": pk, "action": "retry_failed", "jobs": count})
-
-
-class ProgressView(ApiView):
-    """How far one campaign is now."""
-
-    required = {"GET": VIEW_CAMPAIGN}
-    serializer_class = Progress
-
-    @extend_schema(tags=["campaigns"], operation_id="campaign_progress", responses={200: Progress})
-    def get(self, request: Request, pk: int) -> Response:
-        campaign = get_object_or_404(Campaign, pk=pk)
-        return Response(
-            {
-                "id": pk,
-                "status": campaign.status,
-                "status_message": campaign.status_message,
-                **asdict(tallies.progress([pk])[pk]),
-            }
-        )
-
-
-class FunnelView(ApiView):
-    """How many of one campaign's people got how far, from found to replied, and what a push and a reply cost."""
-
-    required = {"GET": VIEW_CAMPAIGN}
-    serializer_class = FunnelNumbers
-
-    @extend_schema(tags=["campaigns"], operation_id="campaign_funnel", responses={200: FunnelNumbers})
-    def get(self, request: Request, pk: int) -> Response:
-        get_object_or_404(Campaign.objects.only("pk"), pk=pk)
-        return Response(FunnelNumbers(funnel.of_campaign(pk)).data)
 
 
 @extend_schema_view(get=extend_schema(tags=["campaigns"], operation_id="list_campaign_leads"))

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api import breakers, campaigns, contact_policy, docs, health, lists, queue, suppressions, tokens
+from api import breakers, campaign_numbers, campaigns, contact_policy, docs, health, lists, queue, suppressions, tokens
 from api import spend as spending
 from api.frame.not_found import NotFoundView
 
@@ -46,8 +46,8 @@ urlpatterns = [
         "campaigns/<int:pk>/contact-policy", contact_policy.ContactPolicyView.as_view(), name="campaign-contact-policy"
     ),
     path("campaigns/<int:pk>/leads", campaigns.CampaignLeads.as_view(), name="campaign-leads"),
-    path("campaigns/<int:pk>/progress", campaigns.ProgressView.as_view(), name="campaign-progress"),
-    path("campaigns/<int:pk>/funnel", campaigns.FunnelView.as_view(), name="campaign-funnel"),
+    path("campaigns/<int:pk>/progress", campaign_numbers.ProgressView.as_view(), name="campaign-progress"),
+    path("campaigns/<int:pk>/funnel", campaign_numbers.FunnelView.as_view(), name="campaign-funnel"),
     path("leads", lists.Leads.as_view(), name="leads"),
     path("jobs", lists.Jobs.as_view(), name="jobs"),
     path("spend", spending.SpendView.as_view(), name="spend"),

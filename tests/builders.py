@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
+from campaigns.leads import suppression
 from campaigns.models import Campaign, Job, JobRow, KnownFact, Lead, Process, VendorCall
 from campaigns.pipeline import OF_CAMPAIGN, SERVICE_OF
 from circuitbreakers.services import SERVICES
@@ -107,3 +108,8 @@ def make_verdict(email: str, result: str, **fields: Any) -> KnownFact:
     """Make a verdict that was bought before."""
     value = {"result": result, "subresult": result}
     return KnownFact.objects.create(key=f"verdict:{email}", about=email, value=value, **fields)
+
+
+def is_suppressed(address: str) -> bool:
+    """Say whether nobody writes there."""
+    return suppression.check([address])[0].suppressed

@@ -106,14 +106,6 @@ class Checked:
         }
 
 
-def is_suppressed(email: str) -> bool:
-    """Say whether the address, its domain or a parent domain is on the list. Takes it in any notation.
-
-    Nobody is to be written to at a placeholder of Apollo's either.
-    """
-    return check([email])[0].suppressed
-
-
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
     """Find those of the normalised addresses that are suppressed, or erased. One query, whatever their number."""
     values = {address: [address, tombstone(address), *domain_and_parents(domain_of(address))] for address in addresses}

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from campaigns.apply_outcomes import batches
 from campaigns.leads.importing import import_csv
-from campaigns.leads.suppression import is_suppressed, suppress
+from campaigns.leads.suppression import suppress
 from campaigns.models import (
     Erasure,
     JobRow,
@@ -29,7 +29,7 @@ from campaigns.reconcile import reconcile
 from circuitbreakers import events
 from circuitbreakers.models import Event
 from tests.breakers import ANN
-from tests.builders import ago, make_campaign, make_job, make_lead, make_user
+from tests.builders import ago, is_suppressed, make_campaign, make_job, make_lead, make_user
 from tests.workers.chain import TARGET
 from workers.run import run
 from workers.steps import find

@@ -15,7 +15,6 @@ from campaigns.leads.suppression import (
     SUFFIXES,
     LiftRefused,
     check,
-    is_suppressed,
     lift,
     suppress,
     suppressed_among,
@@ -26,7 +25,7 @@ from campaigns.statements import _claim
 from circuitbreakers.events import WORKER, Actor
 from circuitbreakers.models import Event
 from tests.breakers import Beside
-from tests.builders import make_campaign, make_job, make_jobs, make_lead
+from tests.builders import is_suppressed, make_campaign, make_job, make_jobs, make_lead
 from tests.campaigns.test_addresses import IDA, residues
 
 pytestmark = pytest.mark.django_db
