@@ -240,6 +240,28 @@ def test_too_small_a_limit_cuts_the_answer(client: Client, service):
     assert answer["usage"]["output_tokens"] == 16
 
 
+def test_reasoning_uses_the_same_limit_as_the_text(client: Client):
+    body = {"model": "gpt-6.1-terra", "input": PROMPT, "max_output_tokens": 2000, "reasoning": {"effort": "high"}}
+    answer = client.call("openai", "POST", "/responses", json=body).json()
+    thought = answer["usage"]["output_tokens_details"]["reasoning_tokens"]
+    assert answer["status"] == "completed"
+    assert 0 < thought < answer["usage"]["output_tokens"] < 2000
+    answer = client.call("openai", "POST", "/responses", json=body | {"max_output_tokens": thought}).json()
+    assert (answer["status"], texts(answer)) == ("incomplete", "")
+    refused = client.call("openai", "POST", "/responses", json=body | {"reasoning": {"effort": "hard"}})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "reasoning.effort")
+
+
+def test_a_model_that_was_shut_down_is_gone_and_the_end_of_others_is_foretold(client: Client):
+    listed = {row["id"]: row["shutdown_date"] for row in client.call("openai", "GET", "/models").json()["data"]}
+    assert listed["gpt-6.1-terra"] is None
+    assert listed["gpt-5.1"] == "2027-04-01"
+    assert "o1-mini" not in listed
+    refused = client.call("openai", "POST", "/responses", json={"model": "o1-mini", "input": PROMPT})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+    assert client.call("openai", "GET", "/models/o1-mini").status_code == 404
+
+
 # --- OpenAI -----------------------------------------------------------------------------------------------------------
 
 
