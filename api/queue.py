@@ -77,6 +77,21 @@ class QueueStatus(Breakers):
     paused_jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By service.")
 
 
+class OutlookOfService(serializers.Serializer):
+    sentence = serializers.CharField()
+    asked_at = serializers.DateTimeField(allow_null=True, help_text="Null: not asked yet.")
+    readable = serializers.BooleanField(help_text="Whether the service answered the last time.")
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="When credits, plan or model end, as far as known.")
+    hours = serializers.IntegerField(allow_null=True, help_text="Up to then.")
+    leads = serializers.IntegerField(allow_null=True, help_text="What is left is enough for so many, at their yield.")
+    alarming = serializers.BooleanField(help_text="It ends within a week.")
+
+
+class Outlook(serializers.Serializer):
+    services = serializers.DictField(child=OutlookOfService(), help_text="By service.")
+    prices = serializers.CharField(help_text="How old the prices are that costs are reckoned with.")
+
+
 class PlanItem(serializers.Serializer):
     name = serializers.CharField()
     ok = serializers.BooleanField()
@@ -92,6 +107,9 @@ class ResumePlan(serializers.Serializer):
     jobs_by_service = serializers.DictField(child=serializers.IntegerField())
     services_still_paused = serializers.ListField(child=serializers.CharField())
     campaigns_still_paused = serializers.IntegerField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="What will not last for all that resumes; they refuse nothing."
+    )
 
 
 class ResumeResult(serializers.Serializer):
@@ -152,6 +170,16 @@ class CircuitBreakers(ApiView):
         return Response(
             {"mode": settings.MODE, "timestamp": snapshot.now, "circuit_breakers": overview.breakers(snapshot)}
         )
+
+
+class OutlookView(ApiView):
+    """How far each service's credits, plan or model reach, as its free calls told at most 15 minutes ago."""
+
+    required = {"GET": VIEW_BREAKER}
+
+    @extend_schema(tags=["queue"], operation_id="outlook", responses={200: Outlook})
+    def get(self, request: Request) -> Response:
+        return Response(overview.outlook())
 
 
 class ResumeQueue(ApiView):

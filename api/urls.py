@@ -20,6 +20,7 @@ urlpatterns = [
     path("schema", docs.DocumentView.as_view(), name="schema"),
     path("docs", docs.DocsView.as_view(), name="docs"),
     path(f"{QUEUE}/status", queue.Status.as_view(), name="queue-status"),
+    path(f"{QUEUE}/outlook", queue.OutlookView.as_view(), name="outlook"),
     path(f"{QUEUE}/circuit-breakers", queue.CircuitBreakers.as_view(), name="circuit-breakers"),
     path(f"{BREAKER}/reset", breakers.Reset.as_view(), name="reset"),
     path(f"{BREAKER}/probe", breakers.Probe.as_view(), name="probe"),

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from campaigns import targets
+from campaigns import foresight, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
@@ -69,6 +69,26 @@ def counts(rows: QuerySet[Any], field: str) -> dict[str, int]:
     return dict(rows.order_by(field).values_list(field).annotate(n=Count("pk")))
 
 
+def outlook() -> dict[str, Any]:
+    """Return what is foreseen of each service, and how old the prices are."""
+    now = timezone.now()
+    return {
+        "services": {
+            one.service: {
+                "sentence": one.sentence,
+                "asked_at": one.asked_at,
+                "readable": one.readable,
+                "ends_at": one.ends_at,
+                "hours": one.hours,
+                "leads": one.leads,
+                "alarming": one.alarming,
+            }
+            for one in foresight.all_forecasts(now)
+        },
+        "prices": foresight.price_age(now),
+    }
+
+
 def plan_as_dict(plan: ResumePlan) -> dict[str, Any]:
     """Return a resume's plan for JSON."""
     return {
@@ -81,4 +101,5 @@ def plan_as_dict(plan: ResumePlan) -> dict[str, Any]:
         "jobs_by_service": plan.jobs,
         "services_still_paused": plan.services_still_paused,
         "campaigns_still_paused": plan.campaigns_still_paused,
+        "warnings": plan.warnings,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config import vendor_defaults
 from config.environment import (
     choice,
     count,
@@ -180,6 +181,7 @@ BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
 BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
 
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
+PRICES_AT = None if text("PRICES_JSON") else vendor_defaults.PRICES_AT  # of one's own nobody knows the day
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 
 # --- contacts ---------------------------------------------------------------------------------------------------------

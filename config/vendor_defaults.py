@@ -1,5 +1,6 @@
 """This is what holds for the vendors unless the environment says otherwise: URLs and timeouts, prices, rate limits."""
 
+from datetime import date
 from typing import Any
 
 # service: (path below the sandbox, live base URL, connect timeout s, read timeout s, total deadline s).
@@ -14,6 +15,7 @@ VENDOR_DEFAULTS: dict[str, tuple[str, str, float, float, float]] = {
 
 # USD per credit, and per million tokens in and out by model. A vendor's own cost wins where it sends one. The credit
 # prices depend on the plan: put yours into PRICES_JSON, in the same shape; they change figures only, no behaviour.
+PRICES_AT = date(2026, 11, 25)  # when they were last looked at
 PRICE_DEFAULTS: dict[str, Any] = {
     "apollo": {"credit": "0.025"},
     "millionverifier": {"credit": "0.0037"},

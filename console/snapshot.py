@@ -9,7 +9,8 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import connection, transaction
 
-from campaigns import spend
+from campaigns import foresight, spend
+from campaigns.foresight import Forecast
 from campaigns.models import Process
 from circuitbreakers import probes, switch
 from circuitbreakers.models import Breaker, Incident, QueuePause
@@ -53,6 +54,7 @@ class Card:
     probe_due: datetime | None = None
     probes: list[Probe] = field(default_factory=list)
     slowed_until: datetime | None = None
+    outlook: Forecast | None = None
     in_flight: int = 0
     pending: int = 0
     processing: int = 0
@@ -142,6 +144,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         card.minutes, card.peak = minutes, max(minute.calls for minute in minutes)
     for service, calls, failed in statistics.last_minute(now):
         by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
+    for foreseen in foresight.all_forecasts(now):
+        by_name[foreseen.service].outlook = foreseen if foreseen.asked_at else None
     campaigns = statistics.campaigns_by_status()
     processes = list(Process.objects.alive())
     alive = {row.role for row in processes}

@@ -15,7 +15,7 @@ from circuitbreakers.probes import ProbeResult
 from integrations import causes, http, prices, probing, ratelimits, reading
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
-from integrations.results import FoundPerson, PeoplePage, Person, Reveal, Usage
+from integrations.results import FoundPerson, Outlook, PeoplePage, Person, Reveal, Usage
 
 SERVICE = "apollo"
 
@@ -141,19 +141,23 @@ def probe() -> ProbeResult:
     """Make the free health call, which reads the profile behind the key."""
 
     def ask() -> str:
-        answer = _call(
-            "GET", "/users/api_profile", params=[("include_credit_usage", "true")], longest=http.PROBE_DEADLINE
-        )
-        body = answer.body or {}
-        if not reading.identifier(body.get("id")):
-            raise http.failed(SERVICE, FailureType.MALFORMED, answer, "nobody in the profile")
-        granted = reading.amount(body.get("effective_num_lead_credits"))
-        used = reading.amount(body.get("total_unified_credits_used"))
-        # `num_credits_remaining` sticks at 0 on accounts with unified credits while enrichment works.
-        left = f", {max(granted - used, Decimal(0)):f} credits left" if granted is not None and used is not None else ""
-        return f"The key is accepted{left}"
+        left = outlook().left
+        return "The key is accepted" + (f", {left:f} credits left" if left is not None else "")
 
     return probing.probed("the key is valid; not that it may search or reveal, nor that credits are left", ask)
+
+
+def outlook() -> Outlook:
+    """Tell how many credits are left, from the profile behind the key; free. Raises VendorError."""
+    answer = _call("GET", "/users/api_profile", params=[("include_credit_usage", "true")], longest=http.PROBE_DEADLINE)
+    body = answer.body or {}
+    if not reading.identifier(body.get("id")):
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "nobody in the profile")
+    granted = reading.amount(body.get("effective_num_lead_credits"))
+    used = reading.amount(body.get("total_unified_credits_used"))
+    # `num_credits_remaining` sticks at 0 on accounts with unified credits while enrichment works.
+    left = max(granted - used, Decimal(0)) if granted is not None and used is not None else None
+    return Outlook(left=left, unit="credits")
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from integrations import http, reading
 from integrations.errors import FailureType, VendorError
+from integrations.results import Outlook
 
 
 def ours(service: str) -> str:
@@ -34,6 +35,12 @@ def _day(value: object) -> date | None:
         return date.fromisoformat(reading.text(value))
     except ValueError:
         return None
+
+
+def outlook(service: str, listed: Mapping[str, date | None]) -> Outlook:
+    """Tell when our model ends, from the listed ones. Raises VendorError if it has."""
+    availability(service, listed)
+    return Outlook(model=ours(service), ends=listed[ours(service)])
 
 
 def availability(service: str, listed: Mapping[str, date | None], today: date | None = None) -> str:

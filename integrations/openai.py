@@ -12,7 +12,7 @@ from django.conf import settings
 from circuitbreakers.probes import ProbeResult
 from integrations import http, language_models, messages, probing, ratelimits, reading, responses_api
 from integrations.errors import FailureType
-from integrations.results import Mail
+from integrations.results import Mail, Outlook
 
 SERVICE = "openai"
 
@@ -67,6 +67,11 @@ def probe() -> ProbeResult:
         return f"The key is accepted; {language_models.availability(SERVICE, listed)}"
 
     return probing.probed("the key is valid; not that any quota is left", ask)
+
+
+def outlook() -> Outlook:
+    """Tell when our model ends, from the list of models; free. Raises VendorError, also if it has."""
+    return language_models.outlook(SERVICE, language_models.listed(SERVICE, classify, "/models"))
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:

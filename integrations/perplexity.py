@@ -13,7 +13,7 @@ from circuitbreakers.probes import ProbeResult
 from integrations import http, language_models, messages, probing, ratelimits, responses_api
 from integrations.answers import Answer
 from integrations.errors import FailureType
-from integrations.results import Research
+from integrations.results import Outlook, Research
 
 SERVICE = "perplexity"
 
@@ -58,6 +58,11 @@ def probe() -> ProbeResult:
         return f"The API answers; {language_models.availability(SERVICE, listed)}"
 
     return probing.probed("the API is reachable; neither that the key is valid nor that credit is left", ask)
+
+
+def outlook() -> Outlook:
+    """Tell when our model ends, from the list of models; free. Raises VendorError, also if it has."""
+    return language_models.outlook(SERVICE, language_models.listed(SERVICE, classify, "/v1/models"))
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:

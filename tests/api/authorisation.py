@@ -32,6 +32,7 @@ API: dict[str, dict[str, str]] = {
     f"{BREAKER}/hold": {"POST": OPERATOR},
     f"{BREAKER}/release": {"POST": OPERATOR},
     f"{BREAKER}/lift-wait": {"POST": OPERATOR},
+    f"{QUEUE}/outlook": {"GET": VIEWER},
     f"{QUEUE}/resume-queue": {"GET": VIEWER, "POST": OPERATOR},
     f"{QUEUE}/pause-service": {"POST": OPERATOR},
     f"{QUEUE}/resume-service": {"POST": OPERATOR},
