@@ -20,7 +20,8 @@ TELL = (7 * 24, 24, 2)
 YIELD_DAYS = 30
 # A reading that is older is no longer shown as if it held (the services are asked every quarter of an hour).
 STALE = timedelta(hours=2)
-FAR = timedelta(days=365)
+# What lasts longer at its pace has no end that is worth a date.
+FAR = timedelta(days=60)
 # What is pushed is counted by this service's credits.
 PUSHES = "instantly"
 
@@ -36,7 +37,8 @@ class Usage:
 @dataclass(frozen=True)
 class Forecast:
     """A forecast is a sentence on one service. `ends_at` is when something runs out, None if nothing is known to;
-    `hours` those up to then, `leads` how many it is still enough for. `readable` is False for want of an answer."""
+    `hours` those up to then, `leads` how many it is still enough for. `readable` is False for want of an answer; `news`
+    if there is anything that changes by the day."""
 
     service: str
     sentence: str
@@ -45,6 +47,7 @@ class Forecast:
     hours: int | None = None
     leads: int | None = None
     readable: bool = True
+    news: bool = False
 
     @property
     def alarming(self) -> bool:
@@ -61,7 +64,11 @@ def forecast(reading: OutlookReading, usage: Usage, now: datetime) -> Forecast:
     """Make the sentence on one service. Pure."""
     service, parts, ends = reading.service, [], []
     leads = None
-    if reading.left is not None:
+    if reading.left == 0:
+        leads = 0
+        ends.append(now)
+        parts.append(f"no {reading.unit} left")
+    elif reading.left is not None:
         parts.append(f"{reading.left.normalize():,f} {reading.unit} left")
         if usage.per_lead:
             leads = int(reading.left / usage.per_lead)
@@ -72,6 +79,8 @@ def forecast(reading: OutlookReading, usage: Usage, now: datetime) -> Forecast:
     if reading.ends:
         ends.append(datetime.combine(reading.ends, time(), UTC))
         parts.append(f"model {reading.model} is shut down on {reading.ends}")
+    elif reading.model:
+        parts.append(f"model {reading.model}, of which no end is announced")
     if reading.problem:
         parts.append(f"cannot be read: {reading.problem}")
     elif now - reading.asked_at > STALE:
@@ -79,12 +88,13 @@ def forecast(reading: OutlookReading, usage: Usage, now: datetime) -> Forecast:
     end = min(ends, default=None)
     return Forecast(
         service,
-        "; ".join(parts) or "no end in sight",
+        "; ".join(parts) or "it does not say what is left",
         reading.asked_at,
         end,
         max(0, int((end - now) / timedelta(hours=1))) if end else None,
         leads,
         not reading.problem,
+        news=bool(reading.left is not None or reading.ends or reading.problem),
     )
 
 
@@ -131,4 +141,4 @@ def price_age(now: datetime) -> str:
     if settings.PRICES_AT is None:
         return "prices are your own, of PRICES_JSON"
     days = (now.date() - settings.PRICES_AT).days
-    return f"prices are those of {settings.PRICES_AT}, {days} days old"
+    return f"prices are those of {settings.PRICES_AT}, {days} day{'s' * (days != 1)} old"

@@ -145,7 +145,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
     for service, calls, failed in statistics.last_minute(now):
         by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
     for foreseen in foresight.all_forecasts(now):
-        by_name[foreseen.service].outlook = foreseen if foreseen.asked_at else None
+        by_name[foreseen.service].outlook = foreseen if foreseen.news else None
     campaigns = statistics.campaigns_by_status()
     processes = list(Process.objects.alive())
     alive = {row.role for row in processes}

@@ -40,8 +40,8 @@ def test_without_any_use_so_far_only_what_is_left_is_told() -> None:
 
 
 def test_nothing_left_ends_now() -> None:
-    found = forecast(credits_left(0), Usage(Decimal(1), Decimal(10)), NOW)
-    assert (found.leads, found.hours, found.told_at) == (0, 0, 2)
+    found = forecast(credits_left(0), NOTHING, NOW)
+    assert (found.sentence, found.leads, found.hours, found.told_at) == ("no credits left", 0, 0, 2)
 
 
 def test_what_lasts_for_years_has_no_end() -> None:
@@ -65,6 +65,13 @@ def test_the_end_of_a_model_is_told_a_week_a_day_and_two_hours_before(
     found = forecast(reading("openai", model="gpt-9", ends=ends), NOTHING, NOW)
     assert found.sentence == f"model gpt-9 is shut down on {ends}"
     assert (found.told_at, found.alarming) == (told_at, alarming)
+
+
+def test_a_model_without_an_end_and_a_service_that_says_nothing_are_told_as_such() -> None:
+    assert forecast(reading("openai", model="gpt-9"), NOTHING, NOW).sentence == (
+        "model gpt-9, of which no end is announced"
+    )
+    assert forecast(reading("instantly"), NOTHING, NOW).sentence == "it does not say what is left"
 
 
 def test_a_service_that_cannot_be_read_says_so_beside_what_was_known() -> None:
@@ -118,5 +125,7 @@ def test_a_resume_is_warned_of_what_is_not_enough_for_all_that_waits() -> None:
 def test_the_age_of_the_prices_is_said(settings: Settings) -> None:
     settings.PRICES_AT = date(2026, 11, 25)
     assert foresight.price_age(NOW) == "prices are those of 2026-11-25, 6 days old"
+    settings.PRICES_AT = date(2026, 11, 30)
+    assert foresight.price_age(NOW) == "prices are those of 2026-11-30, 1 day old"
     settings.PRICES_AT = None
     assert foresight.price_age(NOW) == "prices are your own, of PRICES_JSON"
