@@ -1,6 +1,7 @@
 """A budget says how much a scope may spend in a period, in USD, in calls, or in both: its values and words. Pure."""
 
 import calendar
+import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -61,7 +62,7 @@ def days_of(period: str, at: datetime) -> tuple[date | None, date | None]:
 
 def micro(usd: Decimal) -> int:
     """Return USD as micro-USD, upwards: a budget is never the richer for a rounding."""
-    return -int(-usd * MICRO // 1)
+    return math.ceil(usd * MICRO)
 
 
 def dollars(usd: Decimal) -> str:

@@ -112,6 +112,7 @@ class Budget(models.Model):
 
     class Meta:
         db_table = "budgets"
+        default_permissions = ("view", "change")
         ordering = ["scope", "period"]
         constraints = [
             models.UniqueConstraint(fields=["scope", "period"], name="budget_once_per_scope_and_period"),

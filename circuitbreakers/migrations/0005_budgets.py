@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "budgets",
                 "ordering": ["scope", "period"],
+                "default_permissions": ("view", "change"),
                 "constraints": [
                     models.UniqueConstraint(fields=("scope", "period"), name="budget_once_per_scope_and_period"),
                     models.CheckConstraint(
