@@ -98,8 +98,9 @@ def test_each_edit_is_an_event_with_what_was_before() -> None:
     budget_verbs.remove("system", "day", actor=ANN, reason="not needed")
     events = Event.objects.filter(subject_type="budget", subject_id="system").order_by("id")
     assert [event.verb for event in events] == ["set", "changed", "removed"]
-    assert events[1].before["limit_usd"] == "50.00"
-    assert (events[1].after["limit_usd"], events[1].after["limit_calls"]) == ("60.00", 9)
+    before, after = events[1].before or {}, events[1].after or {}
+    assert before["limit_usd"] == "50.00"
+    assert (after["limit_usd"], after["limit_calls"]) == ("60.00", 9)
 
 
 def count(row: Budget, calls: int, usd: int) -> None:
