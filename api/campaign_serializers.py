@@ -67,7 +67,7 @@ class CampaignSerializer(OfCampaign):
         model = Campaign
         fields = (
             *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
-            *("target_halt", "target_checked_at"),
+            *("target_halt", "target_checked_at", "budget_halt"),
             *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
             *("contact_policy", "contact_policy_reason"),
             *("operator_pause_reason", "progress", "funnel", "created_by", "created_at", "started_at", "finished_at"),
@@ -80,7 +80,7 @@ class CampaignSummary(OfCampaign):
         model = Campaign
         list_serializer_class = ManyCampaigns
         fields = (
-            *("id", "name", "status", "status_message", "target_halt", "max_leads", "progress"),
+            *("id", "name", "status", "status_message", "target_halt", "budget_halt", "max_leads", "progress"),
             *("created_by", "created_at", "started_at", "finished_at"),
         )
         read_only_fields = fields

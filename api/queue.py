@@ -23,6 +23,7 @@ from circuitbreakers.services import SERVICES, validate
 
 # Campaigns named of each status; the counts are of all.
 NAMED = 500
+NAMED_BY = ("id", "name", "status", "status_message", "target_halt", "budget_halt")
 # What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
 WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
 
@@ -73,6 +74,10 @@ class QueueStatus(Breakers):
     pauses = StandingPause(many=True)
     campaigns = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
     halted_campaigns = serializers.IntegerField(help_text="Campaigns whose target at Instantly does not send.")
+    held_campaigns = serializers.IntegerField(help_text="Unfinished campaigns whose budget is used up.")
+    held_services = serializers.DictField(
+        child=serializers.CharField(), help_text="Service -> why its work waits for a budget."
+    )
     jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
     paused_jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By service.")
 
@@ -133,6 +138,7 @@ class CampaignReason(serializers.Serializer):
     status = serializers.ChoiceField(choices=Campaign.Status.choices)
     status_message = serializers.CharField(allow_blank=True)
     target_halt = serializers.CharField(allow_blank=True, help_text="Why its target at Instantly does not send.")
+    budget_halt = serializers.CharField(allow_blank=True, help_text="Why it waits for its budget.")
 
 
 class CampaignStatus(serializers.Serializer):
@@ -267,7 +273,7 @@ class CampaignStatusView(ApiView):
         named: dict[str, list[Any]] = {}
         for status in WITH_REASONS:
             rows = Campaign.objects.filter(status=status).order_by("-id")
-            if latest := list(rows.values("id", "name", "status", "status_message", "target_halt")[: NAMED + 1]):
+            if latest := list(rows.values(*NAMED_BY)[: NAMED + 1]):
                 named[status] = latest
         return Response(
             {

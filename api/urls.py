@@ -2,7 +2,19 @@
 
 from django.urls import path, re_path
 
-from api import breakers, campaign_numbers, campaigns, contact_policy, docs, health, lists, queue, suppressions, tokens
+from api import (
+    breakers,
+    budgets,
+    campaign_numbers,
+    campaigns,
+    contact_policy,
+    docs,
+    health,
+    lists,
+    queue,
+    suppressions,
+    tokens,
+)
 from api import spend as spending
 from api.frame.not_found import NotFoundView
 
@@ -34,6 +46,8 @@ urlpatterns = [
     path(f"{QUEUE}/campaign-status", queue.CampaignStatusView.as_view(), name="campaign-status"),
     path("incidents", breakers.Incidents.as_view(), name="incidents"),
     path("incidents/<int:pk>", breakers.IncidentView.as_view(), name="incident"),
+    path("budgets", budgets.Budgets.as_view(), name="budgets"),
+    path("budgets/remove", budgets.RemoveBudget.as_view(), name="budget-remove"),
     path("events", breakers.Events.as_view(), name="events"),
     path("campaigns", campaigns.Campaigns.as_view(), name="campaigns"),
     path("campaigns/<int:pk>", campaigns.CampaignView.as_view(), name="campaign"),

@@ -6,11 +6,11 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from campaigns import foresight, targets
+from campaigns import budgets, foresight, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
-from circuitbreakers import pauses, switch
+from circuitbreakers import budget_halts, pauses, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
@@ -59,6 +59,8 @@ def queue_status() -> dict[str, Any]:
         ],
         "campaigns": counts(Campaign.objects.all(), "status"),
         "halted_campaigns": targets.halted().count(),
+        "held_campaigns": budgets.held().count(),
+        "held_services": budget_halts.held_services(),
         "jobs": summed(jobs, "status"),
         "paused_jobs": summed(jobs.filter(status=Job.Status.PAUSED), "service"),
     }

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from campaigns import foresight, spend
 from campaigns.foresight import Forecast
 from campaigns.models import Process
-from circuitbreakers import probes, switch
+from circuitbreakers import budget_halts, probes, switch
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
@@ -55,6 +55,7 @@ class Card:
     probes: list[Probe] = field(default_factory=list)
     slowed_until: datetime | None = None
     outlook: Forecast | None = None
+    budget_halt: str = ""
     in_flight: int = 0
     pending: int = 0
     processing: int = 0
@@ -146,6 +147,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
     for foreseen in foresight.all_forecasts(now):
         by_name[foreseen.service].outlook = foreseen if foreseen.news else None
+    for service, halt in budget_halts.held_services().items():
+        by_name[service].budget_halt = halt
     campaigns = statistics.campaigns_by_status()
     processes = list(Process.objects.alive())
     alive = {row.role for row in processes}
@@ -164,6 +167,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         jobs_open=sum(card.pending + card.processing for card in cards),
         missing=missing,
         slowed=slowed,
+        held={card.service: card.budget_halt for card in cards if card.budget_halt},
+        held_campaigns=statistics.held_running() if campaigns.get("RUNNING") else 0,
         halted=statistics.halted_running() if campaigns.get("RUNNING") else 0,
     )
     return ConsoleSnapshot(

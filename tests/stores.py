@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import override_settings
 
-from circuitbreakers import broker, policies, rebuild, switch
+from circuitbreakers import broker, budgets, policies, rebuild, switch
 from circuitbreakers.services import SERVICES
 from integrations import deadline
 from integrations.sandbox import Sandbox
@@ -72,6 +72,7 @@ def forget_servers() -> None:
         cached.cache_clear()
     switch.Availability.trouble = ""
     policies.forget()
+    budgets.forget()
 
 
 @contextmanager

@@ -7,7 +7,10 @@ class WorkersConfig(AppConfig):
     name = "workers"
 
     def ready(self) -> None:
+        from circuitbreakers.budget_counters import register_books
         from circuitbreakers.signals import switch_sealed
+        from workers.books import LedgerBooks
         from workers.resend import forget_sent
 
         switch_sealed.connect(forget_sent, dispatch_uid="workers.resend")
+        register_books(LedgerBooks())

@@ -18,7 +18,7 @@ from psycopg.errors import QueryCanceled
 
 from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, tallies
 from campaigns.wake import CHANNEL
-from circuitbreakers import breaker, postgresql, probes, rebuild, switch
+from circuitbreakers import breaker, budget_halts, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
 from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim
@@ -131,6 +131,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
         # Before anything is sent: who opted out a second ago is not written to. Whatever is paused, this is not.
         Step("apply outcomes", apply_outcomes.apply, every=0.1, limit=LONGEST, urgent=True),
+        Step("watch budgets", budget_halts.watch, every=1.0),
         Step("feed leads", feed.feed, every=0.2, limit=LONGEST),
         Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
@@ -146,6 +147,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         ),
         Step("bounce guard", bounce_guard.pause_bouncing, every=60.0),
         Step("mend leads", feed.mend_leads, every=10.0),
+        Step("forget old budgets", budget_halts.forget_old, every=3600.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]
 

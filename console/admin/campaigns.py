@@ -163,7 +163,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
 
     @admin.display(description="message")
     def message(self, row: Campaign) -> SafeString | str:
-        return clip(" ".join(part for part in (row.status_message, row.waits_for_target) if part))
+        return clip(" ".join(part for part in (row.status_message, row.waits_for_target, row.waits_for_budget) if part))
 
     @admin.display(description="leads")
     def leads(self, row: Any) -> str:

@@ -41,6 +41,8 @@ API: dict[str, dict[str, str]] = {
     "api/v1/incidents": {"GET": VIEWER},
     "api/v1/incidents/<int:pk>": {"GET": VIEWER},
     "api/v1/events": {"GET": VIEWER},
+    "api/v1/budgets": {"GET": VIEWER, "POST": ADMIN},
+    "api/v1/budgets/remove": {"POST": ADMIN},
     "api/v1/campaigns": {"GET": VIEWER, "POST": OPERATOR},
     "api/v1/campaigns/<int:pk>": {"GET": VIEWER},
     "api/v1/campaigns/<int:pk>/start": {"POST": OPERATOR},
@@ -101,6 +103,7 @@ MODELS: dict[str, dict[str, str]] = {
     "django_dramatiq.task": {},
     "config.apitoken": {"view": ADMIN, "delete": ADMIN},
     "circuitbreakers.breaker": {"view": VIEWER, "change": ADMIN},
+    "circuitbreakers.budget": {"view": VIEWER, "add": ADMIN, "change": ADMIN},
     "circuitbreakers.queuepause": {"view": VIEWER},
     "circuitbreakers.incident": {"view": VIEWER},
     "circuitbreakers.event": {"view": VIEWER},
@@ -128,7 +131,7 @@ NEEDS = {
 }
 # The page that asks before a verb acts, and does it: the least role for every verb of every model, but for these.
 VERBS = OPERATOR
-VERBS_OF = {"campaigns.suppression": ADMIN}
+VERBS_OF = {"campaigns.suppression": ADMIN, "circuitbreakers.budget": ADMIN}
 
 
 def may(role: str, least: str) -> bool:

@@ -246,11 +246,12 @@ class Command(VerbCommand):
 
     def status(self, options: dict[str, Any]) -> None:
         if options["id"] is None:
-            rows = list(Campaign.objects.values("id", "name", "status", "status_message", "target_halt")[:LISTED])
+            names = ("id", "name", "status", "status_message", "target_halt", "budget_halt")
+            rows = list(Campaign.objects.values(*names)[:LISTED])
             self.show(
                 {"mode": settings.MODE, "campaigns": rows},
                 f"Mode: {settings.MODE.upper()}",
-                table(["id", "name", "status", "message", "target"], [list(row.values()) for row in rows]),
+                table(["id", "name", "status", "message", "target", "budget"], [list(row.values()) for row in rows]),
             )
             return
         campaign = Campaign.objects.get(pk=options["id"])
@@ -261,7 +262,7 @@ class Command(VerbCommand):
             "mode": settings.MODE,
             "id": campaign.pk,
             **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
-            **{name: getattr(campaign, name) for name in ("target_halt", "target_checked_at")},
+            **{name: getattr(campaign, name) for name in ("target_halt", "target_checked_at", "budget_halt")},
             **progress,
             "funnel": reached.as_dict(),
             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
@@ -271,6 +272,7 @@ class Command(VerbCommand):
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
             *([f"Its target: {campaign.target_halt}"] if campaign.waits_for_target else []),
+            *([campaign.budget_halt] if campaign.waits_for_budget else []),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
             f"funnel: {', '.join(f'{number} {name}' for name, number in reached.numbers().items())}",
             *(f"{each} USD for each {what}" for what, each in reached.costs().items()),

@@ -38,6 +38,8 @@ class Command(VerbCommand):
             table(["service", "breaker", "queue", "paused jobs", "reason"], rows),
             f"Campaigns: {listed(data['campaigns'])}; waiting for their target: {data['halted_campaigns']}",
             f"Jobs: {listed(data['jobs'])}",
+            *([f"Held by their budgets: {data['held_campaigns']} campaigns"] if data["held_campaigns"] else []),
+            *(f"Work of {name} is {halt}" for name, halt in data["held_services"].items()),
             *(
                 f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
                 for p in data["pauses"]

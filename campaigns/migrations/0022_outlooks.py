@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0020_what_came_back_is_found"),
+        ("campaigns", "0021_waits_for_budget"),
     ]
 
     operations = [
