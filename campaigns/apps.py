@@ -9,7 +9,8 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         from campaigns.cascade import handle_circuit_breaker_opened
         from campaigns.waits import end_waits
-        from circuitbreakers.signals import breaker_opened, wait_lifted
+        from circuitbreakers.signals import breaker_opened, limits_changed, wait_lifted
 
         breaker_opened.connect(handle_circuit_breaker_opened, dispatch_uid="campaigns.cascade")
         wait_lifted.connect(end_waits, dispatch_uid="campaigns.waits")
+        limits_changed.connect(end_waits, dispatch_uid="campaigns.waits")

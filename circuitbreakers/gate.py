@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
-from circuitbreakers import events, rates, switch
+from circuitbreakers import events, policies, rates, switch
 from circuitbreakers.breaker import announce
 from circuitbreakers.policies import policy_of
 from circuitbreakers.policy import OUTCOMES
@@ -66,6 +64,8 @@ class Permit:
     tokens: int = 0
     settled: bool = False
     asked_at: float = field(default_factory=time.monotonic)
+    # Those that it was charged to: they may be others when it is settled, and a correction undoes part of the charge.
+    limits: tuple[rates.RateLimit, ...] = ()
 
     def stale(self) -> bool:
         """Say whether it is too old to be used: ask again before sending."""
@@ -83,8 +83,8 @@ class Permit:
             return
         self.settled = True
         corrections: list[Any] = []
-        for limit in limits_of(self.service) if tokens else ():
-            if limit.name == "tokens":
+        for limit in self.limits if tokens else ():
+            if limit.name == rates.TOKENS:
                 corrections = [limit.name, limit.interval_us, tokens - self.tokens, limit.longest_us(self.tokens)]
         try:
             record(
@@ -101,8 +101,8 @@ class Permit:
 
 
 def limits_of(service: str) -> tuple[rates.RateLimit, ...]:
-    """Return the configured rate limits of `service`."""
-    return settings.RATE_LIMITS[service]
+    """Return the rate limits of `service` that are in force."""
+    return policies.limits_of(service)
 
 
 def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
@@ -110,10 +110,10 @@ def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
 
     `tokens` is the estimate that is held against the service's token budget.
     """
-    validate(service)
+    limits = limits_of(validate(service))
     asked_at = time.monotonic()
     try:
-        verdict, *rest = switch.run("admit", service, [call, *rates.arguments(limits_of(service), tokens)])
+        verdict, *rest = switch.run("admit", service, [call, *rates.arguments(limits, tokens)])
     except switch.RedisUnavailable:
         raise NotAdmitted(service, "unreachable") from None
     if verdict == "rate":
@@ -122,7 +122,7 @@ def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
         raise Seen(service, from_us(rest[0]))
     if verdict != "admitted":
         raise NotAdmitted(service, verdict)
-    return Permit(service, call, rest[0], from_us(rest[1]), tokens, asked_at=asked_at)
+    return Permit(service, call, rest[0], from_us(rest[1]), tokens, asked_at=asked_at, limits=limits)
 
 
 @contextmanager

@@ -180,6 +180,9 @@ BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
 
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
+# Messages that may wait per queue, however many jobs wait: enough for a fleet of threads between two looks, few enough
+# that a pause finds little to refuse.
+DISPATCH_WINDOW = count("DISPATCH_WINDOW", 256, 1, 10_000)
 
 # --- contacts ---------------------------------------------------------------------------------------------------------
 
