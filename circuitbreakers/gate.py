@@ -11,9 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
-
-from circuitbreakers import budget_counters, events, rates, switch
+from circuitbreakers import budget_counters, events, policies, rates, switch
 from circuitbreakers.breaker import announce
 from circuitbreakers.budget import KnownBudget, micro
 from circuitbreakers.budgets import FREE, Charge
@@ -82,6 +80,8 @@ class Permit:
     charge: Charge = FREE
     settled: bool = False
     asked_at: float = field(default_factory=time.monotonic)
+    # Those that it was charged to: they may be others when it is settled, and a correction undoes part of the charge.
+    limits: tuple[rates.RateLimit, ...] = ()
 
     def stale(self) -> bool:
         """Say whether it is too old to be used: ask again before sending."""
@@ -110,8 +110,8 @@ class Permit:
             return
         self.settled = True
         corrections: list[Any] = []
-        for limit in limits_of(self.service) if tokens else ():
-            if limit.name == "tokens":
+        for limit in self.limits if tokens else ():
+            if limit.name == rates.TOKENS:
                 corrections = [limit.name, limit.interval_us, tokens - self.tokens, limit.longest_us(self.tokens)]
         try:
             record(
@@ -137,8 +137,8 @@ class Permit:
 
 
 def limits_of(service: str) -> tuple[rates.RateLimit, ...]:
-    """Return the configured rate limits of `service`."""
-    return settings.RATE_LIMITS[service]
+    """Return the rate limits of `service` that are in force."""
+    return policies.limits_of(service)
 
 
 def admit(service: str, call: str, *, tokens: int = 0, charge: Charge = FREE) -> Permit:
@@ -147,8 +147,8 @@ def admit(service: str, call: str, *, tokens: int = 0, charge: Charge = FREE) ->
     `tokens` is the estimate that is held against the service's token budget, `charge` what its budgets must have room
     for. Raises PostgreSQL's errors where a budget has to be counted anew.
     """
-    validate(service)
-    arguments = [call, *charge.arguments(), *rates.arguments(limits_of(service), tokens)]
+    limits = limits_of(validate(service))
+    arguments = [call, *charge.arguments(), *rates.arguments(limits, tokens)]
     try:
         for _ in range(TRIES):
             asked_at = time.monotonic()
@@ -169,7 +169,7 @@ def admit(service: str, call: str, *, tokens: int = 0, charge: Charge = FREE) ->
         raise Seen(service, from_us(rest[0]))
     if verdict != "admitted":
         raise NotAdmitted(service, verdict)
-    return Permit(service, call, rest[0], from_us(rest[1]), tokens, charge, asked_at=asked_at)
+    return Permit(service, call, rest[0], from_us(rest[1]), tokens, charge, asked_at=asked_at, limits=limits)
 
 
 @contextmanager

@@ -11,13 +11,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from circuitbreakers.budget import DAY, MONTH, MOST_CALLS, MOST_USD, SYSTEM, TOTAL, KnownBudget, halt_of, micro
-from circuitbreakers.policy import Policy
+from circuitbreakers.policy import Limits, Policy
 from circuitbreakers.services import SERVICES
 from circuitbreakers.storable import REASON_LENGTH
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 DEFAULT = Policy()
 DOORS = ["admin", "api", "command", "worker", "supervisor", "breaker"]
+MOST_MESSAGES = 10_000  # of a dispatch window: a pause finds so many to refuse
+# A pattern of what `rates.typed` lets pass, for hands that type SQL: the gate reads this column before each call.
+RATE_LIMITS = r"^((tokens=)?[1-9][0-9]*/[1-9][0-9]*(:[1-9][0-9]*)?(,|$))*$"
 PAUSE_KEYS = ["system", "operator:all", *(f"operator:{name}" for name in SERVICES)]
 
 
@@ -26,7 +29,8 @@ def at_least(minimum: int) -> list[MinValueValidator]:
 
 
 class Breaker(models.Model):
-    """A row holds the policy of one service, and its hold. The state itself is in Redis."""
+    """A row holds the policy of one service, its limits as far as they are set by hand, and its hold. The state itself
+    is in Redis."""
 
     service = models.CharField(primary_key=True, max_length=20, choices=SERVICE_CHOICES)
     failure_threshold = models.PositiveIntegerField(
@@ -56,6 +60,25 @@ class Breaker(models.Model):
         validators=at_least(1),
         help_text="Seconds of 429 without one success that open it.",
     )
+    rate_limits = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="COUNT/SECONDS, such as 200/60,6000/3600,tokens=30000/60. Empty: the environment's.",
+    )
+    dispatch_window = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_MESSAGES)],
+        help_text="Most messages that may wait in its queue. Empty: the environment's.",
+    )
+    speed = models.PositiveSmallIntegerField(
+        default=100, db_default=100, editable=False, help_text="Per cent of all its rate limits."
+    )
+    version = models.PositiveIntegerField(
+        default=1, db_default=1, editable=False, help_text="Rises with each edit, so that two editors see each other."
+    )
     held_at = models.DateTimeField(null=True, blank=True, editable=False)
     held_by = models.CharField(max_length=150, blank=True, editable=False)
     hold_reason = models.CharField(max_length=REASON_LENGTH, blank=True, editable=False)
@@ -75,6 +98,11 @@ class Breaker(models.Model):
                 condition=Q(failure_threshold__gte=1, reset_timeout__gte=1, rate_trip_percent__range=(1, 100)),
                 name="breaker_policy_sane",
             ),
+            models.CheckConstraint(
+                condition=Q(rate_limits__regex=RATE_LIMITS, speed__range=(1, 100))
+                & (Q(dispatch_window=None) | Q(dispatch_window__range=(1, MOST_MESSAGES))),
+                name="breaker_limits_sane",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -83,6 +111,10 @@ class Breaker(models.Model):
     @property
     def policy(self) -> Policy:
         return Policy(**{f.name: getattr(self, f.name) for f in fields(Policy)})
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**{f.name: getattr(self, f.name) for f in fields(Limits)})
 
 
 class Budget(models.Model):

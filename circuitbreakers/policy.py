@@ -1,4 +1,4 @@
-"""A policy says when a breaker opens: the numbers of one service, and how a failure type is judged. Pure."""
+"""A policy says when a breaker opens, and how a failure type is judged; limits, how fast a service is called. Pure."""
 
 from dataclasses import dataclass
 
@@ -37,3 +37,13 @@ class Policy:
     @property
     def reset_timeout_ceiling_us(self) -> int:
         return self.reset_timeout_ceiling * 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits are what was set by hand for one service; an empty one is the environment's. `speed` is in per cent of
+    all its rate limits, `dispatch_window` in messages."""
+
+    rate_limits: str = ""
+    dispatch_window: int | None = None
+    speed: int = 100

@@ -14,6 +14,9 @@ breaker_opened = Signal()
 # service. An operator lets its calls go out although the vendor asked us to wait.
 wait_lifted = Signal()
 
+# service, within (seconds). Its calls may go out faster, in every process after that time.
+limits_changed = Signal()
+
 # No arguments. Redis started anew and its contents agree with PostgreSQL again: what was only in Redis may be lost.
 switch_sealed = Signal()
 

@@ -9,15 +9,12 @@ from typing import Any
 from django.db import connection
 
 from campaigns.models import Campaign
-from circuitbreakers import broker, budget_halts, gate, switch
+from circuitbreakers import broker, budget_halts, gate, policies, switch
 from circuitbreakers.services import SERVICES
 from workers.actors import ACTORS
 
 logger = logging.getLogger(__name__)
 
-# Messages that may wait per queue, however many jobs wait: enough for a fleet of threads between two looks, few enough
-# that a pause finds little to refuse. What workers have fetched comes on top, two for each of their threads.
-WINDOW = 256
 # A slow service's queue holds no more than this many seconds' worth of its rate.
 PACE_SECONDS = 3
 # A job whose message was sent is not sent again for this long: longer than a message waits in a full window.
@@ -56,9 +53,11 @@ RETURNING id, service
 
 
 def window(service: str) -> int:
-    """Return how many messages of `service` may wait: its rate for a few seconds, at most WINDOW."""
+    """Return how many messages of `service` may wait: its rate for a few seconds, at most its dispatch window. What
+    workers have fetched comes on top, two for each of their threads."""
+    most = policies.window_of(service)
     rates = [limit.count / limit.period for limit in gate.limits_of(service) if limit.name != "tokens"]
-    return min(WINDOW, max(8, math.ceil(min(rates) * PACE_SECONDS))) if rates else WINDOW
+    return min(most, max(8, math.ceil(min(rates) * PACE_SECONDS))) if rates else most
 
 
 def waiting() -> dict[str, int]:

@@ -1,6 +1,6 @@
 """A service is called more slowly for as long as the vendor's own headers say so."""
 
-from circuitbreakers import gate, switch
+from circuitbreakers import gate, policies, switch
 from circuitbreakers.rates import RateLimit
 from integrations.results import RateLimits
 
@@ -15,7 +15,8 @@ def follow_headers(service: str, limits: RateLimits | None, *, tokens: int = 0) 
     """
     if limits is None:
         return
-    ours = {limit.name: limit for limit in gate.limits_of(service)}
+    # At full speed: the gate takes the slower of this and of what an operator has slowed it to.
+    ours = {limit.name: limit for limit in policies.at_full_speed(service, policies.set_by_hand(service))}
     paces = {}
     for window in limits.windows:
         name = "tokens" if window.counts == "tokens" else f"per_{window.per:.0f}s" if window.per else ""

@@ -16,9 +16,10 @@ from circuitbreakers.services import SERVICES
 from tests.breakers import ANN, Beside, at_once, reset, trip_and_die
 from tests.builders import ago, make_campaign, make_job
 from tests.stores import another_session, away
-from workers.dispatch import DUE, WINDOW, dispatch, window
+from workers.dispatch import DUE, dispatch, window
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
+WINDOW = django_settings.DISPATCH_WINDOW
 
 
 def make_jobs(campaign: Campaign, count: int, first: int = 0) -> None:
@@ -104,8 +105,8 @@ def test_a_campaign_with_much_to_do_fills_what_many_with_nothing_leave() -> None
     assert dispatch() == WINDOW
 
 
-def test_no_more_than_twice_its_share_is_read_of_each_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.dispatch.WINDOW", 10)
+def test_no_more_than_twice_its_share_is_read_of_each_campaign(settings: Any) -> None:
+    settings.DISPATCH_WINDOW = 10
     for _ in range(5):
         make_jobs(make_campaign(), 20)
     asked: list[tuple[list[int], list[int]]] = []
