@@ -2,7 +2,19 @@
 
 from django.urls import path, re_path
 
-from api import breakers, campaign_numbers, campaigns, contact_policy, docs, health, lists, queue, suppressions, tokens
+from api import (
+    breakers,
+    campaign_numbers,
+    campaigns,
+    contact_policy,
+    docs,
+    health,
+    limits,
+    lists,
+    queue,
+    suppressions,
+    tokens,
+)
 from api import spend as spending
 from api.frame.not_found import NotFoundView
 
@@ -26,6 +38,9 @@ urlpatterns = [
     path(f"{BREAKER}/hold", breakers.Hold.as_view(), name="hold"),
     path(f"{BREAKER}/release", breakers.Release.as_view(), name="release"),
     path(f"{BREAKER}/lift-wait", breakers.LiftWait.as_view(), name="lift-wait"),
+    path(f"{BREAKER}/limits", limits.Limits.as_view(), name="limits"),
+    path(f"{BREAKER}/slow", limits.Slow.as_view(), name="slow"),
+    path(f"{BREAKER}/full-speed", limits.FullSpeed.as_view(), name="full-speed"),
     path(f"{QUEUE}/resume-queue", queue.ResumeQueue.as_view(), name="resume-queue"),
     path(f"{QUEUE}/pause-service", breakers.PauseService.as_view(), name="pause-service"),
     path(f"{QUEUE}/resume-service", queue.ResumeService.as_view(), name="resume-service"),

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 
 from campaigns import spend
 from campaigns.models import Process
-from circuitbreakers import probes, switch
+from circuitbreakers import limits_report, probes, switch
+from circuitbreakers.limits_report import ServiceLimits
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
@@ -53,6 +54,7 @@ class Card:
     probe_due: datetime | None = None
     probes: list[Probe] = field(default_factory=list)
     slowed_until: datetime | None = None
+    limits: ServiceLimits | None = None
     in_flight: int = 0
     pending: int = 0
     processing: int = 0
@@ -127,7 +129,10 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
     for event in probes.recent(SERVICES, since=now - PROBES_SINCE, most=PROBES):
         ok = bool((event.after or {}).get("ok"))
         by_name[event.subject_id].probes.append(Probe(event.at, ok, event.reason, event.actor))
-    for row in Breaker.objects.all():
+    rows = Breaker.objects.in_bulk()
+    for service, allowed in limits_report.read(rows=rows).items():
+        by_name[service].limits = allowed
+    for row in rows.values():
         card = by_name[row.service]
         card.threshold, card.held_by = row.failure_threshold, row.held_by
         if card.state == "half_open" and card.probes:
