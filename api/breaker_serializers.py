@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from circuitbreakers import incidents
+from circuitbreakers.limits import KNOBS, SLOW
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.services import SERVICES
 from circuitbreakers.storable import REASON_LENGTH
@@ -50,6 +51,64 @@ class Done(serializers.Serializer):
 
 class Lifted(Done):
     services_still_paused = serializers.ListField(child=serializers.CharField())
+
+
+class Setting(serializers.Serializer):
+    """One knob of a service. Who set it, when and why is empty where it is the environment's."""
+
+    value: serializers.Field = serializers.CharField(allow_blank=True)
+    environment: serializers.Field = serializers.CharField(
+        allow_blank=True, help_text="What holds if nobody has set it by hand."
+    )
+    by_hand = serializers.BooleanField()
+    set_by = serializers.CharField(allow_blank=True)
+    set_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
+class NumberSetting(Setting):
+    value = serializers.IntegerField()
+    environment = serializers.IntegerField()
+
+
+class ServiceLimits(serializers.Serializer):
+    """How fast a service may be called."""
+
+    rate_limits = Setting(help_text="COUNT/SECONDS, comma-separated; a burst after a colon; tokens=COUNT/SECONDS.")
+    dispatch_window = NumberSetting(help_text="Most messages that may wait in its queue.")
+    speed = NumberSetting(help_text="Per cent of all its rate limits.")
+    in_force = serializers.CharField(allow_blank=True, help_text="The rate limits at that speed.")
+    published = serializers.CharField(help_text="What the vendor publishes.")
+    above_published = serializers.BooleanField()
+    version = serializers.IntegerField(help_text="To be given back with an edit.")
+
+
+class LimitsRequest(serializers.Serializer):
+    reason = serializers.CharField(max_length=REASON_LENGTH)
+    version = serializers.IntegerField(
+        min_value=1, help_text="The one that was read: an edit that came since is not written over (409)."
+    )
+    rate_limits = serializers.CharField(
+        required=False, allow_blank=True, max_length=1000, help_text="Empty: the environment's."
+    )
+    dispatch_window = serializers.IntegerField(required=False, allow_null=True, help_text="null: the environment's.")
+    above_published = serializers.BooleanField(
+        default=False, help_text="Needed for more than the vendor publishes: your plan allows it."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() & set(KNOBS):
+            raise serializers.ValidationError(f"Give {' or '.join(KNOBS)}, or both.")
+        return attrs
+
+
+class SlowRequest(serializers.Serializer):
+    reason = serializers.CharField(max_length=REASON_LENGTH)
+    percent = serializers.IntegerField(default=SLOW, help_text="Of all its rate limits, 1 to 99.")
+
+
+class LimitsSet(Done):
+    limits = ServiceLimits()
 
 
 class Probed(serializers.Serializer):

@@ -144,8 +144,8 @@ class LiftWait(BreakerVerb):
     action = "wait_lift"
 
     def act(self, service: str, body: dict[str, Any]) -> tuple[bool, str]:
-        if gate.lift_wait(service, actor=self.actor, reason=body["reason"]):
-            return True, f"The wait of {service} is lifted."
+        if until := gate.lift_wait(service, actor=self.actor, reason=body["reason"]):
+            return True, f"The wait of {service} until {until:%Y-%m-%d %H:%M:%S} UTC is lifted."
         return False, f"{service} has not asked us to wait."
 
 

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.breaker_serializers import Lifted, PauseRequest, Reason
+from api.breaker_serializers import Lifted, PauseRequest, Reason, ServiceLimits
 from api.breakers import report
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
@@ -53,6 +53,7 @@ class BreakerStatus(serializers.Serializer):
     waits_until = serializers.DateTimeField(
         allow_null=True, help_text="The vendor asked us to wait (429, Retry-After); lift-wait ends it."
     )
+    limits = ServiceLimits()
     last_probe = LastProbe(allow_null=True)
 
 

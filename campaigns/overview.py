@@ -10,7 +10,7 @@ from campaigns import budgets, foresight, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
-from circuitbreakers import budget_halts, pauses, switch
+from circuitbreakers import budget_halts, limits_report, pauses, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
@@ -18,6 +18,7 @@ from circuitbreakers.states import SwitchSnapshot
 
 def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
     """Return, per service, what docs/contract.md#http promises of a breaker."""
+    allowed = limits_report.read()
     return {
         state.service: {
             "circuit_state": state.at(snapshot.now),
@@ -31,6 +32,7 @@ def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
             "reason": state.reason,
             "last_error": state.last_error,
             "waits_until": snapshot.waits_until(state.service),
+            "limits": allowed[state.service].as_dict(),
             "last_probe": {
                 "at": state.last_probe_at,
                 "ok": state.last_probe_ok,

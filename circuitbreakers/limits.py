@@ -66,7 +66,7 @@ def change(
 def slow(service: str, *, actor: events.Actor, reason: str, percent: int = SLOW) -> bool:
     """Slow the service to so many per cent of all its rate limits; False when it was so already.
 
-    Raises UnknownService, ValidationError (a speed that is none; no reason).
+    Raises UnknownService, ValidationError (a speed that is none; no reason), BreakerRefused (it has no rate limits).
     """
     if not 1 <= percent < FULL:
         raise ValidationError({"percent": f"{percent} is no slower speed: give 1 to 99 per cent."})
@@ -132,6 +132,8 @@ def _at_speed(service: str, percent: int, verb: str, actor: events.Actor, reason
         row = _locked(service)
         if row.speed == percent:
             return False
+        if percent != FULL and not policies.at_full_speed(service, row.limits):
+            raise BreakerRefused(f"{service} has no rate limits to be slowed to {percent} % of: set some first.")
         _write(row, verb, {"speed": percent}, actor=actor, reason=reason)
     return True
 

@@ -52,6 +52,16 @@ class ServiceLimits:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def settings(self) -> dict[str, Setting]:
+        """Return the knobs by name, as people read them."""
+        return {"rate limits": self.rate_limits, "dispatch window": self.dispatch_window, "speed (%)": self.speed}
+
+    @property
+    def in_words(self) -> str:
+        """Say the rate limits in a few words: `200/60`, or `200/60 at 20 %`."""
+        limits = str(self.rate_limits.value) or "none"
+        return f"{limits} at {self.speed.value} %" if self.speed.by_hand else limits
+
 
 def read(services: Sequence[str] = SERVICES, rows: Mapping[str, Breaker] | None = None) -> dict[str, ServiceLimits]:
     """Return the limits of each service, of the rows at hand or read anew."""

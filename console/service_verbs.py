@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from circuitbreakers import breaker, gate, pauses, probes
+from circuitbreakers import breaker, gate, limits, pauses, probes
 from circuitbreakers.permissions import OPERATE_BREAKER, OPERATE_QUEUE
 from console.labels import service_name
 from console.orders import Order
@@ -48,8 +48,20 @@ def release(service: str, order: Order) -> Said:
 def lift_wait(service: str, order: Order) -> Said:
     name = service_name(service)
     if until := gate.lift_wait(service, actor=order.actor, reason=order.reason):
-        return Said(f"The wait of {name} until {until:%H:%M:%S} UTC is lifted: it is asked again.")
+        return Said(f"The wait of {name} until {until:%Y-%m-%d %H:%M:%S} UTC is lifted: it is asked again.")
     return Said(f"{name} has not asked us to wait.", changed=False)
+
+
+def slow(service: str, order: Order) -> Said:
+    changed = limits.slow(service, actor=order.actor, reason=order.reason)
+    did = "is slowed" if changed else "was slowed already"
+    return Said(f"{service_name(service)} {did} to {limits.SLOW} % of its rate limits.", changed=changed)
+
+
+def full_speed(service: str, order: Order) -> Said:
+    changed = limits.full_speed(service, actor=order.actor, reason=order.reason)
+    did = "is back" if changed else "was"
+    return Said(f"{service_name(service)} {did} at its full rate limits.", changed=changed)
 
 
 def pause(service: str, order: Order) -> Said:
@@ -105,6 +117,14 @@ VERBS = {
         lift_wait,
         "Its calls go out at once although the vendor asked us to wait. It may complain again.",
     ),
+    "slow": ServiceVerb(
+        f"Slow to {limits.SLOW} %",
+        OPERATE_BREAKER,
+        slow,
+        f"All its rate limits go down to {limits.SLOW} %, in every process within seconds, until you bring it back.",
+        reason_required=True,
+    ),
+    "full-speed": ServiceVerb("Full speed", OPERATE_BREAKER, full_speed, "Back to its full rate limits."),
     "pause": ServiceVerb(
         "Pause",
         OPERATE_QUEUE,

@@ -12,7 +12,8 @@ from django.db import connection, transaction
 from campaigns import foresight, spend
 from campaigns.foresight import Forecast
 from campaigns.models import Process
-from circuitbreakers import budget_halts, probes, switch
+from circuitbreakers import budget_halts, limits_report, probes, switch
+from circuitbreakers.limits_report import ServiceLimits
 from circuitbreakers.models import Breaker, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
@@ -56,6 +57,7 @@ class Card:
     slowed_until: datetime | None = None
     outlook: Forecast | None = None
     budget_halt: str = ""
+    limits: ServiceLimits | None = None
     in_flight: int = 0
     pending: int = 0
     processing: int = 0
@@ -130,7 +132,10 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
     for event in probes.recent(SERVICES, since=now - PROBES_SINCE, most=PROBES):
         ok = bool((event.after or {}).get("ok"))
         by_name[event.subject_id].probes.append(Probe(event.at, ok, event.reason, event.actor))
-    for row in Breaker.objects.all():
+    rows = Breaker.objects.in_bulk()
+    for service, allowed in limits_report.read(rows=rows).items():
+        by_name[service].limits = allowed
+    for row in rows.values():
         card = by_name[row.service]
         card.threshold, card.held_by = row.failure_threshold, row.held_by
         if card.state == "half_open" and card.probes:

@@ -1,15 +1,12 @@
 """The admin shows breakers with their policies, incidents, pauses and events through these classes."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -17,11 +14,12 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from circuitbreakers import breaker, events, notes, policies, policy, postmortem
+from circuitbreakers import breaker, limits, notes, postmortem
 from circuitbreakers.models import Breaker, Event, Incident, QueuePause
 from circuitbreakers.permissions import OPERATE_QUEUE
 from console import shared_snapshot
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, fields_of, link, state, time
+from console.admin.policy_form import COLUMNS, FIELDSETS, PolicyForm
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.export import events_csv
 from console.labels import service_name
@@ -44,24 +42,20 @@ def on_service(name: str, legal: Callable[[Breaker], bool] = lambda row: True) -
     )
 
 
-class PolicyForm(forms.ModelForm):
-    class Meta:
-        model = Breaker
-        fields = list(policy.Policy.__dataclass_fields__)
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a ceiling of the wait that lies below the wait."""
-        data = super().clean() or {}
-        wait, ceiling = data.get("reset_timeout"), data.get("reset_timeout_ceiling")
-        if wait and ceiling and ceiling < wait:
-            self.add_error("reset_timeout_ceiling", "This must be at least the reset timeout.")
-        return data
-
-
 @admin.register(Breaker)
 class BreakerAdmin(VerbsAdmin, ListAdmin):
     form = PolicyForm
-    list_display = ("name", "live_state", "live_failures", "failure_threshold", "reset_timeout", "rate", "held_by")
+    fieldsets = FIELDSETS
+    list_display = (
+        "name",
+        "live_state",
+        "live_failures",
+        "failure_threshold",
+        "reset_timeout",
+        "rate",
+        "limits",
+        "held_by",
+    )
     list_display_links = ("name",)
     verbs = {
         "reset_breaker": on_service("reset"),
@@ -71,6 +65,8 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
         "lift_wait": on_service(
             "lift-wait", legal=lambda row: bool(shared_snapshot.current().card_of(row.service).slowed_until)
         ),
+        "slow": on_service("slow", legal=lambda row: row.speed != limits.SLOW),
+        "full_speed": on_service("full-speed", legal=lambda row: row.speed != limits.FULL),
     }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -95,6 +91,11 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
     def rate(self, row: Breaker) -> str:
         return f"{row.rate_trip_percent} % of {row.rate_trip_calls} calls in {row.rate_trip_window} s"
 
+    @admin.display(description="rate limits")
+    def rate_limits_now(self, row: Breaker) -> str:
+        limits_of_service = shared_snapshot.current().card_of(row.service).limits
+        return limits_of_service.in_words if limits_of_service else ""
+
     def extra_of(self, request: HttpRequest, row: Breaker) -> dict[str, Any]:
         snapshot = shared_snapshot.current()
         card = snapshot.card_of(row.service)
@@ -106,18 +107,24 @@ class BreakerAdmin(VerbsAdmin, ListAdmin):
             "history": history,
         }
 
+    def get_fieldsets(self, request: HttpRequest, obj: Breaker | None = None) -> Any:
+        """Without the right to edit there is no form, and so nothing beside the row's own fields."""
+        if self.has_change_permission(request, obj):
+            return FIELDSETS
+        return [(None, {"fields": [name for _, part in FIELDSETS for name in part["fields"] if name in COLUMNS]})]
+
     def save_model(self, request: HttpRequest, obj: Breaker, form: Any, change: bool) -> None:
         """A policy edit is one event; this process judges by it at once, the others within two seconds."""
-        before = asdict(Breaker.objects.get(pk=obj.pk).policy)
         # Only what was edited: it may have been held or released since the row was read.
-        obj.save(update_fields=[*form.changed_data, "updated_at"])
-        after = asdict(obj.policy)
-        changed = [name for name in after if after[name] != before[name]]
-        if changed:
-            actor = actor_of(request)
-            old, new = ({name: policy[name] for name in changed} for policy in (before, after))
-            events.record("policy", obj.pk, "changed", actor=actor, before=old, after=new)
-        transaction.on_commit(policies.forget)
+        limits.change(
+            obj.pk,
+            {name: form.cleaned_data[name] for name in form.changed_data if name in COLUMNS},
+            actor=actor_of(request),
+            reason=form.cleaned_data["reason"],
+            version=form.cleaned_data["seen_version"],
+            above_published=form.cleaned_data["above_published"],
+        )
+        obj.refresh_from_db()
 
 
 def acknowledge(row: Incident, order: Order) -> None:

@@ -52,7 +52,9 @@ class VerbsAdmin:
         actions = dict(super().get_actions(request))  # type: ignore[misc]
         for name, verb in self.verbs.items():
             if request.user.has_perm(verb.permission):
-                actions[name] = (partial(_run_action, verb_name=name), name, verb.label)
+                # Django formats it with the names of the model.
+                label = verb.label.replace("%", "%%")
+                actions[name] = (partial(_run_action, verb_name=name), name, label)
         return actions
 
     def get_urls(self) -> list[URLPattern]:

@@ -7,13 +7,13 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-import console.admin.breakers
 from campaigns import cancel_job, lifecycle, retry
 from campaigns.models import Campaign, JobRow, Suppression
 from campaigns.moves import MoveRefused
 from circuitbreakers import breaker, policy
 from circuitbreakers.models import Breaker, Event, Incident
 from console.admin import campaigns as campaign_admin
+from console.admin.policy_form import PolicyForm
 from tests.breakers import ANN, trip
 from tests.builders import make_campaign, make_fleet, make_job
 
@@ -224,7 +224,7 @@ def test_a_rename_does_not_undo_a_cancel_that_came_meanwhile(operator: Client, m
 
 def test_a_policy_edit_does_not_undo_a_release_that_came_meanwhile(boss: Client, monkeypatch: Any) -> None:
     breaker.hold("apollo", actor=ANN, reason="a migration")
-    meanwhile(monkeypatch, console.admin.breakers.PolicyForm, lambda: breaker.release("apollo", actor=ANN))
+    meanwhile(monkeypatch, PolicyForm, lambda: breaker.release("apollo", actor=ANN))
     boss.post(reverse("admin:circuitbreakers_breaker_change", args=["apollo"]), policy_data(failure_threshold=9))
     row = Breaker.objects.get(pk="apollo")
     assert (row.failure_threshold, row.held_at) == (9, None)

@@ -50,6 +50,12 @@ class Command(VerbCommand):
                 for name, b in data["circuit_breakers"].items()
                 if b["waits_until"]
             ),
+            *(
+                f"{name} is slowed to {b['limits']['speed']['value']} % of its rate limits "
+                f"(bring it back with `manage.py breaker full-speed {name}`)"
+                for name, b in data["circuit_breakers"].items()
+                if b["limits"]["speed"]["by_hand"]
+            ),
         )
 
     def plan(self, options: dict[str, Any]) -> None:
