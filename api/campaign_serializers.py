@@ -75,6 +75,16 @@ class CampaignSerializer(OfCampaign):
         read_only_fields = fields
 
 
+class EstimateNumbers(serializers.Serializer):
+    leads = serializers.IntegerField(help_text="Open ones, and those that its search may still find.")
+    at_most_usd = serializers.DecimalField(max_digits=14, decimal_places=2)
+    expected_usd = serializers.DecimalField(
+        max_digits=14, decimal_places=2, allow_null=True, help_text="Null while too little was done lately to say."
+    )
+    days = serializers.IntegerField(help_text="Of the yields that it goes by.")
+    sentence = serializers.CharField()
+
+
 class CampaignSummary(OfCampaign):
     class Meta:
         model = Campaign

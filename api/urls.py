@@ -66,6 +66,7 @@ urlpatterns = [
     ),
     path("campaigns/<int:pk>/leads", campaigns.CampaignLeads.as_view(), name="campaign-leads"),
     path("campaigns/<int:pk>/progress", campaign_numbers.ProgressView.as_view(), name="campaign-progress"),
+    path("campaigns/<int:pk>/estimate", campaign_numbers.EstimateView.as_view(), name="campaign-estimate"),
     path("campaigns/<int:pk>/funnel", campaign_numbers.FunnelView.as_view(), name="campaign-funnel"),
     path("leads", lists.Leads.as_view(), name="leads"),
     path("jobs", lists.Jobs.as_view(), name="jobs"),

@@ -20,13 +20,22 @@ if call ~= '' then
   forget_old(SETTLED, 'settled', now)
   -- A call whose end nobody could record is over by now too.
   forget_old(PERMITS, 'permits', now)
-  for i = 19, 18 + tonumber(ARGV[16]) do
-    -- A counter that was made since holds this call as a claim, whose fate the ledger will tell.
-    if redis.call('HEXISTS', BUDGETS, ARGV[i] .. 'usd') == 1
-      and redis.call('HEXISTS', BUDGETS, ARGV[i] .. 'claim|' .. call) == 0 then
-      redis.call('HINCRBY', BUDGETS, ARGV[i] .. 'usd', ARGV[17])
-      redis.call('HINCRBY', BUDGETS, ARGV[i] .. 'calls', ARGV[18])
+  if ARGV[16] ~= '0' then
+    local fields, changes = {}, {}
+    for i = 19, 18 + tonumber(ARGV[16]) do
+      fields[#fields + 1] = ARGV[i] .. 'usd'
+      fields[#fields + 1] = ARGV[i] .. 'claim|' .. call
     end
+    local counted = redis.call('HMGET', BUDGETS, unpack(fields))
+    for i = 1, #fields, 2 do
+      -- A counter that was made since holds this call as a claim, whose fate the ledger will tell.
+      if counted[i] and not counted[i + 1] then
+        changes[#changes + 1] = fields[i]
+        changes[#changes + 1] = digits(tonumber(counted[i]) + tonumber(ARGV[17]))
+        if ARGV[18] ~= '0' then redis.call('HINCRBY', BUDGETS, ARGV[18 + (i + 1) / 2] .. 'calls', ARGV[18]) end
+      end
+    end
+    if #changes > 0 then redis.call('HSET', BUDGETS, unpack(changes)) end
   end
 end
 local state = redis.call('HGET', BREAKER, 'state')

@@ -57,6 +57,7 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns/<int:pk>/contact-policy": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/leads": {"GET": VIEWER, "POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/progress": {"GET": VIEWER},
+    "api/v1/campaigns/<int:pk>/estimate": {"GET": VIEWER},
     "api/v1/campaigns/<int:pk>/funnel": {"GET": VIEWER},
     "api/v1/leads": {"GET": VIEWER},
     "api/v1/jobs": {"GET": VIEWER},

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, funnel, lifecycle, moves, prompts, spend, tallies, targets
+from campaigns import apollo_url, estimate, funnel, lifecycle, moves, prompts, spend, tallies, targets
 from campaigns.contacts.departing import depart
 from campaigns.contacts.policy import LIMITS, policy_of
 from campaigns.leads.csvfile import ImportRefused
@@ -81,6 +81,8 @@ class Command(VerbCommand):
         preview = self.verb("preview", "the instructions and prompts for one lead; sends nothing")
         preview.add_argument("id", type=int)
         preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
+        foretell = self.verb("estimate", "what is still to be spent on it: at most, and about by the last 30 days")
+        foretell.add_argument("id", type=int)
         status = self.verb("status", "one campaign, or the latest ones")
         status.add_argument("id", type=int, nargs="?")
         export = self.verb("export", "all leads as CSV; --json prints a report and needs a FILE for the leads")
@@ -222,6 +224,11 @@ class Command(VerbCommand):
             {"id": campaign.pk, "status": campaign.status, "target_halt": campaign.target_halt},
             f"Instantly is asked about the target of campaign {campaign.pk}: see `campaign status {campaign.pk}`.",
         )
+
+    def estimate(self, options: dict[str, Any]) -> None:
+        campaign = Campaign.objects.get(pk=options["id"])
+        foretold = estimate.of_campaign(campaign)
+        self.show({"id": campaign.pk, **foretold.as_dict()}, foretold.sentence)
 
     def preview(self, options: dict[str, Any]) -> None:
         campaign = Campaign.objects.get(pk=options["id"])
