@@ -112,7 +112,7 @@ class Checked:
 
 
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
-    """Find those of the normalised addresses that are suppressed, or erased. One or two queries, whatever their number."""
+    """Find those of the normalised addresses that are suppressed, or erased. At most two queries."""
     asked = list(dict.fromkeys(addresses))
     above = {domain: domain_and_parents(domain) for domain in set(map(domain_of, asked))}
     wanted = {UNSTORABLE.sub("", value) for values in (asked, *above.values()) for value in values}
