@@ -136,12 +136,12 @@ def test_a_call_of_unknown_end_keeps_the_most_that_it_can_have_cost() -> None:
 
 def test_what_a_call_in_flight_may_yet_cost_has_no_room_for_another_and_comes_back() -> None:
     campaign = make_campaign(instantly_campaign_id=TARGET)
-    budget = make_budget(f"campaign:{campaign.pk}", "total", usd="0.01")
+    budget = make_budget(f"campaign:{campaign.pk}", "total", usd="0.04")
     claimed = jobs.claim(job_of("openai", campaign).pk, "openai", "host:1")
     assert claimed is not None
     charge = charge_of(claimed, call_for(claimed))  # type: ignore[arg-type]
     permit = gate.admit(claimed.service, claimed.call, charge=charge)
-    assert 10_000 < 2 * permit.charge.most < 20_000
+    assert 40_000 < 2 * permit.charge.most < 80_000
     job = job_of("openai", campaign)
     assert run(job.pk, job.service) == "refused: budget"
     assert budget_halts.watch() == 0
