@@ -38,8 +38,8 @@ class ProbeRunning(Exception):
 # What opens at once may be seen by the paid calls alone: a key without the scope, credit that is used up.
 UNSEEN = ("auth", "quota_exhausted")
 
-_probes: dict[str, Callable[[], ProbeResult]] = {}
-_needs: dict[str, Callable[[], ProbeResult | None]] = {}
+# By service: the health call, and what the next paid call would be refused.
+_probes: dict[str, tuple[Callable[[], ProbeResult], Callable[[], ProbeResult | None]]] = {}
 
 
 def register_probe(
@@ -50,8 +50,7 @@ def register_probe(
     `needs` asks for free what the next paid call would be refused, and returns the refusal, None if there is none. It
     is asked after a health call that succeeded, of a breaker that opened by what a health call need not show.
     """
-    _probes[validate(service)] = probe
-    _needs[service] = needs
+    _probes[validate(service)] = (probe, needs)
 
 
 def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, reason: str = "", wait: float = 0) -> ProbeResult:
@@ -67,9 +66,10 @@ def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, reason: str 
         return _result_of_running(service, before.last_probe_at, wait)
     result = ProbeResult(False, "nothing", "The probe did not finish.")
     try:
-        result = _probes[service]()
+        health_call, needs = _probes[service]
+        result = health_call()
         if result.ok and before.state != "closed" and before.failure_type in UNSEEN:
-            result = _needs[service]() or result
+            result = needs() or result
     finally:
         policy = policy_of(service)
         outcome = switch.run(

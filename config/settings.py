@@ -181,7 +181,7 @@ BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
 BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
 
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
-PRICES_AT = None if text("PRICES_JSON") else vendor_defaults.PRICES_AT  # of one's own nobody knows the day
+PRICES_AT = vendor_defaults.PRICES_AT if PRICES == PRICE_DEFAULTS else None  # of one's own nobody knows the day
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 # Messages that may wait per queue, however many jobs wait: enough for a fleet of threads between two looks, few enough
 # that a pause finds little to refuse.

@@ -19,12 +19,12 @@ PRICES_AT = date(2026, 11, 25)  # when they were last looked at
 PRICE_DEFAULTS: dict[str, Any] = {
     "apollo": {"credit": "0.025"},
     "millionverifier": {"credit": "0.0037"},
-    "perplexity": {"tokens": {"perplexity/sonar": ("1", "1")}},
+    "perplexity": {"tokens": {"perplexity/sonar": ["1", "1"]}},
     "openai": {
         "tokens": {
-            "gpt-6.1-terra": ("1", "5"),
-            "gpt-5.6-luna": ("0.20", "1.20"),
-            "gpt-5-mini": ("0.25", "2.00"),
+            "gpt-6.1-terra": ["1", "5"],
+            "gpt-5.6-luna": ["0.20", "1.20"],
+            "gpt-5-mini": ["0.25", "2.00"],
         }
     },
     "instantly": {"credit": "0"},

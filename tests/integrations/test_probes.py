@@ -2,6 +2,7 @@
 
 import importlib
 from datetime import date
+from functools import partial
 from types import ModuleType
 
 import pytest
@@ -9,7 +10,7 @@ from pytest_django import Settings
 
 from circuitbreakers import probes
 from circuitbreakers.services import SERVICES
-from integrations import apollo, instantly, language_models, millionverifier, openai, perplexity
+from integrations import apollo, instantly, keys, language_models, millionverifier, openai, perplexity
 from integrations.errors import FailureType, VendorError
 from tests.integrations import bodies
 from tests.integrations.conftest import KEYS, Serve
@@ -112,5 +113,9 @@ def test_credits_of_apollo_are_told_from_the_pool_and_not_from_the_field_that_st
 
 
 def test_the_breakers_know_all_five_probes() -> None:
-    registered = {service: importlib.import_module(f"integrations.{service}").probe for service in SERVICES}
-    assert probes._probes == registered
+    vendors = {service: importlib.import_module(f"integrations.{service}") for service in SERVICES}
+    assert probes._probes.keys() == vendors.keys()
+    for service, (health_call, needs) in probes._probes.items():
+        assert health_call == vendors[service].probe
+        assert isinstance(needs, partial)
+        assert (needs.func, needs.args) == (keys.refusal, (vendors[service],))
