@@ -12,6 +12,7 @@ from api import (
     health,
     limits,
     lists,
+    planned_pauses,
     queue,
     suppressions,
     tokens,
@@ -45,8 +46,10 @@ urlpatterns = [
     path(f"{BREAKER}/full-speed", limits.FullSpeed.as_view(), name="full-speed"),
     path(f"{QUEUE}/resume-queue", queue.ResumeQueue.as_view(), name="resume-queue"),
     path(f"{QUEUE}/pause-service", breakers.PauseService.as_view(), name="pause-service"),
-    path(f"{QUEUE}/planned-pauses", queue.PlannedPauses.as_view(), name="planned-pauses"),
-    path(f"{QUEUE}/planned-pauses/<int:pk>/cancel", queue.CancelPlanned.as_view(), name="cancel-planned-pause"),
+    path(f"{QUEUE}/planned-pauses", planned_pauses.PlannedPauses.as_view(), name="planned-pauses"),
+    path(
+        f"{QUEUE}/planned-pauses/<int:pk>/cancel", planned_pauses.CancelPlanned.as_view(), name="cancel-planned-pause"
+    ),
     path(f"{QUEUE}/resume-service", queue.ResumeService.as_view(), name="resume-service"),
     path(f"{QUEUE}/paused-jobs/<str:service>", queue.PausedJobs.as_view(), name="paused-jobs"),
     path(f"{QUEUE}/campaign-status", queue.CampaignStatusView.as_view(), name="campaign-status"),

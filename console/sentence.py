@@ -27,9 +27,10 @@ class Sentence:
         return self.tone == "bad"
 
 
-def clock(at: datetime, now: datetime) -> str:
+def clock(at: datetime, now: datetime, *, seconds: bool = False) -> str:
     """Write an instant as `03:12 UTC`, with its date when that is another day."""
-    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+    day, time = ("" if at.date() == now.date() else "%Y-%m-%d "), ("%H:%M:%S" if seconds else "%H:%M")
+    return f"{at.strftime(day + time)} UTC"
 
 
 def cause(incident: Incident) -> str:
@@ -110,7 +111,7 @@ def compose(
         return Sentence("warn", f"Running, but {'; '.join(parts)}.", "", "")
     running = campaigns.get("RUNNING", 0)
     if slowed and running:
-        parts = [f"{service_name(name)} until {at:%H:%M:%S} UTC" for name, at in slowed.items()]
+        parts = [f"{service_name(name)} until {clock(at, now, seconds=True)}" for name, at in slowed.items()]
         return Sentence("warn", f"Running, slowed by 429 from {' and '.join(parts)}.")
     if running and (text := held_by_budgets(held or {}, held_campaigns, running, len(states))):
         return Sentence("warn", f"Running, but {text}.", RAISE)

@@ -194,7 +194,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),
         reminders=[reminder.text for reminder in planned.due()],
-        planned=planned.ahead(),
+        planned=list(planned.ahead()),
     )
 
 

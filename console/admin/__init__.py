@@ -1,6 +1,17 @@
 """The admin's lists and pages are registered when they are imported."""
 
-from console.admin import breakers, budgets, campaigns, contacts, leads_and_jobs, outcomes, suppressions, tokens, users
+from console.admin import (
+    breakers,
+    budgets,
+    campaigns,
+    contacts,
+    leads_and_jobs,
+    outcomes,
+    planned_pauses,
+    suppressions,
+    tokens,
+    users,
+)
 
 __all__ = [
     "breakers",
@@ -9,6 +20,7 @@ __all__ = [
     "contacts",
     "leads_and_jobs",
     "outcomes",
+    "planned_pauses",
     "suppressions",
     "tokens",
     "users",
