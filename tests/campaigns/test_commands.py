@@ -432,6 +432,7 @@ def test_the_latest_campaigns_are_listed(manage: Any) -> None:
             "status_message": "",
             "target_halt": "",
             "budget_halt": "",
+            "first_leads": None,
         }
     ]
 
