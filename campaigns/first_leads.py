@@ -111,7 +111,7 @@ def written(campaign: Campaign) -> list[int]:
     if campaign.first_leads is None or campaign.finished:
         return []
     pushes = JobRow.objects.filter(campaign=campaign, service=SERVICE_OF[LAST], kind=LAST, status=JobRow.Status.PENDING)
-    return [pk for pk in pushes.order_by("id").values_list("lead_id", flat=True)[:MOST] if pk is not None]
+    return [pk for pk in pushes.order_by("lead_id").values_list("lead_id", flat=True)[:MOST] if pk is not None]
 
 
 def holding() -> int:
