@@ -8,6 +8,7 @@ from circuitbreakers.models import Incident, QueuePause
 from console.labels import FAILURES, FATAL, grouped, plural, service_name
 
 READ = "read the mails on the campaign's page, then press Go on"
+BUDGETS, CAMPAIGNS = "admin:circuitbreakers_budget_changelist", "admin:campaigns_campaign_changelist"
 RAISE = "raise the limit, or wait until its period has turned"
 
 
@@ -15,13 +16,14 @@ RAISE = "raise the limit, or wait until its period has turned"
 class Sentence:
     """A Sentence has a `tone`: good, idle, warn or bad.
 
-    `next` is what an operator does; `title` is put before the tab's title.
+    `next` is what an operator does, on the page of that name; `title` is put before the tab's title.
     """
 
     tone: str
     text: str
     next: str = ""
     title: str = ""
+    page: str = "console:recovery"
 
     @property
     def paused(self) -> bool:
@@ -116,14 +118,14 @@ def compose(
         parts = [f"{service_name(name)} until {clock(at, now, seconds=True)}" for name, at in slowed.items()]
         return Sentence("warn", f"Running, slowed by 429 from {' and '.join(parts)}.")
     if running and (text := held_by_budgets(held or {}, held_campaigns, running, len(states))):
-        return Sentence("warn", f"Running, but {text}.", RAISE)
+        return Sentence("warn", f"Running, but {text}.", RAISE, page=BUDGETS)
     if halted and running:
         verb = "waits for its target" if halted == 1 else "wait for their targets"
         text = f"Running, but {grouped(halted)} of {plural(running, 'campaign')} {verb}: Instantly does not send."
-        return Sentence("warn", text, "look at the campaign; it goes on by itself")
+        return Sentence("warn", text, "look at the campaign; it goes on by itself", page=CAMPAIGNS)
     if holding and running:
         verb = "holds after its" if holding == 1 else "hold after their"
-        return Sentence("warn", f"Running, but {plural(holding, 'campaign')} {verb} first leads.", READ)
+        return Sentence("warn", f"Running, but {plural(holding, 'campaign')} {verb} first leads.", READ, page=CAMPAIGNS)
     if running:
         return Sentence("good", f"Running: {plural(running, 'campaign')}, {plural(jobs_open, 'job')} to do.")
     if standing := campaigns.get("PAUSED", 0):

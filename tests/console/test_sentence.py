@@ -98,5 +98,6 @@ def test_what_is_graver_comes_first() -> None:
 def test_campaigns_that_hold_after_their_first_leads_wait_for_a_reader() -> None:
     said = say(campaigns={"RUNNING": 3}, holding=1)
     assert (said.tone, said.text, said.next) == ("warn", "Running, but 1 campaign holds after its first leads.", READ)
+    assert said.page == "admin:campaigns_campaign_changelist"
     assert say(campaigns={"RUNNING": 3}, holding=2).text == "Running, but 2 campaigns hold after their first leads."
     assert say(campaigns={"RUNNING": 3}).tone == "good"
