@@ -1,6 +1,7 @@
 """Prometheus's numbers: as many as the rows say, from the first on, by its conventions."""
 
 import re
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -118,6 +119,17 @@ def test_whatever_can_be_counted_begins_at_zero(viewer: APIClient) -> None:
             f"holdfast_call_duration_seconds_bucket 120.0 {service}",
         ):
             assert name in numbers
+
+
+def test_an_answer_costs_few_statements_however_much_there_is(
+    viewer: APIClient, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(20):
+        campaign = make_campaign("RUNNING")
+        for _ in range(3):
+            make_call(make_job(campaign))
+    with django_assert_max_num_queries(25):
+        viewer.get("/metrics")
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
