@@ -16,6 +16,7 @@ from circuitbreakers import events, incidents, pauses, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from telemetry import ids
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,11 @@ def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
     """
     logger.info("Manual queue resume requested - validating prerequisites", extra={"actor": actor.name})
     incident = _reopen_queue(actor, reason)
+    with ids.named(incident=incident.pk if incident else None):
+        return _resume(actor, reason, incident)
+
+
+def _resume(actor: events.Actor, reason: str, incident: Incident | None) -> Resumed:
     result = Resumed()
     _resume_campaigns(result, actor, reason, incident)
     result.services_still_paused = services_still_paused()

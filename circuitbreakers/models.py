@@ -264,6 +264,9 @@ class Incident(models.Model):
     pause = models.ForeignKey(QueuePause, on_delete=models.PROTECT, related_name="incidents")
     campaigns_paused = models.PositiveIntegerField(default=0)
     jobs_paused = models.PositiveIntegerField(default=0)
+    cascade_seconds = models.FloatField(
+        null=True, help_text="From the opening, by Redis's clock, to all campaigns paused."
+    )
     reset_at = models.DateTimeField(null=True, blank=True)
     reset_by = models.CharField(max_length=150, blank=True)
     reset_reason = models.CharField(max_length=REASON_LENGTH, blank=True)

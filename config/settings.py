@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "knox",
     "axes",
     "django_dramatiq",
+    "telemetry.apps.TelemetryConfig",
     "circuitbreakers.apps.CircuitBreakersConfig",
     "integrations.apps.IntegrationsConfig",
     "campaigns.apps.CampaignsConfig",
@@ -77,6 +78,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.request_id.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "config.contentpolicy.ContentSecurityPolicy",
     "config.request_limits.RequestLimits",  # before whatever reads a body

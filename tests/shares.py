@@ -14,6 +14,7 @@ STACKS = (
         "tests/acceptance/test_full_flight.py",
         "tests/acceptance/test_outage_log.py",
         "tests/acceptance/test_outcomes.py",
+        "tests/acceptance/test_prometheus.py",
         "tests/acceptance/test_swallowed_answers.py",
     ),
     (

@@ -12,6 +12,7 @@ from campaigns.first_leads import MAY_RUN
 from campaigns.models import Campaign
 from circuitbreakers import broker, budget_halts, gate, policies, switch
 from circuitbreakers.services import SERVICES
+from telemetry import counters
 from workers.actors import ACTORS
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ def dispatch() -> int:
     Each campaign is first asked for twice its share, and what that leaves of the room is anybody's. Raises
     RedisUnavailable.
     """
+    counters.DISPATCH_ROUNDS.inc()
     free = rooms()
     running = (
         Campaign.objects.filter(status=Campaign.Status.RUNNING, target_halt="", budget_halt="").count() if free else 0
@@ -125,4 +127,5 @@ def _send_due(room: dict[str, int], each: dict[str, int]) -> Counter[str]:
     for pk, service in due:
         # Should this fail half-way, the rest is sent again when its lease of 30 s is over.
         switch.ask(partial(ACTORS[service].send, pk))
+        counters.DISPATCHED.labels(service).inc()
     return Counter(service for _, service in due)

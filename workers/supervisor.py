@@ -21,6 +21,7 @@ from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, budget_halts, planned, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
+from telemetry import counters
 from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim
 from workers.ask_targets import Asker, stop_if_all_refuse
 
@@ -154,6 +155,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
     ]
 
 
+@counters.ROUND_SECONDS.time()
 def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Run every step that is due; how much they found. A step that fails is logged and does not stop the others; the
     round ends when PostgreSQL is away, or when `goes_on`, asked before each step, says so."""
@@ -169,7 +171,8 @@ def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda
             if limit != step.limit:
                 limit_statements(step.limit)
                 limit = step.limit
-            total += step.run()
+            with counters.STEP_FAILURES.labels(step.name).count_exceptions():
+                total += step.run()
         except switch.RedisUnavailable:
             pass  # logged once by the switch; the next round asks again
         except DatabaseError as error:
