@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """How long an opening took to pause everything."""
 
-    dependencies = [("circuitbreakers", "0006_limits_by_hand")]
+    dependencies = [("circuitbreakers", "0007_planned_pauses")]
 
     operations = [
         migrations.AddField(
