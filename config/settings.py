@@ -180,6 +180,12 @@ BOUNCE_GUARD_PERCENT = number("BOUNCE_GUARD_PERCENT", 3, 0.1, 100)
 BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
 BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
 
+# After a queue resume a service whose breaker had opened gets so many calls first (0: no canary); then it goes step by
+# step, each of at least so many seconds and calls (0 calls: no steps).
+RESUME_CANARY_CALLS = count("RESUME_CANARY_CALLS", 5, 0, 1000)
+RAMP_STEP_SECONDS = count("RAMP_STEP_SECONDS", 60, 0, 86_400)
+RAMP_STEP_CALLS = count("RAMP_STEP_CALLS", 20, 0, 100_000)
+
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 PRICES_AT = vendor_defaults.PRICES_AT if PRICES == PRICE_DEFAULTS else None  # of one's own nobody knows the day
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
