@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from campaigns import budgets, foresight, targets
+from campaigns import budgets, foresight, ramp_report, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
@@ -19,6 +19,7 @@ from circuitbreakers.states import SwitchSnapshot
 def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
     """Return, per service, what docs/contract.md#http promises of a breaker."""
     allowed = limits_report.read()
+    ramps = {one.service: one.as_dict() for one in ramp_report.read(snapshot)}
     return {
         state.service: {
             "circuit_state": state.at(snapshot.now),
@@ -33,6 +34,7 @@ def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
             "last_error": state.last_error,
             "waits_until": snapshot.waits_until(state.service),
             "limits": allowed[state.service].as_dict(),
+            "ramp": ramps.get(state.service),
             "last_probe": {
                 "at": state.last_probe_at,
                 "ok": state.last_probe_ok,
@@ -59,6 +61,7 @@ def queue_status() -> dict[str, Any]:
             {"key": row.key, "reason": row.reason, "actor": row.actor, "since": row.started_at}
             for row in pauses.all_standing()
         ],
+        "stopped_resumes": ramp_report.stopped(),
         "campaigns": counts(Campaign.objects.all(), "status"),
         "halted_campaigns": targets.halted().count(),
         "held_campaigns": budgets.held().count(),

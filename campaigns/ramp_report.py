@@ -33,7 +33,8 @@ class RampReport:
     spent_usd: Decimal
 
     def as_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "spent_usd": f"{self.spent_usd:.6f}"}
+        """Return it for JSON."""
+        return {name: value for name, value in self.__dict__.items() if name != "service"}
 
 
 def sentence(stage: Stage, now: datetime, *, held_by: str = "") -> str:
@@ -88,18 +89,25 @@ def _spent(row: Ramp) -> Spent:
 
 
 def stopped() -> list[str]:
-    """Say of each incident under the standing system pause whose resume was stopped where that was, by the ledger."""
+    """Say of each service whose resume was stopped, by what the system is paused now, where that was."""
+    return [f"{service}: {text}" for service, text in stopped_by_service().items()]
+
+
+def stopped_by_service() -> dict[str, str]:
+    """Return where a resume was stopped, of each service with an incident under the standing system pause that goes on
+    since."""
     rows: QuerySet[Ramp] = Ramp.objects.filter(
         ended_how=Ramp.STOPPED, incident__pause__ended_at=None, incident__first_epoch__isnull=False
     )
     latest = {row.incident_id: row for row in rows.order_by("id")}
-    return [f"{row.service}: {stopped_sentence(row)}" for row in latest.values()]
+    return {row.service: stopped_sentence(row) for row in latest.values()}
 
 
 def stopped_sentence(row: Ramp) -> str:
     """Return where a resume was stopped, after how many calls, and what the ledger says that they cost so far."""
     spent = _spent(row)
-    return f"resume stopped at {row.place} after {max(row.calls, spent.calls)} calls, ${spent.usd:.2f}"
+    calls = max(row.calls, spent.calls)
+    return f"resume stopped at {row.place} after {calls} call{'' if calls == 1 else 's'}, ${spent.usd:.2f}"
 
 
 def tell_stopped(row: Ramp, incident: Incident) -> None:

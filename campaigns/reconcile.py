@@ -86,7 +86,10 @@ QUERIES = {
     ),
     "call_after_opening": (
         "SELECT DISTINCT v.id FROM vendor_calls v JOIN incidents i ON v.admitted_at > i.opened_at "
-        "JOIN queue_pauses p ON p.id = i.pause_id WHERE v.admitted_at < coalesce(p.ended_at, 'infinity') ORDER BY 1",
+        "JOIN queue_pauses p ON p.id = i.pause_id WHERE v.admitted_at < coalesce(p.ended_at, 'infinity') "
+        # But for what an operator let through, one at a time.
+        "AND NOT EXISTS (SELECT FROM events e WHERE e.subject_type = 'breaker' AND e.subject_id = v.service "
+        "AND e.verb = 'try_one' AND e.after ->> 'call' = v.job_id || ':' || v.fence) ORDER BY 1",
         "vendor calls were admitted while the system pause stood: {}",
     ),
     "tallies_wrong": (

@@ -265,6 +265,11 @@ def trace(service: str, call: str) -> Trace:
     return Trace(None, instant) if verdict == "absent" else Trace(instant, None)
 
 
+def let_one_through(service: str, call: str, seconds: float) -> str:
+    """Let this one call through the system's pause within so many seconds; `granted`, or why not (try_one.lua)."""
+    return str(switch.run("try_one", validate(service), [call, int(seconds * 1_000_000)])[0])
+
+
 def lift_wait(service: str, *, actor: events.Actor, reason: str = "") -> datetime | None:
     """Let calls go out at once although a vendor asked us to wait; until when they would have waited, None: there was
     no wait. Raises UnknownService, RedisUnavailable."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 from circuitbreakers import events, ramps, switch
 from circuitbreakers.breaker import announce, require_reason
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Ramp
+from circuitbreakers.models import Ramp, place
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.states import Opening, Stage
@@ -147,3 +147,34 @@ def all_at_once(service: str, *, actor: events.Actor, reason: str) -> None:
         _put(row, ramps.FULL, held=False)
         ramps.end(row, Ramp.SKIPPED)
         _record(row, "ramp_skipped", actor=actor, reason=why, before=before)
+
+
+# What an operator may do, for all doors: whether it changed anything, and a sentence on it.
+Said = tuple[bool, str]
+
+
+def _hold(service: str, *, actor: events.Actor, reason: str) -> Said:
+    changed = hold(service, actor=actor, reason=reason)
+    return changed, f"The ramp of {service} {'is held at its step' if changed else 'was held already'}."
+
+
+def _go_on(service: str, *, actor: events.Actor, reason: str) -> Said:
+    changed = go_on(service, actor=actor, reason=reason)
+    return changed, f"The ramp of {service} {'goes on' if changed else 'was not held'}."
+
+
+def _back(service: str, *, actor: events.Actor, reason: str) -> Said:
+    return True, f"The ramp of {service} is back at {place(back(service, actor=actor, reason=reason))}."
+
+
+def _all_at_once(service: str, *, actor: events.Actor, reason: str) -> Said:
+    all_at_once(service, actor=actor, reason=reason)
+    return True, f"{service} is at full speed."
+
+
+MOVES: dict[str, Callable[..., Said]] = {
+    "hold": _hold,
+    "go_on": _go_on,
+    "back": _back,
+    "all_at_once": _all_at_once,
+}

@@ -8,11 +8,13 @@ from django.http import HttpRequest
 from campaigns.leads.suppression import LiftRefused
 from campaigns.moves import MoveRefused
 from campaigns.recovery import ResumeRefused
+from campaigns.try_one import TryRefused
 from circuitbreakers import breaker
 from circuitbreakers.budget_verbs import BudgetRefused
 from circuitbreakers.events import Actor
 from circuitbreakers.pauses import SwitchRefused
 from circuitbreakers.probes import ProbeRunning
+from circuitbreakers.ramp_verbs import RampRefused
 from circuitbreakers.storable import REASON_LENGTH
 from circuitbreakers.switch import RedisUnavailable
 
@@ -30,6 +32,8 @@ REFUSALS = (
     breaker.BreakerRefused,
     BudgetRefused,
     SwitchRefused,
+    RampRefused,
+    TryRefused,
     ProbeRunning,
     RedisUnavailable,
     ObjectDoesNotExist,

@@ -12,7 +12,13 @@ if not state or not epoch or not status or not sealed() then return {'lost'} end
 local before = redis.call('ZSCORE', PERMITS, ARGV[3]) or redis.call('ZSCORE', SETTLED, ARGV[3])
 if before then return {'seen', digits(tonumber(before))} end
 if state ~= 'closed' then return {'open'} end
-if status ~= 'ACTIVE' then return {'paused'} end
+-- One real call that an operator lets through the system's pause, never through one of an operator's.
+local tries = false
+if status ~= 'ACTIVE' then
+  local call, until_us = unpack(redis.call('HMGET', GATE, 'try_call', 'try_until'))
+  tries = call == ARGV[3] and now_us() < (tonumber(until_us or '') or 0) and only_the_system_pauses()
+  if not tries then return {'paused'} end
+end
 local stage, stage_since = stage_of()
 if stage == 0 then
   local size, calls = unpack(redis.call('HMGET', GATE, 'stage_size', 'stage_calls'))
@@ -82,6 +88,7 @@ if #charges > 0 then redis.call('HSET', BUDGETS, unpack(charges)) end
 if #resolved > 0 then redis.call('HDEL', BUDGETS, unpack(resolved)) end
 if #arrivals > 0 then redis.call('HSET', GATE, unpack(arrivals)) end
 if stage then redis.call('HINCRBY', GATE, 'ramp_calls', 1) end
+if tries then redis.call('HDEL', GATE, 'try_call', 'try_until') end
 redis.call('ZADD', PERMITS, digits(now), ARGV[3])
 if redis.call('HEXISTS', GATE, 'remembers') == 1 then
   redis.call('HINCRBY', GATE, 'permits', 1)

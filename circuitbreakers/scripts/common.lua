@@ -7,7 +7,8 @@
 --   6 circuit_gate:{service}      hash    rate limits, throttling, failure-rate window, how many calls 4 and 5 hold, and the
 --                                         stage of a ramp: stage (0 canary | 10 | 25 | 50 per cent; absent or 100: full),
 --                                         stage_since (us), stage_calls and stage_failed (settled, of those admitted since),
---                                         stage_size (calls of the canary), stage_held (1), ramp_calls (admitted in all)
+--                                         stage_size (calls of the canary), stage_held (1), ramp_calls (admitted in all);
+--                                         try_call (the one call that the system pause lets through), try_until (us)
 --   7 circuit_failures:{service}  list    the last failures as JSON, newest first
 --   8 switch_seal                 hash    run_id of the server whose contents were compared with PostgreSQL, at
 --   9 circuit_probe:{service}     string  lease of the probe that is running
@@ -123,6 +124,12 @@ end
 local function stop_ramp(stage, calls)
   redis.call('HDEL', GATE, 'stage', 'stage_since', 'stage_calls', 'stage_failed', 'stage_size', 'stage_held', 'ramp_calls')
   redis.call('HSET', BREAKER, 'stopped_stage', stage, 'stopped_calls', calls)
+end
+
+-- Whether the system's own pause stands, and none of an operator's that concerns this service.
+local function only_the_system_pauses()
+  return redis.call('HEXISTS', PAUSES, 'system') == 1 and redis.call('HEXISTS', PAUSES, 'operator:all') == 0
+    and redis.call('HEXISTS', PAUSES, 'operator:' .. SERVICE) == 0
 end
 
 -- CLOSED -> OPEN and the pause of everything, in one step: a ramp stops with it. Returns what the announcement needs.
