@@ -157,8 +157,8 @@ class Command(VerbCommand):
             return
         if not options["service"]:
             raise CommandError("Name the service.", returncode=WRONG_USAGE)
-        service, move = options["service"], MOVES[options["move"]]
-        changed, message = move(service, actor=self.actor(options), reason=options["reason"])
+        service, verb = options["service"], MOVES[options["move"]]
+        changed, message = verb(service, actor=self.actor(options), reason=options["reason"])
         self.show({"service": service, "changed": changed, "message": message}, message)
 
     def try_one(self, options: dict[str, Any]) -> None:
