@@ -168,6 +168,8 @@ INSTANTLY_TIMEZONE = timezone("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 # How long what was bought is true, and used again (days): a person revealed by Apollo, an answer of Perplexity's.
 REVEALED_DAYS = count("REVEALED_DAYS", 90)
 RESEARCH_DAYS = count("RESEARCH_DAYS", 30)
+# A lead is verified again before its push when its verdict is older (days; 0: never).
+VERDICT_DAYS = count("VERDICT_DAYS", 30, 0, 3650)
 # What comes back is posted to WEB_URL/hooks/instantly/{path}, with the secret in a header; both empty: to nowhere.
 INSTANTLY_WEBHOOK_PATH = text("INSTANTLY_WEBHOOK_PATH")
 INSTANTLY_WEBHOOK_SECRET = text("INSTANTLY_WEBHOOK_SECRET")
