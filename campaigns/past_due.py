@@ -1,6 +1,7 @@
 """A fact may be past due when a pause ends: an old verdict is bought again before the push, old research is told."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -63,7 +64,7 @@ def verify_again(job: JobRow, lead: Lead) -> bool:
     return True
 
 
-def push_now(lead: int | None) -> None:
+def push_now(lead: int) -> None:
     """Put back the push that waited for a second verification, in the transaction that saves its verdict."""
     waits = JobRow.objects.filter(lead_id=lead, kind="push", status=JobRow.Status.CANCELLED, error=VERIFIED_AGAIN)
     waits.update(**AFRESH)
@@ -81,15 +82,13 @@ def warnings(campaigns: QuerySet[Campaign]) -> list[str]:
         return []
     never = timedelta(days=100_000)
     with connection.cursor() as cursor:
-        cursor.execute(
-            COUNT,
-            {
-                "campaigns": ids,
-                "looked_at": LOOKED_AT,
-                "verdict": timedelta(days=settings.VERDICT_DAYS) or never,
-                "research": timedelta(days=settings.RESEARCH_DAYS) or never,
-            },
-        )
+        parameters: dict[str, Any] = {
+            "campaigns": ids,
+            "looked_at": LOOKED_AT,
+            "verdict": timedelta(days=settings.VERDICT_DAYS) or never,
+            "research": timedelta(days=settings.RESEARCH_DAYS) or never,
+        }
+        cursor.execute(COUNT, parameters)
         looked_at, verdicts, researches = cursor.fetchone()
     of = f"of the first {LOOKED_AT:,} leads that wait" if looked_at == LOOKED_AT else "of the leads that wait"
     told = []

@@ -13,6 +13,7 @@ from tests.breakers import trip
 from tests.builders import make_call, make_job
 from tests.workers.chain import again, job_of
 from workers.run import run
+from workers.steps.calls import lead_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 
@@ -21,7 +22,8 @@ def a_push(days: int, verdict: str = "ok") -> JobRow:
     """A due push of a lead that was verified, with a call, so many days ago; asked again, it gets that verdict."""
     job = job_of("instantly", email=f"ida.locke+{verdict}@acme.example", verdict="ok")
     then = timezone.now() - timedelta(days=days)
-    Lead.objects.filter(pk=job.lead_id).update(created_at=then)
+    assert job.lead
+    Lead.objects.filter(pk=job.lead.pk).update(created_at=then)
     verified = make_job(kind="verify", lead=job.lead, status="COMPLETED", completed_at=then, fence=1)
     make_call(verified, admitted_at=then)
     make_job(kind="research", lead=job.lead, status="COMPLETED", completed_at=then, without_call=True)
@@ -34,7 +36,8 @@ def verification(job: JobRow) -> JobRow:
 
 def state(job: JobRow) -> tuple[str, str, str]:
     """Lead, verification, push."""
-    lead = Lead.objects.get(pk=job.lead_id)
+    lead = lead_of(job)
+    lead.refresh_from_db()
     return lead.state, verification(job).status, JobRow.objects.get(pk=job.pk).status
 
 
@@ -50,7 +53,7 @@ def test_an_old_verdict_is_bought_again_before_the_push() -> None:
     assert state(job) == ("OPEN", "PENDING", "CANCELLED")
     assert again(verification(job)) == "completed"
     assert state(job) == ("OPEN", "COMPLETED", "PENDING")
-    assert Lead.objects.get(pk=job.lead_id).stage == "push"
+    assert Lead.objects.get(pk=lead_of(job).pk).stage == "push"
     assert again(job) == "completed"
     assert state(job) == ("PUSHED", "COMPLETED", "COMPLETED")
     assert [finding for finding in reconcile() if finding.check == "paid_twice"] == []

@@ -50,6 +50,6 @@ def most_usd(job: JobRow) -> Decimal:
 def verdict_reached(job: JobRow, result: str) -> Done:
     """Write the verdict into the lead, which goes on or ends by it; one that was verified again goes on to its push."""
     step = pipeline.after_verify(result, written=past_due.TIMES in job.payload)
-    pushes = partial(past_due.push_now, job.lead_id) if step.next_kind == "push" else None
+    pushes = partial(past_due.push_now, lead_of(job).pk) if step.next_kind == "push" else None
     changes = {"verdict": result}
     return Done(lead=changes, next_kind=step.next_kind, end=step.end, end_reason=step.reason, effects=pushes)
