@@ -15,6 +15,7 @@ from api import (
     lists,
     planned_pauses,
     queue,
+    ramps,
     suppressions,
     tokens,
 )
@@ -42,6 +43,8 @@ urlpatterns = [
     path(f"{BREAKER}/hold", breakers.Hold.as_view(), name="hold"),
     path(f"{BREAKER}/release", breakers.Release.as_view(), name="release"),
     path(f"{BREAKER}/lift-wait", breakers.LiftWait.as_view(), name="lift-wait"),
+    path(f"{BREAKER}/ramp", ramps.RampView.as_view(), name="ramp"),
+    path(f"{BREAKER}/try-one", ramps.TryOne.as_view(), name="try-one"),
     path(f"{BREAKER}/limits", limits.Limits.as_view(), name="limits"),
     path(f"{BREAKER}/slow", limits.Slow.as_view(), name="slow"),
     path(f"{BREAKER}/full-speed", limits.FullSpeed.as_view(), name="full-speed"),

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from campaigns import budgets, foresight, reminders, targets
+from campaigns import budgets, foresight, ramp_report, reminders, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
@@ -20,6 +20,7 @@ from circuitbreakers.states import SwitchSnapshot
 def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
     """Return, per service, what docs/contract.md#http promises of a breaker."""
     allowed = limits_report.read()
+    ramps = {one.service: one.as_dict() for one in ramp_report.read(snapshot)}
     return {
         state.service: {
             "circuit_state": state.at(snapshot.now),
@@ -34,6 +35,7 @@ def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
             "last_error": state.last_error,
             "waits_until": snapshot.waits_until(state.service),
             "limits": allowed[state.service].as_dict(),
+            "ramp": ramps.get(state.service),
             "last_probe": {
                 "at": state.last_probe_at,
                 "ok": state.last_probe_ok,
@@ -65,6 +67,7 @@ def queue_status() -> dict[str, Any]:
         "reminders": [{"service": one.service, "due_at": one.due_at, "text": one.text} for one in due],
         # Asked for only where somebody is to act on it: it looks at every store.
         "resume_plan": reminders.in_one_line() if due else "",
+        "stopped_resumes": ramp_report.stopped(),
         "campaigns": counts(Campaign.objects.all(), "status"),
         "halted_campaigns": targets.halted().count(),
         "held_campaigns": budgets.held().count(),

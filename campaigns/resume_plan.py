@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaigns import foresight
+from campaigns import foresight, past_due
 from campaigns.models import Campaign, Job, Lead, Process
 from campaigns.tallies import JobCount, LeadTally, summed
 from circuitbreakers import broker, incidents, pauses, switch
@@ -80,7 +80,7 @@ def plan() -> ResumePlan:
         jobs=_jobs_by_service(returning),
         services_still_paused=services_still_paused(),
         campaigns_still_paused=paused.exclude(operator_paused_at=None).count(),
-        warnings=foresight.warnings(timezone.now(), _open_leads(returning)),
+        warnings=[*foresight.warnings(timezone.now(), _open_leads(returning)), *past_due.warnings(returning)],
         epochs={name: state.epoch for name, state in snapshot.breakers.items()},
         at=snapshot.now,
     )

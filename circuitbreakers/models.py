@@ -252,10 +252,16 @@ class PlannedPause(models.Model):
 
 class Incident(models.Model):
     """An incident is one opening of one breaker, from the first failure to the reset; the epoch names it in both
-    stores."""
+    stores.
+
+    An opening that stops its resume continues it: epoch, cause and pause are those of the last one then.
+    """
 
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     epoch = models.BigIntegerField()
+    first_epoch = models.BigIntegerField(
+        null=True, editable=False, help_text="Of the opening that it began with, if later ones have stopped its resume."
+    )
     opened_at = models.DateTimeField(help_text="Redis's clock.")
     reason = models.CharField(max_length=200)
     failure_type = models.CharField(max_length=30)
@@ -286,6 +292,56 @@ class Incident(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:circuitbreakers_incident_change", args=[self.pk])
+
+
+class Ramp(models.Model):
+    """A ramp is the way of one service from a queue resume back to full speed: a canary, then 10, 25, 50 per cent.
+
+    The switch decides how far it is; a row is what survives the switch.
+    """
+
+    FULL, STOPPED, SKIPPED = "full", "stopped", "skipped"
+
+    service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
+    incident = models.ForeignKey(Incident, null=True, on_delete=models.PROTECT, related_name="ramps")
+    started_at = models.DateTimeField(help_text="Redis's clock.")
+    stage = models.PositiveSmallIntegerField(default=0, help_text="Per cent of its rate limits; 0: the canary.")
+    stage_since = models.DateTimeField(help_text="Redis's clock.")
+    held_by = models.CharField(max_length=150, blank=True)
+    hold_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_how = models.CharField(max_length=10, blank=True, choices=[(how, how) for how in (FULL, STOPPED, SKIPPED)])
+    calls = models.PositiveIntegerField(default=0, help_text="Admitted until an opening stopped it.")
+
+    class Meta:
+        db_table = "ramps"
+        ordering = ["-id"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint("service", condition=Q(ended_at=None), name="ramp_one_at_a_time"),
+            models.CheckConstraint(condition=Q(stage__in=[0, 10, 25, 50, 100]), name="ramp_stage_known"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, ended_how="") | (Q(ended_at__isnull=False) & ~Q(ended_how="")),
+                name="ramp_ended_has_how",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"ramp of {self.service} since {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def held(self) -> bool:
+        return self.held_by != ""
+
+    @property
+    def place(self) -> str:
+        """Return where it is, in words."""
+        return place(self.stage)
+
+
+def place(stage: int) -> str:
+    """Return a stage in words."""
+    return "the canary" if stage == 0 else f"{stage} %"
 
 
 class Event(models.Model):

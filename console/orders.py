@@ -9,11 +9,13 @@ from campaigns.first_leads import MOST
 from campaigns.leads.suppression import LiftRefused
 from campaigns.moves import MoveRefused
 from campaigns.recovery import ResumeRefused
+from campaigns.try_one import TryRefused
 from circuitbreakers import breaker
 from circuitbreakers.budget_verbs import BudgetRefused
 from circuitbreakers.events import Actor
 from circuitbreakers.pauses import SwitchRefused
 from circuitbreakers.probes import ProbeRunning
+from circuitbreakers.ramp_verbs import RampRefused
 from circuitbreakers.storable import REASON_LENGTH
 from circuitbreakers.switch import RedisUnavailable
 
@@ -31,6 +33,8 @@ REFUSALS = (
     breaker.BreakerRefused,
     BudgetRefused,
     SwitchRefused,
+    RampRefused,
+    TryRefused,
     ProbeRunning,
     RedisUnavailable,
     ObjectDoesNotExist,

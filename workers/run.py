@@ -25,14 +25,15 @@ SUPPRESSED = jobs.Done(end="DROPPED", end_reason="suppressed", without_call=True
 LEASE_GUARD = 30
 
 
-def run(pk: int, service: str) -> str:
+def run(pk: int, service: str, *, once: bool = False) -> str:
     """Run job `pk` if it may run now. Returns what happened, for tests: `nothing` when there was nothing to do.
 
-    While PostgreSQL is away it is left where it is: not claimed, or under a lease that ends.
+    `once`: as the one job that is tried while the system is paused. While PostgreSQL is away it is left where it is:
+    not claimed, or under a lease that ends.
     """
     try:
         with ids.named(job=pk):
-            happened = _run(pk, service)
+            happened = _run(pk, service, once)
     except Error as error:
         if not postgresql.away(error):
             raise
@@ -43,9 +44,9 @@ def run(pk: int, service: str) -> str:
     return happened
 
 
-def _run(pk: int, service: str) -> str:
+def _run(pk: int, service: str, once: bool) -> str:
     claimed_at = time.monotonic()
-    job = jobs.claim(pk, service, gate.process_name())
+    job = jobs.claim(pk, service, gate.process_name(), once=once)
     if job is None:
         return "nothing"
     with ids.named(campaign=job.campaign_id, call=job.call):

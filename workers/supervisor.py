@@ -16,9 +16,9 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, reminders, tallies
+from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, jobs, reminders, tallies
 from campaigns.wake import CHANNEL
-from circuitbreakers import breaker, budget_halts, planned, postgresql, probes, rebuild, switch
+from circuitbreakers import breaker, budget_halts, planned, postgresql, probes, ramp_verbs, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
 from telemetry import counters
@@ -130,6 +130,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         Step("begin planned pauses", planned.begin_due, every=1.0, urgent=True),
         Step("pause what still runs", cascade.pause_stragglers, limit=LONGEST, urgent=True),
         Step("end cancelled campaigns", cancelled.end_cancelled, every=0.5, limit=LONGEST, urgent=True),
+        Step("step the ramps", partial(ramp_verbs.step, jobs.deadline), every=1.0, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
         # Before anything is sent: who opted out a second ago is not written to. Whatever is paused, this is not.
         Step("apply outcomes", apply_outcomes.apply, every=0.1, limit=LONGEST, urgent=True),

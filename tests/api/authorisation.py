@@ -32,6 +32,8 @@ API: dict[str, dict[str, str]] = {
     f"{BREAKER}/hold": {"POST": OPERATOR},
     f"{BREAKER}/release": {"POST": OPERATOR},
     f"{BREAKER}/lift-wait": {"POST": OPERATOR},
+    f"{BREAKER}/ramp": {"GET": VIEWER, "POST": OPERATOR},
+    f"{BREAKER}/try-one": {"POST": OPERATOR},
     f"{QUEUE}/outlook": {"GET": VIEWER},
     f"{BREAKER}/limits": {"GET": VIEWER, "POST": ADMIN},
     f"{BREAKER}/slow": {"POST": OPERATOR},

@@ -5,14 +5,29 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import overview, recovery, resume_plan
-from circuitbreakers import pauses, planned
+from campaigns import overview, ramp_report, recovery, resume_plan, try_one
+from circuitbreakers import breaker, pauses, planned, ramp_verbs, switch
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, instant, listed, table
+
+MOVES = {name.replace("_", "-"): move for name, move in ramp_verbs.MOVES.items()}
+
+
+def in_words(ramp: dict[str, Any], service: str) -> str:
+    """Return one line on a ramp."""
+    held = f" ({ramp['hold_reason']})" if ramp["hold_reason"] else ""
+    spent = f"{ramp['calls']} calls, ${ramp['spent_usd']:.2f} so far"
+    return f"{service} is on its way back: {ramp['sentence']}{held}; {spent}"
 
 
 class Command(VerbCommand):
     help = "Look at the queue, pause it, plan its resume and resume it."
-    refusals = (recovery.ResumeRefused, pauses.SwitchRefused)
+    refusals = (
+        recovery.ResumeRefused,
+        pauses.SwitchRefused,
+        ramp_verbs.RampRefused,
+        try_one.TryRefused,
+        breaker.BreakerRefused,
+    )
 
     def add_verbs(self) -> None:
         self.verb("status", "breakers, queue, jobs and campaigns")
@@ -34,6 +49,17 @@ class Command(VerbCommand):
         for parser in (pause, resume, plan_pause):
             parser.add_argument("service", nargs="?")
             parser.add_argument("--all", action="store_true", dest="everything", help="every service")
+        resume.add_argument(
+            "--canary", choices=("opened", "all"), default="opened", help="who begins with a canary (default: opened)"
+        )
+        resume.add_argument("--all-at-once", action="store_true", help="no canary and no steps; needs a reason")
+        ramp = self.verb("ramp", "how far services are on their way back to full speed; move one", changes=True)
+        ramp.add_argument("move", nargs="?", choices=tuple(MOVES))
+        ramp.add_argument("service", nargs="?")
+        tried = self.verb(
+            "try-one", "let one real job of a service through while the system is paused; needs a reason", changes=True
+        )
+        tried.add_argument("service")
 
     def status(self, options: dict[str, Any]) -> None:
         data = overview.queue_status()
@@ -53,6 +79,8 @@ class Command(VerbCommand):
                 f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
                 for p in data["pauses"]
             ),
+            *(in_words(b["ramp"], name) for name, b in data["circuit_breakers"].items() if b["ramp"]),
+            *data["stopped_resumes"],
             *(
                 f"Planned pause {p['id']} of {p['service']} by {p['actor']}: from {p['starts_at']:%Y-%m-%d %H:%M} UTC"
                 + (f" to {p['ends_at']:%Y-%m-%d %H:%M} UTC" if p["ends_at"] else "")
@@ -136,16 +164,45 @@ class Command(VerbCommand):
                 {"service": service, "changed": changed, "services_still_paused": still, "message": message}, message
             )
             return
-        result = recovery.resume(actor=self.actor(options), reason=options["reason"])
+        result = recovery.resume(
+            actor=self.actor(options),
+            reason=options["reason"],
+            canary_for_all=options["canary"] == "all",
+            all_at_once=options["all_at_once"],
+        )
         self.show(
             result.as_dict(),
             result.message,
             *result.errors,
+            *(f"{name}: {where}" for name, where in result.stages.items()),
             f"Still paused by operators: {result.campaigns_still_paused} campaigns; "
             f"queues: {', '.join(result.services_still_paused) or 'none'}",
         )
         if result.interrupted_by:
             raise CommandError("The resume was interrupted.", returncode=REFUSED)
+
+    def ramp(self, options: dict[str, Any]) -> None:
+        if not options["move"]:
+            reports, stopped = ramp_report.read(switch.read_all()), ramp_report.stopped()
+            self.show(
+                {"ramps": {one.service: one.as_dict() for one in reports}, "stopped_resumes": stopped},
+                *(in_words(one.as_dict(), one.service) for one in reports),
+                *stopped,
+                *([] if reports or stopped else ["Every service is at full speed, or paused."]),
+            )
+            return
+        if not options["service"]:
+            raise CommandError("Name the service.", returncode=WRONG_USAGE)
+        service, verb = options["service"], MOVES[options["move"]]
+        changed, message = verb(service, actor=self.actor(options), reason=options["reason"])
+        self.show({"service": service, "changed": changed, "message": message}, message)
+
+    def try_one(self, options: dict[str, Any]) -> None:
+        job = try_one.try_one(options["service"], actor=self.actor(options), reason=options["reason"])
+        message = (
+            f"Job {job.pk} ({job.kind}) is let through. What it finds is told by the incident within a minute or two."
+        )
+        self.show({"service": job.service, "job": job.pk, "message": message}, message)
 
     @staticmethod
     def _target(options: dict[str, Any]) -> str | None:
