@@ -24,8 +24,9 @@ LAST = "push"
 NEXT = "Read the mails, then go on."
 
 # Whether a job may run although its campaign holds, of a row of `job_rows` and its campaign `c`. A page of the search
-# is read, and people of it are revealed, only while what is under way or waits to be taken in is not enough. CASE, so
-# that nothing is looked up for a campaign without first leads, and a claim remains one statement.
+# is read, and people of it are revealed, only while what is under way or waits to be taken in is not enough (in the
+# order of an index, or every lead may be read for it). CASE, so that nothing is looked up for a campaign without first
+# leads, and a claim remains one statement.
 MAY_RUN = f"""CASE
     WHEN c.first_leads IS NULL THEN true
     WHEN job_rows.kind = '{LAST}' THEN false
@@ -36,7 +37,7 @@ MAY_RUN = f"""CASE
             AND (job_rows.kind = 'find' OR earlier.part < job_rows.part)
     ) + (
         SELECT count(*) FROM (
-            SELECT FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND unfed LIMIT {MOST}
+            SELECT FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND unfed ORDER BY id DESC LIMIT {MOST}
         ) waiting
     )
     ELSE true
