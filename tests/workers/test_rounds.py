@@ -73,6 +73,7 @@ def test_an_urgent_step_never_rests() -> None:
         "compare the stores",
         "pause what still runs",
         "end cancelled campaigns",
+        "step the ramps",
         "reclaim dead leases",
         "apply outcomes",
         "dispatch",
