@@ -119,7 +119,7 @@ def _columns(model: Any) -> list[str]:
 
 
 @cache
-def _claim(once: bool) -> str:
+def _claim(once: bool = False) -> str:
     tables = ((JobRow, "claimed"), (Lead, "leads"), (Campaign, "campaigns"))
     columns = ", ".join(f"{table}.{name}" for model, table in tables for name in _columns(model))
     return CLAIM.format(columns=columns, suppressed=SUPPRESSED, runs=TRIED if once else RUNS, may_run=MAY_RUN)
