@@ -9,7 +9,16 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.breaker_serializers import Lifted, PauseRequest, Reason, ServiceLimits
+from api.breaker_serializers import (
+    Done,
+    Lifted,
+    PauseRequest,
+    PlannedPause,
+    PlannedPauseRequest,
+    Reason,
+    Reminder,
+    ServiceLimits,
+)
 from api.breakers import report
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
@@ -17,7 +26,8 @@ from api.frame.views import ApiView, Listing
 from campaigns import overview, recovery, resume_plan
 from campaigns.models import Campaign, Job
 from campaigns.permissions import VIEW_CAMPAIGN, VIEW_JOB
-from circuitbreakers import pauses, switch
+from circuitbreakers import pauses, planned, switch
+from circuitbreakers.models import PlannedPause as PlannedPauseRow
 from circuitbreakers.permissions import OPERATE_QUEUE, VIEW_BREAKER
 from circuitbreakers.services import SERVICES, validate
 
@@ -72,6 +82,11 @@ class StandingPause(serializers.Serializer):
 class QueueStatus(Breakers):
     queue = serializers.DictField(child=serializers.ChoiceField(choices=["ACTIVE", "PAUSED"]))
     pauses = StandingPause(many=True)
+    planned_pauses = PlannedPause(many=True, help_text="Those that have not begun.")
+    reminders = Reminder(many=True)
+    resume_plan = serializers.CharField(
+        allow_blank=True, help_text="What a resume would bring back or lacks, when a reminder is due."
+    )
     campaigns = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
     halted_campaigns = serializers.IntegerField(help_text="Campaigns whose target at Instantly does not send.")
     jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
@@ -214,6 +229,44 @@ class ResumeService(ApiView):
         did = f"The operator's pause of {service} is lifted." if changed else f"No operator's pause of {service} stood."
         still_paused = resume_plan.services_still_paused()
         return report(service, "queue_resume", changed, did, services_still_paused=still_paused)
+
+
+class PlannedPauses(ApiView):
+    """Plan an operator's pause of one service's queue, or of `all`. It begins by itself and never ends by itself: at its
+    planned end it reminds."""
+
+    required = {"POST": OPERATE_QUEUE}
+    doing = "planning pause"
+    serializer_class = PlannedPauseRequest
+
+    @extend_schema(
+        tags=["queue"], operation_id="plan_pause", request=PlannedPauseRequest, responses={201: PlannedPause}
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body()
+        row = planned.plan(
+            body["service"],
+            actor=self.actor,
+            reason=body["reason"],
+            starts_at=body["starts_at"],
+            ends_at=body["ends_at"],
+        )
+        return Response(overview.planned_pause(row), status=201)
+
+
+class CancelPlanned(ApiView):
+    """Take back a planned pause that has not begun."""
+
+    required = {"POST": OPERATE_QUEUE}
+    doing = "taking back planned pause"
+    serializer_class = Reason
+
+    @extend_schema(tags=["queue"], operation_id="cancel_planned_pause", request=Reason, responses={200: Done})
+    def post(self, request: Request, pk: int) -> Response:
+        changed = planned.cancel(pk, actor=self.actor, reason=self.body()["reason"])
+        did = "is taken back" if changed else "has begun, or was taken back already"
+        row = PlannedPauseRow.objects.get(pk=pk)
+        return report(row.service, "cancel_planned_pause", changed, f"Planned pause {pk} {did}.")
 
 
 @extend_schema_view(get=extend_schema(tags=["queue"], operation_id="paused_jobs"))

@@ -6,11 +6,12 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from campaigns import targets
+from campaigns import reminders, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
-from circuitbreakers import limits_report, pauses, switch
+from circuitbreakers import limits_report, pauses, planned, switch
+from circuitbreakers.models import PlannedPause
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
@@ -50,6 +51,7 @@ def queue_status() -> dict[str, Any]:
     """Return breakers, queue, pauses, job and campaign counts, paused jobs by service. Raises RedisUnavailable."""
     snapshot = switch.read_all()
     jobs = JobCount.objects.all()
+    due = planned.due()
     return {
         "mode": settings.MODE,
         "timestamp": timezone.now(),
@@ -59,10 +61,26 @@ def queue_status() -> dict[str, Any]:
             {"key": row.key, "reason": row.reason, "actor": row.actor, "since": row.started_at}
             for row in pauses.all_standing()
         ],
+        "planned_pauses": [planned_pause(row) for row in planned.ahead()],
+        "reminders": [{"service": one.service, "due_at": one.due_at, "text": one.text} for one in due],
+        # Asked for only where somebody is to act on it: it looks at every store.
+        "resume_plan": reminders.in_one_line() if due else "",
         "campaigns": counts(Campaign.objects.all(), "status"),
         "halted_campaigns": targets.halted().count(),
         "jobs": summed(jobs, "status"),
         "paused_jobs": summed(jobs.filter(status=Job.Status.PAUSED), "service"),
+    }
+
+
+def planned_pause(row: PlannedPause) -> dict[str, Any]:
+    """Return a planned pause as plain values."""
+    return {
+        "id": row.pk,
+        "service": row.service,
+        "reason": row.reason,
+        "actor": row.actor,
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
     }
 
 

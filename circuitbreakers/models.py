@@ -151,6 +151,41 @@ class QueuePause(models.Model):
         return name if name in SERVICES else None
 
 
+class PlannedPause(models.Model):
+    """A row is an operator's pause that is to begin by itself, and a time at which to ask whether it may end. Nothing
+    but an operator ends the pause."""
+
+    key = models.CharField(max_length=40, choices=[(key, key) for key in PAUSE_KEYS[1:]])
+    reason = models.CharField(max_length=REASON_LENGTH)
+    actor = models.CharField(max_length=150)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="It has begun, was cancelled or was missed.")
+    pause = models.ForeignKey(QueuePause, null=True, blank=True, on_delete=models.PROTECT, related_name="planned")
+
+    class Meta:
+        db_table = "planned_pauses"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(key__in=PAUSE_KEYS[1:]), name="planned_pause_key_known"),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=models.F("starts_at")), name="planned_pause_ends_after"
+            ),
+        ]
+        indexes = [
+            models.Index("starts_at", condition=Q(settled_at=None), name="planned_pause_ahead")
+        ]  # the supervisor
+
+    def __str__(self) -> str:
+        until = f" until {self.ends_at:%Y-%m-%d %H:%M} UTC" if self.ends_at else ""
+        return f"{self.key} from {self.starts_at:%Y-%m-%d %H:%M} UTC{until}"
+
+    @property
+    def service(self) -> str:
+        """Return the one service it concerns, or `all`."""
+        return self.key.partition(":")[2]
+
+
 class Incident(models.Model):
     """An incident is one opening of one breaker, from the first failure to the reset; the epoch names it in both
     stores."""

@@ -11,9 +11,9 @@ from django.db import connection, transaction
 
 from campaigns import spend
 from campaigns.models import Process
-from circuitbreakers import limits_report, probes, switch
+from circuitbreakers import limits_report, planned, probes, switch
 from circuitbreakers.limits_report import ServiceLimits
-from circuitbreakers.models import Breaker, Incident, QueuePause
+from circuitbreakers.models import Breaker, Incident, PlannedPause, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
 from console import statistics
@@ -85,6 +85,8 @@ class ConsoleSnapshot:
     incidents: list[Incident]
     open_incidents: list[Incident]
     spent_today: Decimal
+    reminders: list[str] = field(default_factory=list)
+    planned: list[PlannedPause] = field(default_factory=list)
 
     @property
     def unfinished(self) -> int:
@@ -182,6 +184,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         incidents=latest,
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),
+        reminders=[reminder.text for reminder in planned.due()],
+        planned=planned.ahead(),
     )
 
 

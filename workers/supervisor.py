@@ -16,9 +16,9 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, tallies
+from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, reminders, tallies
 from campaigns.wake import CHANNEL
-from circuitbreakers import breaker, postgresql, probes, rebuild, switch
+from circuitbreakers import breaker, planned, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
 from workers import ask_instantly, dispatch, liveness, reclaim
@@ -125,6 +125,7 @@ def steps() -> list[Step]:
     """
     return [
         Step("compare the stores", rebuild.compare, every=1.0, limit=LONGEST, urgent=True),
+        Step("begin planned pauses", planned.begin_due, every=1.0, urgent=True),
         Step("pause what still runs", cascade.pause_stragglers, limit=LONGEST, urgent=True),
         Step("end cancelled campaigns", cancelled.end_cancelled, every=0.5, limit=LONGEST, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
@@ -139,6 +140,7 @@ def steps() -> list[Step]:
         Step("ask the targets", partial(Asker().ask_due, in_background), every=1.0),
         Step("stop if all targets refuse", stop_if_all_refuse, every=5.0),
         Step("bounce guard", bounce_guard.pause_bouncing, every=60.0),
+        Step("remind", reminders.remind, every=5.0),
         Step("mend leads", feed.mend_leads, every=10.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]

@@ -37,6 +37,8 @@ API: dict[str, dict[str, str]] = {
     f"{BREAKER}/full-speed": {"POST": OPERATOR},
     f"{QUEUE}/resume-queue": {"GET": VIEWER, "POST": OPERATOR},
     f"{QUEUE}/pause-service": {"POST": OPERATOR},
+    f"{QUEUE}/planned-pauses": {"POST": OPERATOR},
+    f"{QUEUE}/planned-pauses/<int:pk>/cancel": {"POST": OPERATOR},
     f"{QUEUE}/resume-service": {"POST": OPERATOR},
     f"{QUEUE}/paused-jobs/<str:service>": {"GET": VIEWER},
     f"{QUEUE}/campaign-status": {"GET": VIEWER},

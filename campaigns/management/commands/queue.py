@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from campaigns import overview, recovery, resume_plan
-from circuitbreakers import pauses
-from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
+from circuitbreakers import pauses, planned
+from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, instant, listed, table
 
 
 class Command(VerbCommand):
@@ -21,7 +21,16 @@ class Command(VerbCommand):
         resume = self.verb(
             "resume", "the queue resume; with a service or --all, lift an operator's own pause", changes=True
         )
-        for parser in (pause, resume):
+        plan_pause = self.verb(
+            "plan-pause",
+            "a pause that begins by itself; at its planned end it reminds, and never resumes",
+            changes=True,
+        )
+        plan_pause.add_argument("--start", type=instant, required=True, help="ISO 8601: when it begins")
+        plan_pause.add_argument("--end", type=instant, help="ISO 8601: when to remind whoever reads log and console")
+        cancel = self.verb("cancel-planned", "take back a planned pause that has not begun", changes=True)
+        cancel.add_argument("id", type=int)
+        for parser in (pause, resume, plan_pause):
             parser.add_argument("service", nargs="?")
             parser.add_argument("--all", action="store_true", dest="everything", help="every service")
 
@@ -41,6 +50,14 @@ class Command(VerbCommand):
                 f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
                 for p in data["pauses"]
             ),
+            *(
+                f"Planned pause {p['id']} of {p['service']} by {p['actor']}: from {p['starts_at']:%Y-%m-%d %H:%M} UTC"
+                + (f" to {p['ends_at']:%Y-%m-%d %H:%M} UTC" if p["ends_at"] else "")
+                + f": {p['reason']}"
+                for p in data["planned_pauses"]
+            ),
+            *(f"REMINDER: {reminder['text']}" for reminder in data["reminders"]),
+            *([data["resume_plan"]] if data["resume_plan"] else []),
             *(
                 f"{name} asked us to wait until {b['waits_until']:%Y-%m-%d %H:%M:%S} UTC "
                 f"(lift it with `manage.py breaker lift-wait {name}`)"
@@ -76,6 +93,25 @@ class Command(VerbCommand):
         changed = pauses.pause(service, actor=self.actor(options), reason=options["reason"])
         message = f"The queue of {service} is paused." if changed else f"The queue of {service} was paused already."
         self.show({"service": service, "changed": changed, "message": message}, message)
+
+    def plan_pause(self, options: dict[str, Any]) -> None:
+        service = self._target(options)
+        if service is None:
+            raise CommandError("Name a service, or give --all.", returncode=WRONG_USAGE)
+        row = planned.plan(
+            service,
+            actor=self.actor(options),
+            reason=options["reason"],
+            starts_at=options["start"],
+            ends_at=options["end"],
+        )
+        self.show(overview.planned_pause(row), f"Planned pause {row.pk}: {row}. It never resumes by itself.")
+
+    def cancel_planned(self, options: dict[str, Any]) -> None:
+        changed = planned.cancel(options["id"], actor=self.actor(options), reason=options["reason"])
+        did = "is taken back" if changed else "has begun, or was taken back already"
+        message = f"Planned pause {options['id']} {did}."
+        self.show({"id": options["id"], "changed": changed, "message": message}, message)
 
     def resume(self, options: dict[str, Any]) -> None:
         service = self._target(options)
