@@ -7,9 +7,9 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.campaign_serializers import FunnelNumbers, Progress
+from api.campaign_serializers import EstimateNumbers, FunnelNumbers, Progress
 from api.frame.views import ApiView
-from campaigns import funnel, tallies
+from campaigns import estimate, funnel, tallies
 from campaigns.models import Campaign
 from campaigns.permissions import VIEW_CAMPAIGN
 
@@ -31,6 +31,18 @@ class ProgressView(ApiView):
                 **asdict(tallies.progress([pk])[pk]),
             }
         )
+
+
+class EstimateView(ApiView):
+    """What is still to be spent on one campaign: at most, and about, at the yields of the last 30 days."""
+
+    required = {"GET": VIEW_CAMPAIGN}
+    serializer_class = EstimateNumbers
+
+    @extend_schema(tags=["campaigns"], operation_id="campaign_estimate", responses={200: EstimateNumbers})
+    def get(self, request: Request, pk: int) -> Response:
+        campaign = get_object_or_404(Campaign, pk=pk)
+        return Response(EstimateNumbers(estimate.of_campaign(campaign).as_dict()).data)
 
 
 class FunnelView(ApiView):

@@ -67,7 +67,7 @@ class CampaignSerializer(OfCampaign):
         model = Campaign
         fields = (
             *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
-            *("target_halt", "target_checked_at"),
+            *("target_halt", "target_checked_at", "budget_halt"),
             *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
             *("contact_policy", "contact_policy_reason"),
             *("operator_pause_reason", "progress", "funnel", "created_by", "created_at", "started_at", "finished_at"),
@@ -75,12 +75,22 @@ class CampaignSerializer(OfCampaign):
         read_only_fields = fields
 
 
+class EstimateNumbers(serializers.Serializer):
+    leads = serializers.IntegerField(help_text="Open ones, and those that its search may still find.")
+    at_most_usd = serializers.DecimalField(max_digits=14, decimal_places=2)
+    expected_usd = serializers.DecimalField(
+        max_digits=14, decimal_places=2, allow_null=True, help_text="Null while too little was done lately to say."
+    )
+    days = serializers.IntegerField(help_text="Of the yields that it goes by.")
+    sentence = serializers.CharField()
+
+
 class CampaignSummary(OfCampaign):
     class Meta:
         model = Campaign
         list_serializer_class = ManyCampaigns
         fields = (
-            *("id", "name", "status", "status_message", "target_halt", "max_leads", "progress"),
+            *("id", "name", "status", "status_message", "target_halt", "budget_halt", "max_leads", "progress"),
             *("created_by", "created_at", "started_at", "finished_at"),
         )
         read_only_fields = fields

@@ -9,16 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.breaker_serializers import (
-    Done,
-    Lifted,
-    PauseRequest,
-    PlannedPause,
-    PlannedPauseRequest,
-    Reason,
-    Reminder,
-    ServiceLimits,
-)
+from api.breaker_serializers import Lifted, PauseRequest, PlannedPause, Reason, Reminder, ServiceLimits
 from api.breakers import report
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
@@ -26,13 +17,13 @@ from api.frame.views import ApiView, Listing
 from campaigns import overview, recovery, resume_plan
 from campaigns.models import Campaign, Job
 from campaigns.permissions import VIEW_CAMPAIGN, VIEW_JOB
-from circuitbreakers import pauses, planned, switch
-from circuitbreakers.models import PlannedPause as PlannedPauseRow
+from circuitbreakers import pauses, switch
 from circuitbreakers.permissions import OPERATE_QUEUE, VIEW_BREAKER
 from circuitbreakers.services import SERVICES, validate
 
 # Campaigns named of each status; the counts are of all.
 NAMED = 500
+NAMED_BY = ("id", "name", "status", "status_message", "target_halt", "budget_halt")
 # What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
 WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
 
@@ -89,8 +80,27 @@ class QueueStatus(Breakers):
     )
     campaigns = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
     halted_campaigns = serializers.IntegerField(help_text="Campaigns whose target at Instantly does not send.")
+    held_campaigns = serializers.IntegerField(help_text="Unfinished campaigns whose budget is used up.")
+    held_services = serializers.DictField(
+        child=serializers.CharField(), help_text="Service -> why its work waits for a budget."
+    )
     jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
     paused_jobs = serializers.DictField(child=serializers.IntegerField(), help_text="By service.")
+
+
+class OutlookOfService(serializers.Serializer):
+    sentence = serializers.CharField()
+    asked_at = serializers.DateTimeField(allow_null=True, help_text="Null: not asked yet.")
+    readable = serializers.BooleanField(help_text="Whether the service answered the last time.")
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="When credits, plan or model end, as far as known.")
+    hours = serializers.IntegerField(allow_null=True, help_text="Up to then.")
+    leads = serializers.IntegerField(allow_null=True, help_text="What is left is enough for so many, at their yield.")
+    alarming = serializers.BooleanField(help_text="It ends within a week.")
+
+
+class Outlook(serializers.Serializer):
+    services = serializers.DictField(child=OutlookOfService(), help_text="By service.")
+    prices = serializers.CharField(help_text="How old the prices are that costs are reckoned with.")
 
 
 class PlanItem(serializers.Serializer):
@@ -108,6 +118,9 @@ class ResumePlan(serializers.Serializer):
     jobs_by_service = serializers.DictField(child=serializers.IntegerField())
     services_still_paused = serializers.ListField(child=serializers.CharField())
     campaigns_still_paused = serializers.IntegerField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="What will not last for all that resumes; they refuse nothing."
+    )
 
 
 class ResumeResult(serializers.Serializer):
@@ -131,6 +144,7 @@ class CampaignReason(serializers.Serializer):
     status = serializers.ChoiceField(choices=Campaign.Status.choices)
     status_message = serializers.CharField(allow_blank=True)
     target_halt = serializers.CharField(allow_blank=True, help_text="Why its target at Instantly does not send.")
+    budget_halt = serializers.CharField(allow_blank=True, help_text="Why it waits for its budget.")
 
 
 class CampaignStatus(serializers.Serializer):
@@ -168,6 +182,16 @@ class CircuitBreakers(ApiView):
         return Response(
             {"mode": settings.MODE, "timestamp": snapshot.now, "circuit_breakers": overview.breakers(snapshot)}
         )
+
+
+class OutlookView(ApiView):
+    """How far each service's credits, plan or model reach, as its free calls told at most 15 minutes ago."""
+
+    required = {"GET": VIEW_BREAKER}
+
+    @extend_schema(tags=["queue"], operation_id="outlook", responses={200: Outlook})
+    def get(self, request: Request) -> Response:
+        return Response(overview.outlook())
 
 
 class ResumeQueue(ApiView):
@@ -231,44 +255,6 @@ class ResumeService(ApiView):
         return report(service, "queue_resume", changed, did, services_still_paused=still_paused)
 
 
-class PlannedPauses(ApiView):
-    """Plan an operator's pause of one service's queue, or of `all`. It begins by itself and never ends by itself: at its
-    planned end it reminds."""
-
-    required = {"POST": OPERATE_QUEUE}
-    doing = "planning pause"
-    serializer_class = PlannedPauseRequest
-
-    @extend_schema(
-        tags=["queue"], operation_id="plan_pause", request=PlannedPauseRequest, responses={201: PlannedPause}
-    )
-    def post(self, request: Request) -> Response:
-        body = self.body()
-        row = planned.plan(
-            body["service"],
-            actor=self.actor,
-            reason=body["reason"],
-            starts_at=body["starts_at"],
-            ends_at=body["ends_at"],
-        )
-        return Response(overview.planned_pause(row), status=201)
-
-
-class CancelPlanned(ApiView):
-    """Take back a planned pause that has not begun."""
-
-    required = {"POST": OPERATE_QUEUE}
-    doing = "taking back planned pause"
-    serializer_class = Reason
-
-    @extend_schema(tags=["queue"], operation_id="cancel_planned_pause", request=Reason, responses={200: Done})
-    def post(self, request: Request, pk: int) -> Response:
-        changed = planned.cancel(pk, actor=self.actor, reason=self.body()["reason"])
-        did = "is taken back" if changed else "has begun, or was taken back already"
-        row = PlannedPauseRow.objects.get(pk=pk)
-        return report(row.service, "cancel_planned_pause", changed, f"Planned pause {pk} {did}.")
-
-
 @extend_schema_view(get=extend_schema(tags=["queue"], operation_id="paused_jobs"))
 class PausedJobs(Listing):
     """The PAUSED jobs of one service."""
@@ -293,7 +279,7 @@ class CampaignStatusView(ApiView):
         named: dict[str, list[Any]] = {}
         for status in WITH_REASONS:
             rows = Campaign.objects.filter(status=status).order_by("-id")
-            if latest := list(rows.values("id", "name", "status", "status_message", "target_halt")[: NAMED + 1]):
+            if latest := list(rows.values(*NAMED_BY)[: NAMED + 1]):
                 named[status] = latest
         return Response(
             {

@@ -6,11 +6,11 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from campaigns import reminders, targets
+from campaigns import budgets, foresight, reminders, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
-from circuitbreakers import limits_report, pauses, planned, switch
+from circuitbreakers import budget_halts, limits_report, pauses, planned, switch
 from circuitbreakers.models import PlannedPause
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
@@ -67,6 +67,8 @@ def queue_status() -> dict[str, Any]:
         "resume_plan": reminders.in_one_line() if due else "",
         "campaigns": counts(Campaign.objects.all(), "status"),
         "halted_campaigns": targets.halted().count(),
+        "held_campaigns": budgets.held().count(),
+        "held_services": budget_halts.held_services(),
         "jobs": summed(jobs, "status"),
         "paused_jobs": summed(jobs.filter(status=Job.Status.PAUSED), "service"),
     }
@@ -89,6 +91,26 @@ def counts(rows: QuerySet[Any], field: str) -> dict[str, int]:
     return dict(rows.order_by(field).values_list(field).annotate(n=Count("pk")))
 
 
+def outlook() -> dict[str, Any]:
+    """Return what is foreseen of each service, and how old the prices are."""
+    now = timezone.now()
+    return {
+        "services": {
+            one.service: {
+                "sentence": one.sentence,
+                "asked_at": one.asked_at,
+                "readable": one.readable,
+                "ends_at": one.ends_at,
+                "hours": one.hours,
+                "leads": one.leads,
+                "alarming": one.alarming,
+            }
+            for one in foresight.all_forecasts(now)
+        },
+        "prices": foresight.price_age(now),
+    }
+
+
 def plan_as_dict(plan: ResumePlan) -> dict[str, Any]:
     """Return a resume's plan for JSON."""
     return {
@@ -101,4 +123,5 @@ def plan_as_dict(plan: ResumePlan) -> dict[str, Any]:
         "jobs_by_service": plan.jobs,
         "services_still_paused": plan.services_still_paused,
         "campaigns_still_paused": plan.campaigns_still_paused,
+        "warnings": plan.warnings,
     }

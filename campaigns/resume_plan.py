@@ -4,10 +4,12 @@ writes."""
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
 
-from campaigns.models import Campaign, Job, Process
-from campaigns.tallies import JobCount, summed
+from campaigns import foresight
+from campaigns.models import Campaign, Job, Lead, Process
+from campaigns.tallies import JobCount, LeadTally, summed
 from circuitbreakers import broker, incidents, pauses, switch
 from circuitbreakers.models import Breaker, QueuePause
 from circuitbreakers.services import SERVICES
@@ -38,6 +40,7 @@ class ResumePlan:
     jobs: dict[str, int] = field(default_factory=dict)
     services_still_paused: list[str] = field(default_factory=list)
     campaigns_still_paused: int = 0
+    warnings: list[str] = field(default_factory=list)  # of what will not last; they refuse nothing
     epochs: dict[str, int] = field(default_factory=dict)
     at: datetime | None = None
 
@@ -68,12 +71,14 @@ def plan() -> ResumePlan:
     ]
     paused = Campaign.objects.filter(status=Status.PAUSED)
     eligible = paused.exclude(system_paused_at=None)
+    returning = eligible.filter(operator_paused_at=None)
     return ResumePlan(
         checks,
-        campaigns=eligible.filter(operator_paused_at=None).count(),
-        jobs=_jobs_by_service(eligible.filter(operator_paused_at=None)),
+        campaigns=returning.count(),
+        jobs=_jobs_by_service(returning),
         services_still_paused=services_still_paused(),
         campaigns_still_paused=paused.exclude(operator_paused_at=None).count(),
+        warnings=foresight.warnings(timezone.now(), _open_leads(returning)),
         epochs={name: state.epoch for name, state in snapshot.breakers.items()},
         at=snapshot.now,
     )
@@ -150,6 +155,11 @@ def services_still_paused() -> list[str]:
     """Return the services whose queue an operator's own pause keeps shut, in the order of the pipeline."""
     keys = {row.key for row in pauses.all_standing()}
     return [name for name in SERVICES if QueuePause.ALL in keys or f"operator:{name}" in keys]
+
+
+def _open_leads(campaigns: QuerySet[Campaign]) -> int:
+    leads = LeadTally.objects.filter(state=Lead.State.OPEN, campaign_id__in=campaigns.values("pk"))
+    return int(leads.aggregate(n=Sum("number"))["n"] or 0)
 
 
 def _jobs_by_service(campaigns: QuerySet[Campaign]) -> dict[str, int]:

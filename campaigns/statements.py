@@ -23,7 +23,7 @@ WITH claimed AS (
         claimed_at = statement_timestamp(), lease_until = statement_timestamp() + %(lease)s
     FROM campaigns c
     WHERE job_rows.id = %(job)s AND job_rows.status = 'PENDING' AND job_rows.run_at <= statement_timestamp()
-        AND c.id = job_rows.campaign_id AND c.status = 'RUNNING' AND c.target_halt = ''
+        AND c.id = job_rows.campaign_id AND c.status = 'RUNNING' AND c.target_halt = '' AND c.budget_halt = ''
     RETURNING job_rows.*
 )
 SELECT {columns}, {suppressed} FROM claimed JOIN campaigns ON campaigns.id = claimed.campaign_id

@@ -18,12 +18,19 @@ class Story:
     paid: Decimal
 
 
-def tell(lead: Lead, *, now: datetime, queue: Mapping[str, str], blocked: Mapping[str, datetime]) -> Story:
+def tell(
+    lead: Lead,
+    *,
+    now: datetime,
+    queue: Mapping[str, str],
+    blocked: Mapping[str, datetime],
+    held: Mapping[str, str] | None = None,
+) -> Story:
     """Tell a lead's story by three queries. `queue`: service -> ACTIVE or PAUSED; `blocked`: service -> until when the
-    vendor slows us."""
+    vendor slows us; `held`: service -> why its work waits for a budget."""
     jobs = list(Job.objects.filter(lead=lead).order_by("pk"))
     calls = list(VendorCall.objects.filter(job__in=[job.pk for job in jobs]).order_by("admitted_at"))
-    why = why_not_moving(lead, lead.campaign, jobs, now=now, queue=queue, blocked=blocked)
+    why = why_not_moving(lead, lead.campaign, jobs, now=now, queue=queue, blocked=blocked, held=held)
     return Story(why, jobs, calls, sum((call.cost_usd for call in calls), Decimal(0)))
 
 
@@ -35,6 +42,7 @@ def why_not_moving(  # (a list of cases, the most final first)
     now: datetime,
     queue: Mapping[str, str],
     blocked: Mapping[str, datetime],
+    held: Mapping[str, str] | None = None,
 ) -> str:
     """Say in one sentence why a lead is not moving. Pure."""
     if lead.state == Lead.State.PUSHED:
@@ -56,6 +64,8 @@ def why_not_moving(  # (a list of cases, the most final first)
         return f"It is moving: {job.worker} has been working on {job.kind}{_at(job.claimed_at, ' since')}."
     if campaign.waits_for_target:
         return f"{campaign.waits_for_target} Nothing is bought for it meanwhile; it goes on by itself."
+    if halt := campaign.waits_for_budget or (held or {}).get(job.service):
+        return f"Its {job.kind} is {halt}. It goes on when the limit is raised or the period has turned."
     if queue.get(job.service) != "ACTIVE":
         return f"The queue of {job.service} is paused, so its {job.kind} waits."
     if until := blocked.get(job.service):

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from circuitbreakers import events, policies, rates, switch
+from circuitbreakers import budget_counters, events, policies, rates, switch
 from circuitbreakers.breaker import announce
+from circuitbreakers.budget import KnownBudget, micro
+from circuitbreakers.budgets import FREE, Charge
 from circuitbreakers.policies import policy_of
 from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import validate
@@ -24,6 +27,8 @@ logger = logging.getLogger(__name__)
 # Nothing reaches a vendor more than a second after the switch: an older permit is asked for again
 # (docs/contract.md#timings).
 PERMIT_SECONDS = 1.0
+# How often a call asks within one admission: a budget's period may turn while its counter is made.
+TRIES = 3
 
 
 def process_name() -> str:
@@ -32,9 +37,10 @@ def process_name() -> str:
 
 
 class NotAdmitted(Exception):
-    """The gate allows no call now. `reason`: paused | open | lost | rate | seen | unreachable.
+    """The gate allows no call now. `reason`: paused | open | lost | rate | seen | unreachable | budget | unbudgeted.
 
     For a rate, `until` is Redis's instant and `wait` the seconds up to it: clocks differ, a wait does not.
+    `unbudgeted`: what a budget has spent is not counted yet.
     """
 
     def __init__(self, service: str, reason: str, until: datetime | None = None, wait: float | None = None) -> None:
@@ -53,6 +59,15 @@ class Seen(NotAdmitted):
         self.admitted_at = admitted_at
 
 
+class NoRoom(NotAdmitted):
+    """A budget had no room for the call at an instant of Redis's clock: `needs` is the most that it may have cost, in
+    micro-USD."""
+
+    def __init__(self, service: str, charge: Charge, budget: KnownBudget, at: datetime) -> None:
+        super().__init__(service, "budget")
+        self.budget, self.needs, self.at = budget, charge.most, at
+
+
 @dataclass
 class Permit:
     """A permit is one admitted call. `admitted_at` is Redis's time; a permit is settled once, on every path out."""
@@ -62,6 +77,7 @@ class Permit:
     epoch: str
     admitted_at: datetime
     tokens: int = 0
+    charge: Charge = FREE
     settled: bool = False
     asked_at: float = field(default_factory=time.monotonic)
     # Those that it was charged to: they may be others when it is settled, and a correction undoes part of the charge.
@@ -71,10 +87,21 @@ class Permit:
         """Say whether it is too old to be used: ask again before sending."""
         return time.monotonic() - self.asked_at > PERMIT_SECONDS
 
-    def settle(self, outcome: str, message: str = "", *, retry_after: float | None = None, tokens: int = 0) -> None:
+    def settle(
+        self,
+        outcome: str,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        tokens: int = 0,
+        cost_usd: Decimal | None = None,
+        sent: bool = True,
+    ) -> None:
         """Tell the breaker how the call ended: `success` or a failure type (docs/contract.md#outcomes).
 
-        `retry_after` in seconds; `tokens` are those really used, to correct the budget. Once settled, does nothing.
+        `retry_after` in seconds; `tokens` are those really used, to correct the budget of tokens. `cost_usd` is what
+        the call cost, None if nobody knows: then the budgets keep the most that it can have cost. One that was
+        certainly not sent is no call of theirs. Once settled, does nothing.
         When Redis does not answer the outcome is lost: nothing is admitted then anyway.
         """
         if outcome not in OUTCOMES:
@@ -95,9 +122,18 @@ class Permit:
                 epoch=self.epoch,
                 retry_after=retry_after,
                 corrections=corrections,
+                charges=self._charges(cost_usd, sent),
             )
         except switch.RedisUnavailable:
             logger.warning("Outcome of call %s not recorded: Redis does not answer", self.call)
+
+    def _charges(self, cost_usd: Decimal | None, sent: bool) -> list[Any]:
+        """Return what record.lua puts right in the budgets: by how much, and in which counters."""
+        if not self.charge.budgets:
+            return []
+        cost = 0 if not sent else self.charge.most if cost_usd is None else micro(cost_usd)
+        counters = [budget.counter(self.admitted_at) for budget in self.charge.budgets]
+        return [cost - self.charge.most, 0 if sent else -1, *counters]
 
 
 def limits_of(service: str) -> tuple[rates.RateLimit, ...]:
@@ -105,31 +141,42 @@ def limits_of(service: str) -> tuple[rates.RateLimit, ...]:
     return policies.limits_of(service)
 
 
-def admit(service: str, call: str, *, tokens: int = 0) -> Permit:
+def admit(service: str, call: str, *, tokens: int = 0, charge: Charge = FREE) -> Permit:
     """Return a permit for one call, or raise NotAdmitted. `call` is unique to the attempt: job id and fencing number.
 
-    `tokens` is the estimate that is held against the service's token budget.
+    `tokens` is the estimate that is held against the service's token budget, `charge` what its budgets must have room
+    for. Raises PostgreSQL's errors where a budget has to be counted anew.
     """
     limits = limits_of(validate(service))
-    asked_at = time.monotonic()
+    arguments = [call, *charge.arguments(), *rates.arguments(limits, tokens)]
     try:
-        verdict, *rest = switch.run("admit", service, [call, *rates.arguments(limits, tokens)])
+        for _ in range(TRIES):
+            asked_at = time.monotonic()
+            verdict, *rest = switch.run("admit", service, arguments)
+            if verdict != "unbudgeted":
+                break
+            at, sealed_at, *absent = rest
+            for which in absent:
+                if not budget_counters.make(charge.budgets[int(which) - 1], from_us(at), sealed_at, call):
+                    raise NotAdmitted(service, verdict, wait=budget_counters.KNOWN_AFTER)
     except switch.RedisUnavailable:
         raise NotAdmitted(service, "unreachable") from None
+    if verdict == "budget":
+        raise NoRoom(service, charge, charge.budgets[int(rest[1]) - 1], from_us(rest[0]))
     if verdict == "rate":
         raise NotAdmitted(service, "rate", from_us(rest[0]), float(rest[1]) / 1_000_000)
     if verdict == "seen":
         raise Seen(service, from_us(rest[0]))
     if verdict != "admitted":
         raise NotAdmitted(service, verdict)
-    return Permit(service, call, rest[0], from_us(rest[1]), tokens, asked_at=asked_at, limits=limits)
+    return Permit(service, call, rest[0], from_us(rest[1]), tokens, charge, asked_at=asked_at, limits=limits)
 
 
 @contextmanager
-def admitted(service: str, call: str, *, tokens: int = 0) -> Iterator[Permit]:
+def admitted(service: str, call: str, *, tokens: int = 0, charge: Charge = FREE) -> Iterator[Permit]:
     """Ask for a permit as `admit` does, for a with-block. A block that does not settle its permit, however it ends,
     leaves it as `unknown`."""
-    permit = admit(service, call, tokens=tokens)
+    permit = admit(service, call, tokens=tokens, charge=charge)
     try:
         yield permit
     finally:
@@ -145,6 +192,7 @@ def record(
     epoch: str = "",
     retry_after: float | None = None,
     corrections: list[Any] | None = None,
+    charges: list[Any] | None = None,
 ) -> str:
     """Count one outcome in the breaker and, when that opens it, announce it. Returns the script's verdict."""
     policy = policy_of(service)
@@ -165,6 +213,7 @@ def record(
             policy.rate_trip_window * 1_000_000,
             int((retry_after or 0) * 1_000_000),
             policy.throttle_trip_after * 1_000_000,
+            *([len(charges) - 2, *charges] if charges else [0, 0, 0]),
             *(corrections or []),
         ],
     )

@@ -6,9 +6,11 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from circuitbreakers.budget import DAY, MONTH, MOST_CALLS, MOST_USD, SYSTEM, TOTAL, KnownBudget, halt_of, micro
 from circuitbreakers.policy import Limits, Policy
 from circuitbreakers.services import SERVICES
 from circuitbreakers.storable import REASON_LENGTH
@@ -113,6 +115,68 @@ class Breaker(models.Model):
     @property
     def limits(self) -> Limits:
         return Limits(**{f.name: getattr(self, f.name) for f in fields(Limits)})
+
+
+class Budget(models.Model):
+    """A row limits what a scope may spend in a period (UTC, by Redis's clock). What was spent is counted in Redis.
+
+    `scope`: `system`, `service:NAME` or `campaign:ID`. `halt`: why work of the scope waits, '' if it does not.
+    """
+
+    scope = models.CharField(max_length=40)
+    period = models.CharField(max_length=5, choices=[(name, name) for name in (DAY, MONTH, TOTAL)])
+    limit_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    limit_calls = models.PositiveIntegerField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="Grows with each edit.")
+    reason = models.CharField(max_length=REASON_LENGTH)
+    set_by = models.CharField(max_length=150, editable=False)
+    set_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    halt = models.CharField(max_length=200, blank=True, default="", editable=False)
+    halt_needs = models.BigIntegerField(
+        default=0, editable=False, help_text="What the refused call may have cost at most, in micro-USD."
+    )
+    halt_start = models.CharField(max_length=10, blank=True, default="", editable=False)
+    told_start = models.CharField(
+        max_length=10, blank=True, default="", editable=False, help_text="The period that the last message was about."
+    )
+    told_percent = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    class Meta:
+        db_table = "budgets"
+        default_permissions = ("view", "change")
+        ordering = ["scope", "period"]
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "period"], name="budget_once_per_scope_and_period"),
+            models.CheckConstraint(
+                condition=Q(limit_usd__isnull=False) | Q(limit_calls__isnull=False), name="budget_has_a_limit"
+            ),
+            models.CheckConstraint(
+                condition=Q(limit_usd=None) | Q(limit_usd__gt=0, limit_usd__lte=MOST_USD), name="budget_usd_sane"
+            ),
+            models.CheckConstraint(
+                condition=Q(limit_calls=None) | Q(limit_calls__range=(1, MOST_CALLS)), name="budget_calls_sane"
+            ),
+            models.CheckConstraint(
+                condition=Q(scope=SYSTEM, period__in=(DAY, MONTH))
+                | Q(scope__in=[f"service:{name}" for name in SERVICES], period=DAY)
+                | Q(scope__regex="^campaign:[1-9][0-9]*$", period__in=(TOTAL, DAY)),
+                name="budget_scope_has_period",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"budget of {self.scope} ({self.period})"
+
+    @property
+    def known(self) -> KnownBudget:
+        usd = None if self.limit_usd is None else micro(self.limit_usd)
+        return KnownBudget(self.pk, self.version, self.scope, self.period, usd, self.limit_calls)
+
+    @property
+    def halt_sentence(self) -> str:
+        """Return why work would wait, were it used up."""
+        return halt_of(self.scope, self.period, self.limit_usd, self.limit_calls)
 
 
 class QueuePause(models.Model):

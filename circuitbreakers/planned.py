@@ -1,4 +1,4 @@
-"""A pause may be planned: it begins by itself, and at its planned end it reminds. It never resumes, and nor does a hold."""
+"""A pause may be planned: it begins by itself, and at its planned end it reminds. It never resumes; nor does a hold."""
 
 import logging
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from circuitbreakers import events, pauses
@@ -65,9 +66,9 @@ def cancel(pk: int, *, actor: events.Actor, reason: str = "") -> bool:
     return True
 
 
-def ahead() -> list[PlannedPause]:
+def ahead() -> QuerySet[PlannedPause]:
     """Return the planned pauses that have not begun, the next one first."""
-    return list(PlannedPause.objects.filter(settled_at=None).order_by("starts_at"))
+    return PlannedPause.objects.filter(settled_at=None).order_by("starts_at", "pk")
 
 
 def begin_due() -> int:

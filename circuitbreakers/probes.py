@@ -35,12 +35,22 @@ class ProbeRunning(Exception):
     """Somebody else's probe of this service holds the lease and did not end in time."""
 
 
-_probes: dict[str, Callable[[], ProbeResult]] = {}
+# What opens at once may be seen by the paid calls alone: a key without the scope, credit that is used up.
+UNSEEN = ("auth", "quota_exhausted")
+
+# By service: the health call, and what the next paid call would be refused.
+_probes: dict[str, tuple[Callable[[], ProbeResult], Callable[[], ProbeResult | None]]] = {}
 
 
-def register_probe(service: str, probe: Callable[[], ProbeResult]) -> None:
-    """Make `probe` the health call of `service`; it returns a result and does not raise for a vendor's failure."""
-    _probes[validate(service)] = probe
+def register_probe(
+    service: str, probe: Callable[[], ProbeResult], needs: Callable[[], ProbeResult | None] = lambda: None
+) -> None:
+    """Make `probe` the health call of `service`; it returns a result and does not raise for a vendor's failure.
+
+    `needs` asks for free what the next paid call would be refused, and returns the refusal, None if there is none. It
+    is asked after a health call that succeeded, of a breaker that opened by what a health call need not show.
+    """
+    _probes[validate(service)] = (probe, needs)
 
 
 def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, reason: str = "", wait: float = 0) -> ProbeResult:
@@ -50,13 +60,16 @@ def probe(service: str, *, actor: events.Actor = events.SUPERVISOR, reason: str 
     Raises ProbeRunning when it did not end, RedisUnavailable when the lease cannot be asked for.
     """
     # Looked at before the lease is asked for: the probe that holds it may end right after.
-    before = switch.read(service).last_probe_at
+    before = switch.read(service)
     token = secrets.token_hex(8)
     if not switch.take_probe_lease(service, token, LEASE):
-        return _result_of_running(service, before, wait)
+        return _result_of_running(service, before.last_probe_at, wait)
     result = ProbeResult(False, "nothing", "The probe did not finish.")
     try:
-        result = _probes[service]()
+        health_call, needs = _probes[service]
+        result = health_call()
+        if result.ok and before.state != "closed" and before.failure_type in UNSEEN:
+            result = needs() or result
     finally:
         policy = policy_of(service)
         outcome = switch.run(

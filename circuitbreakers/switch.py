@@ -33,6 +33,7 @@ Answer = TypeVar("Answer")
 
 SCRIPTS = Path(__file__).parent / "scripts"
 EVERYBODY = SERVICES[0]  # for scripts that concern no single service
+BUDGETS = "circuit_budgets"
 PERMIT_LIFE = 900  # seconds after which record.lua drops a permit that nobody settled: no call takes that long
 LONGEST_WAIT = timedelta(days=1)  # of a wait that does not say how long it was when it was set
 
@@ -77,6 +78,7 @@ def keys(service: str) -> list[str]:
         "switch_seal",
         f"circuit_probe:{service}",
         *(f"circuit_breaker:{name}" for name in SERVICES),
+        BUDGETS,
     ]
 
 
@@ -191,6 +193,21 @@ def _blocked_until(now: datetime, blocked: str | None, wait: str | None) -> date
 def take_probe_lease(service: str, token: str, seconds: int) -> bool:
     """Say whether the fleet's one probe of `service` is ours now; the lease expires by itself."""
     return bool(ask(lambda: client().set(f"circuit_probe:{service}", token, nx=True, ex=seconds), writes=True))
+
+
+def budget_counters() -> tuple[datetime, dict[str, str]]:
+    """Read Redis's clock and the hash of what budgets have counted, at one instant."""
+    pipe = client().pipeline(transaction=True)
+    pipe.time()
+    pipe.hgetall(BUDGETS)
+    (seconds, micros), counted = ask(pipe.execute)
+    return from_us(int(seconds) * 1_000_000 + int(micros)), counted
+
+
+def drop_budget_counters(fields: Sequence[str]) -> None:
+    """Forget counters that nobody asks for; one that is asked for again is made anew from the books."""
+    if fields:
+        ask(lambda: client().hdel(BUDGETS, *fields), writes=True)
 
 
 def sealed_at() -> datetime | None:

@@ -16,7 +16,7 @@ from campaigns.permissions import (
     OPERATE_CAMPAIGN,
     OPERATE_JOB,
 )
-from circuitbreakers.permissions import CHANGE_BREAKER, OPERATE_BREAKER, OPERATE_QUEUE
+from circuitbreakers.permissions import CHANGE_BREAKER, CHANGE_BUDGET, OPERATE_BREAKER, OPERATE_QUEUE
 
 VIEWER, OPERATOR, ADMIN = "Viewer", "Operator", "Admin"
 OURS = ("circuitbreakers", "campaigns")
@@ -34,6 +34,7 @@ OPERATES = (
 )
 ADMINISTERS = (
     CHANGE_BREAKER,
+    CHANGE_BUDGET,
     DELETE_CAMPAIGN,
     DELETE_SUPPRESSION,
     ERASE_PERSON,

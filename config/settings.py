@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config import vendor_defaults
 from config.environment import (
     choice,
     count,
@@ -29,7 +30,7 @@ from config.hardening import weak_webhook, weakness
 from config.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  (Django reads them here)
 from config.stores import database, redis_database, redis_server
 from config.unfold import UNFOLD  # noqa: F401  (Unfold reads it here)
-from config.vendor_defaults import PRICE_DEFAULTS, RATE_LIMIT_DEFAULTS, VENDOR_DEFAULTS
+from config.vendor_defaults import PRICE_DEFAULTS, RATE_LIMIT_DEFAULTS, REASONING_EFFORTS, VENDOR_DEFAULTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -155,7 +156,8 @@ VENDORS = {
     for service, defaults in VENDOR_DEFAULTS.items()
 }
 
-OPENAI_MODEL = text("OPENAI_MODEL", "gpt-5-mini")
+OPENAI_MODEL = text("OPENAI_MODEL", "gpt-6.1-terra")
+OPENAI_REASONING_EFFORT = choice("OPENAI_REASONING_EFFORT", "low", *REASONING_EFFORTS)
 OPENAI_MAX_OUTPUT_TOKENS = count("OPENAI_MAX_OUTPUT_TOKENS", 2000, 16)
 PERPLEXITY_MODEL = text("PERPLEXITY_MODEL", "perplexity/sonar")
 PERPLEXITY_PRESET = text("PERPLEXITY_PRESET", "fast")
@@ -179,6 +181,7 @@ BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
 BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
 
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
+PRICES_AT = vendor_defaults.PRICES_AT if PRICES == PRICE_DEFAULTS else None  # of one's own nobody knows the day
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}
 # Messages that may wait per queue, however many jobs wait: enough for a fleet of threads between two looks, few enough
 # that a pause finds little to refuse.

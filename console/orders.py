@@ -9,6 +9,7 @@ from campaigns.leads.suppression import LiftRefused
 from campaigns.moves import MoveRefused
 from campaigns.recovery import ResumeRefused
 from circuitbreakers import breaker
+from circuitbreakers.budget_verbs import BudgetRefused
 from circuitbreakers.events import Actor
 from circuitbreakers.pauses import SwitchRefused
 from circuitbreakers.probes import ProbeRunning
@@ -27,6 +28,7 @@ REFUSALS = (
     LiftRefused,
     ResumeRefused,
     breaker.BreakerRefused,
+    BudgetRefused,
     SwitchRefused,
     ProbeRunning,
     RedisUnavailable,

@@ -7,6 +7,8 @@ from datetime import datetime
 from circuitbreakers.models import Incident, QueuePause
 from console.labels import FAILURES, FATAL, grouped, plural, service_name
 
+RAISE = "raise the limit, or wait until its period has turned"
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -57,6 +59,18 @@ def next_step(states: Mapping[str, str], spreading: bool) -> str:
     return "resume the queue"
 
 
+def held_by_budgets(held: Mapping[str, str], campaigns: int, running: int, services: int) -> str:
+    """Say what waits for a budget: services, each with its sentence, or so many campaigns; '' if nothing does."""
+    if len(held) == services:
+        return f"everything is {next(iter(held.values()))}"
+    if held:
+        return "; ".join(f"{service_name(name)} is {halt}" for name, halt in held.items())
+    if not campaigns:
+        return ""
+    verb = "is held: its budget is" if campaigns == 1 else "are held: their budgets are"
+    return f"{grouped(campaigns)} of {plural(running, 'campaign')} {verb} used up"
+
+
 def compose(
     *,
     now: datetime,
@@ -70,6 +84,8 @@ def compose(
     missing: list[str],
     slowed: Mapping[str, datetime],
     halted: int = 0,
+    held: Mapping[str, str] | None = None,
+    held_campaigns: int = 0,
 ) -> Sentence:
     """Compose the sentence: the gravest thing comes first, and each case says what waits and what to do."""
     waiting = f"{plural(campaigns.get('PAUSED', 0), 'campaign')} and {plural(jobs_waiting, 'job')} wait."
@@ -97,6 +113,8 @@ def compose(
     if slowed and running:
         parts = [f"{service_name(name)} until {clock(at, now, seconds=True)}" for name, at in slowed.items()]
         return Sentence("warn", f"Running, slowed by 429 from {' and '.join(parts)}.")
+    if running and (text := held_by_budgets(held or {}, held_campaigns, running, len(states))):
+        return Sentence("warn", f"Running, but {text}.", RAISE)
     if halted and running:
         verb = "waits for its target" if halted == 1 else "wait for their targets"
         text = f"Running, but {grouped(halted)} of {plural(running, 'campaign')} {verb}: Instantly does not send."

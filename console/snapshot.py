@@ -9,9 +9,10 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import connection, transaction
 
-from campaigns import spend
+from campaigns import foresight, spend
+from campaigns.foresight import Forecast
 from campaigns.models import Process
-from circuitbreakers import limits_report, planned, probes, switch
+from circuitbreakers import budget_halts, limits_report, planned, probes, switch
 from circuitbreakers.limits_report import ServiceLimits
 from circuitbreakers.models import Breaker, Incident, PlannedPause, QueuePause
 from circuitbreakers.services import SERVICES
@@ -54,6 +55,8 @@ class Card:
     probe_due: datetime | None = None
     probes: list[Probe] = field(default_factory=list)
     slowed_until: datetime | None = None
+    outlook: Forecast | None = None
+    budget_halt: str = ""
     limits: ServiceLimits | None = None
     in_flight: int = 0
     pending: int = 0
@@ -149,6 +152,10 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         card.minutes, card.peak = minutes, max(minute.calls for minute in minutes)
     for service, calls, failed in statistics.last_minute(now):
         by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
+    for foreseen in foresight.all_forecasts(now):
+        by_name[foreseen.service].outlook = foreseen if foreseen.news else None
+    for service, halt in budget_halts.held_services().items():
+        by_name[service].budget_halt = halt
     campaigns = statistics.campaigns_by_status()
     processes = list(Process.objects.alive())
     alive = {row.role for row in processes}
@@ -167,6 +174,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         jobs_open=sum(card.pending + card.processing for card in cards),
         missing=missing,
         slowed=slowed,
+        held={card.service: card.budget_halt for card in cards if card.budget_halt},
+        held_campaigns=statistics.held_running() if campaigns.get("RUNNING") else 0,
         halted=statistics.halted_running() if campaigns.get("RUNNING") else 0,
     )
     return ConsoleSnapshot(
@@ -185,7 +194,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),
         reminders=[reminder.text for reminder in planned.due()],
-        planned=planned.ahead(),
+        planned=list(planned.ahead()),
     )
 
 

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from campaigns import spend
+from campaigns import foresight, spend
 from campaigns.models import Campaign
 from campaigns.permissions import VIEW_CALL
 from circuitbreakers.services import SERVICES
@@ -46,6 +46,7 @@ def page(request: HttpRequest) -> HttpResponse:
             "may_be_charged": sum(sums.may_be_charged for sums in total.values()),
             "may_cost_usd": sum((sums.may_cost_usd for sums in total.values()), Decimal(0)),
             "avoided": spend.avoided(of),
+            "prices": foresight.price_age(timezone.now()),
             "campaign": campaign,
             "asked_campaign": number,
             "span": span,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import TruncMinute
 
-from campaigns import targets
+from campaigns import budgets, targets
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.tallies import JobCount, LeadTally, summed
@@ -44,6 +44,7 @@ class CampaignRow:
     status: str
     status_message: str
     target_halt: str = ""
+    budget_halt: str = ""
     leads: int = 0
     ended: int = 0
     parts: list[tuple[str, str, int, float]] = field(default_factory=list)
@@ -54,6 +55,11 @@ class CampaignRow:
     def waits_for_target(self) -> str:
         """Return why it waits for its target; "" if it does not, or has ended."""
         return self.target_halt if self.status in ("CREATED", "RUNNING", "PAUSED") else ""
+
+    @property
+    def waits_for_budget(self) -> str:
+        """Return why it waits for its budget; "" if it does not, or has ended."""
+        return self.budget_halt if self.status in ("CREATED", "RUNNING", "PAUSED") else ""
 
     @property
     def percent(self) -> float:
@@ -106,6 +112,11 @@ def halted_running() -> int:
     return targets.halted().filter(status="RUNNING").count()
 
 
+def held_running() -> int:
+    """Count the running campaigns that wait for their budget."""
+    return budgets.held().filter(status="RUNNING").count()
+
+
 def shown_campaigns(now: datetime) -> list[CampaignRow]:
     """Return the campaigns that run, then those that are paused, then the latest others, with their leads."""
     rank = Case(
@@ -122,7 +133,7 @@ def shown_campaigns(now: datetime) -> list[CampaignRow]:
             ids += (
                 Campaign.objects.filter(status=status).order_by("-id").values_list("pk", flat=True)[: SHOWN - len(ids)]
             )
-    fields = ("pk", "name", "status", "status_message", "target_halt")
+    fields = ("pk", "name", "status", "status_message", "target_halt", "budget_halt")
     rows = [CampaignRow(**row) for row in Campaign.objects.filter(pk__in=ids).order_by(rank, "-id").values(*fields)]
     count_leads({row.pk: row for row in rows})
     set_finish(rows, now)

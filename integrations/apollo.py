@@ -6,6 +6,7 @@ exhausted credits are a 422, and a bad key is answered in plain text.
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from circuitbreakers.probes import ProbeResult
 from integrations import causes, http, prices, probing, ratelimits, reading
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
-from integrations.results import FoundPerson, PeoplePage, Person, Reveal, Usage
+from integrations.results import FoundPerson, Outlook, PeoplePage, Person, Reveal, Usage
 
 SERVICE = "apollo"
 
@@ -140,26 +141,31 @@ def probe() -> ProbeResult:
     """Make the free health call, which reads the profile behind the key."""
 
     def ask() -> str:
-        answer = _call(
-            "GET", "/users/api_profile", params=[("include_credit_usage", "true")], longest=http.PROBE_DEADLINE
-        )
-        body = answer.body or {}
-        if not reading.identifier(body.get("id")):
-            raise http.failed(SERVICE, FailureType.MALFORMED, answer, "nobody in the profile")
-        granted = reading.amount(body.get("effective_num_lead_credits"))
-        used = reading.amount(body.get("total_unified_credits_used"))
-        # `num_credits_remaining` sticks at 0 on accounts with unified credits while enrichment works.
-        left = f", {max(granted - used, Decimal(0)):f} credits left" if granted is not None and used is not None else ""
-        return f"The key is accepted{left}"
+        left = outlook().left
+        return "The key is accepted" + (f", {left:f} credits left" if left is not None else "")
 
     return probing.probed("the key is valid; not that it may search or reveal, nor that credits are left", ask)
 
 
+def outlook() -> Outlook:
+    """Tell how many credits are left, from the profile behind the key; free. Raises VendorError."""
+    answer = _call("GET", "/users/api_profile", params=[("include_credit_usage", "true")], longest=http.PROBE_DEADLINE)
+    body = answer.body or {}
+    if not reading.identifier(body.get("id")):
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "nobody in the profile")
+    granted = reading.amount(body.get("effective_num_lead_credits"))
+    used = reading.amount(body.get("total_unified_credits_used"))
+    # `num_credits_remaining` sticks at 0 on accounts with unified credits while enrichment works.
+    left = max(granted - used, Decimal(0)) if granted is not None and used is not None else None
+    return Outlook(left=left, unit="credits")
+
+
 def needs() -> list[tuple[str, Callable[[], object]]]:
     """List what a key must be allowed, each with a call that is free: a search is, and so is revealing nobody."""
+    ask = partial(_call, "POST", longest=http.PROBE_DEADLINE)
     return [
-        ("search people", lambda: search_people({}, page=1, per_page=1)),
-        ("reveal people", lambda: _call("POST", "/people/bulk_match", json={"details": []})),
+        ("search people", partial(ask, "/mixed_people/api_search", params=[("page", 1), ("per_page", 1)])),
+        ("reveal people", partial(ask, "/people/bulk_match", json={"details": []})),
     ]
 
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 from django.apps import AppConfig
 
 
@@ -8,7 +10,7 @@ class IntegrationsConfig(AppConfig):
         """Tell the breakers how each service is probed, and Django of the checks on whom we may call."""
         import integrations.checks  # noqa: F401  (they register themselves)
         from circuitbreakers.probes import register_probe
-        from integrations import apollo, instantly, millionverifier, openai, perplexity
+        from integrations import keys
 
-        for vendor in (apollo, millionverifier, perplexity, openai, instantly):
-            register_probe(vendor.SERVICE, vendor.probe)
+        for vendor in keys.VENDORS:
+            register_probe(vendor.SERVICE, vendor.probe, partial(keys.refusal, vendor))

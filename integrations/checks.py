@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from circuitbreakers.commands import NO_KEY, WHOM_TO_CALL
+from integrations import language_models, prices
 from integrations.loopback import is_loopback
 
 
@@ -53,6 +54,21 @@ def mode_matches_vendors(**kwargs: Any) -> list[CheckMessage]:
         )
         errors += [Error(text, hint=hint, id=f"{code}{number}") for wrong, code, text, hint in checks if wrong]
     return errors
+
+
+@register()
+def models_have_a_price(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of a model whose calls would be booked at nothing: sums would be too low, and a budget in USD would not
+    hold."""
+    return [
+        Warning(
+            f"{service.upper()}_MODEL is {model}, which has no price.",
+            hint=f"Name it in PRICES_JSON, under {service}, tokens: its calls are booked at $0 until then.",
+            id="holdfast.W02",
+        )
+        for service in ("perplexity", "openai")
+        if prices.of_model(service, model := language_models.ours(service)) is None
+    ]
 
 
 @register()

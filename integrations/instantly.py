@@ -8,6 +8,7 @@ bulk endpoint itself does not add twice to one campaign, and says so.
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -158,10 +159,11 @@ def probe() -> ProbeResult:
 
 def needs() -> list[tuple[str, Callable[[], object]]]:
     """List what a key must be allowed, with calls that list, or that the vendor must refuse: no lead, no name."""
+    ask = partial(_call, longest=http.PROBE_DEADLINE)
     return [
-        ("list campaigns", lambda: _call("GET", "/api/v2/campaigns", params=[("limit", 1)])),
-        ("make campaigns", lambda: _call("POST", "/api/v2/campaigns", json={})),
-        ("add leads", lambda: _call("POST", "/api/v2/leads/add", json={"leads": []})),
+        ("list campaigns", partial(ask, "GET", "/api/v2/campaigns", params=[("limit", 1)])),
+        ("make campaigns", partial(ask, "POST", "/api/v2/campaigns", json={})),
+        ("add leads", partial(ask, "POST", "/api/v2/leads/add", json={"leads": []})),
     ]
 
 

@@ -9,6 +9,7 @@ Deliveries are not signed: all that a subscription can give is a header with a s
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from integrations import http, instantly, reading
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.redaction import redact
-from integrations.results import Blocked, LeadOutcome, LeadPage, SendingStatus, Webhook, WebhookTest
+from integrations.results import Blocked, LeadOutcome, LeadPage, Outlook, SendingStatus, Webhook, WebhookTest
 
 ALL_EVENTS = "all_events"
 
@@ -215,6 +216,12 @@ def plan_room() -> int | None:
         if limit is not None and count is not None:
             rooms.append(max(limit - count, 0))
     return max(rooms, default=None)
+
+
+def outlook() -> Outlook:
+    """Tell how many contacts the plan has room for; free. Raises VendorError."""
+    room = plan_room()
+    return Outlook(left=None if room is None else Decimal(room), unit="contacts")
 
 
 # --- calls and fields -------------------------------------------------------------------------------------------------

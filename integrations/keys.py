@@ -14,6 +14,7 @@ from typing import Literal
 
 from django.conf import settings
 
+from circuitbreakers.probes import ProbeResult
 from integrations import apollo, instantly, millionverifier, openai, perplexity
 from integrations.errors import FailureType, VendorError
 
@@ -49,31 +50,49 @@ def check(vendor: ModuleType) -> KeyCheck:
     service: str = vendor.SERVICE
     if not settings.VENDORS[service]["api_key"]:
         return KeyCheck(service, "missing", f"{service.upper()}_API_KEY is not set")
-    lacking: list[str] = []
-    words = ""
-    for purpose, ask in vendor.needs():
-        error = _refusal(ask)
-        if error is None or error.failure_type == FailureType.INVALID_REQUEST:
-            continue
-        if error.failure_type == FailureType.AUTH and error.http_status == FORBIDDEN:
-            lacking.append(purpose)
-            words = words or error.message
-            continue
-        return KeyCheck(service, _verdict(error.failure_type), error.message)
-    if lacking:
-        return KeyCheck(service, "under-scoped", f"It may not {', nor '.join(lacking)}: {words}")
+    if failed := _failed_need(vendor):
+        return KeyCheck(service, failed.verdict, failed.detail)
     result = vendor.probe()
     if not result.ok:
         return KeyCheck(service, _verdict(result.failure_type), result.detail)
     return KeyCheck(service, "ok", result.detail)
 
 
-def _refusal(ask: Callable[[], object]) -> VendorError | None:
-    try:
-        ask()
-    except VendorError as error:
-        return error
-    return None
+def refusal(vendor: ModuleType) -> ProbeResult | None:
+    """Ask what the next paid call would be refused: the scope, a model, credit; None if nothing of the kind.
+
+    How else a vendor fails a request that it was to refuse anyway says nothing of the next good one.
+    """
+    failed = _failed_need(vendor)
+    if failed is None or failed.failure_type not in (FailureType.AUTH, FailureType.QUOTA_EXHAUSTED):
+        return None
+    return ProbeResult(False, "the next paid call would fail by it", failed.detail, str(failed.failure_type))
+
+
+@dataclass(frozen=True)
+class _FailedNeed:
+    verdict: KeyVerdict
+    failure_type: FailureType
+    detail: str
+
+
+def _failed_need(vendor: ModuleType) -> _FailedNeed | None:
+    """Ask for all that the key must be allowed, until something else than a scope is in the way."""
+    lacking: list[str] = []
+    words = ""
+    for purpose, ask in vendor.needs():
+        try:
+            ask()
+        except VendorError as error:
+            if error.failure_type == FailureType.INVALID_REQUEST:
+                continue
+            if error.failure_type != FailureType.AUTH or error.http_status != FORBIDDEN:
+                return _FailedNeed(_verdict(error.failure_type), error.failure_type, error.message)
+            lacking.append(purpose)
+            words = words or error.message
+    if not lacking:
+        return None
+    return _FailedNeed("under-scoped", FailureType.AUTH, f"It may not {', nor '.join(lacking)}: {words}")
 
 
 def _verdict(failure_type: str | None) -> KeyVerdict:

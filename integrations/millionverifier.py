@@ -15,7 +15,7 @@ from circuitbreakers.probes import ProbeResult
 from integrations import causes, http, prices, probing, reading
 from integrations.answers import EXPLAINED, OUR_FAULT, Answer, by_status
 from integrations.errors import FailureType
-from integrations.results import Usage, Verdict, VerdictResult
+from integrations.results import Outlook, Usage, Verdict, VerdictResult
 
 SERVICE = "millionverifier"
 
@@ -115,15 +115,25 @@ def probe() -> ProbeResult:
     verified."""
 
     def ask() -> str:
-        answer = _call("/api/v3/credits", [], longest=http.PROBE_DEADLINE)
-        left = reading.whole((answer.body or {}).get("credits"))
-        if left is None:
-            raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no credits in the answer")
+        answer, left = _credits()
         if left <= 0:
             raise http.failed(SERVICE, FailureType.QUOTA_EXHAUSTED, answer, "the key is accepted, no credit is left")
         return f"The key is accepted, {left} credits left"
 
     return probing.probed("the key is valid and has credits; not that addresses are being verified", ask)
+
+
+def outlook() -> Outlook:
+    """Tell how many credits are left; free. Raises VendorError."""
+    return Outlook(left=max(Decimal(_credits()[1]), Decimal(0)), unit="credits")
+
+
+def _credits() -> tuple[Answer, int]:
+    answer = _call("/api/v3/credits", [], longest=http.PROBE_DEADLINE)
+    left = reading.whole((answer.body or {}).get("credits"))
+    if left is None:
+        raise http.failed(SERVICE, FailureType.MALFORMED, answer, "no credits in the answer")
+    return answer, left
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from django.conf import settings
 
 from circuitbreakers.probes import ProbeResult
-from integrations import http, messages, probing, ratelimits, responses_api
+from integrations import http, language_models, messages, probing, ratelimits, responses_api
 from integrations.answers import Answer
 from integrations.errors import FailureType
-from integrations.results import Research
+from integrations.results import Outlook, Research
 
 SERVICE = "perplexity"
 
@@ -51,12 +51,18 @@ def research(*, instructions: str, prompt: str) -> Research:
 
 
 def probe() -> ProbeResult:
-    """Make the free health call, which lists the models. It runs none, and asks for no key."""
+    """Make the free health call, which lists the models, ours among them. It runs none, and asks for no key."""
 
     def ask() -> str:
-        return f"The API answers with {len(responses_api.models(SERVICE, classify, '/v1/models'))} models"
+        listed = language_models.listed(SERVICE, classify, "/v1/models")
+        return f"The API answers; {language_models.availability(SERVICE, listed)}"
 
     return probing.probed("the API is reachable; neither that the key is valid nor that credit is left", ask)
+
+
+def outlook() -> Outlook:
+    """Tell when our model ends, from the list of models; free. Raises VendorError, also if it has."""
+    return language_models.outlook(SERVICE, language_models.listed(SERVICE, classify, "/v1/models"))
 
 
 def needs() -> list[tuple[str, Callable[[], object]]]:
@@ -64,5 +70,10 @@ def needs() -> list[tuple[str, Callable[[], object]]]:
 
     The probe proves no key, so this is all that does.
     """
-    body = {"model": responses_api.model(SERVICE)}
-    return [("ask the agent", lambda: http.call_as_bearer(SERVICE, classify, "POST", "/v1/agent", json=body))]
+    body = {"model": language_models.ours(SERVICE)}
+    return [
+        (
+            "ask the agent",
+            lambda: http.call_as_bearer(SERVICE, classify, "POST", "/v1/agent", json=body, longest=http.PROBE_DEADLINE),
+        )
+    ]

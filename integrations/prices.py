@@ -26,12 +26,19 @@ def cost(
     """Return the USD for what one call used; what the table does not name costs nothing."""
     prices = settings.PRICES.get(service, {})
     total = credits * Decimal(str(prices.get("credit", 0)))
-    models = prices.get("tokens", {})
-    listed = max((name for name in models if model.startswith(name)), key=len, default=None)
-    if listed is not None:
-        per_in, per_out = (Decimal(str(price)) for price in models[listed])
-        total += (tokens_in * per_in + tokens_out * per_out) / MILLION
+    if (pair := of_model(service, model)) is not None:
+        total += (tokens_in * pair[0] + tokens_out * pair[1]) / MILLION
     return total
+
+
+def of_model(service: str, model: str) -> tuple[Decimal, Decimal] | None:
+    """Return what a million tokens cost, in and out (USD); None if the table does not name the model."""
+    models = settings.PRICES.get(service, {}).get("tokens", {})
+    listed = max((name for name in models if model.startswith(name)), key=len, default=None)
+    if listed is None:
+        return None
+    per_in, per_out = (Decimal(str(price)) for price in models[listed])
+    return per_in, per_out
 
 
 def parse(text: str, services: Collection[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from integrations import causes, http, messages, prices, reading
+from integrations import causes, http, language_models, messages, prices, reading
 from integrations.answers import Answer, by_status
 from integrations.errors import FailureType
 from integrations.results import Usage
@@ -33,11 +33,6 @@ PROMPTS_FAULT = frozenset(
 )
 
 
-def model(service: str) -> str:
-    """Return the name of the model that this service is asked to run."""
-    return str(getattr(settings, f"{service.upper()}_MODEL"))
-
-
 def respond(
     service: str, classify: http.Classify, path: str, *, instructions: str, prompt: str, **options: Any
 ) -> Answer:
@@ -47,7 +42,7 @@ def respond(
     """
     limit = f"{service.upper()}_MAX_OUTPUT_TOKENS"
     body = {
-        "model": model(service),
+        "model": language_models.ours(service),
         "instructions": instructions,
         "input": prompt,
         "max_output_tokens": getattr(settings, limit),
@@ -55,15 +50,6 @@ def respond(
     }
     billed, advise = partial(usage, service), partial(advice, setting=limit)
     return http.call_as_bearer(service, classify, "POST", path, json=body, billed=billed, advice=advise)
-
-
-def models(service: str, classify: http.Classify, path: str) -> list[Any]:
-    """List the models that the service offers, as it sends them; free. Raises VendorError."""
-    answer = http.call_as_bearer(service, classify, "GET", path, longest=http.PROBE_DEADLINE)
-    rows = (answer.body or {}).get("data")
-    if not isinstance(rows, list):
-        raise http.failed(service, FailureType.MALFORMED, answer, "no list of models in the answer")
-    return rows
 
 
 def classify(answer: Answer) -> FailureType | None:
@@ -147,7 +133,7 @@ def usage(service: str, answer: Answer) -> Usage:
     cost = reading.mapping(counts.get("cost"))
     price = reading.amount(cost.get("total_cost")) if cost.get("currency", "USD") == "USD" else None
     if price is None:
-        used = reading.text(body.get("model")) or model(service)
+        used = reading.text(body.get("model")) or language_models.ours(service)
         price = prices.cost(service, model=used, tokens_in=tokens_in, tokens_out=tokens_out)
     return Usage(tokens_in=tokens_in, tokens_out=tokens_out, cost_usd=max(price, Decimal(0)))
 

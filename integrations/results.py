@@ -1,7 +1,7 @@
 """The five vendors give back typed and frozen values. Unknown fields of theirs are ignored."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -148,6 +148,17 @@ class Push(Result):
     outcome: PushOutcome
     lead_id: str
     remaining_in_plan: int | None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """An outlook is what free calls tell of the days ahead: `left` of the vendor's `unit` can be used yet (None: it
+    does not say), and our `model`, "" without one, is shut down on the day `ends` (None: no day is announced)."""
+
+    left: Decimal | None = None
+    unit: str = ""
+    model: str = ""
+    ends: date | None = None
 
 
 @dataclass(frozen=True)

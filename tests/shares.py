@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Of about the same length, longest file first.
 STACKS = (
     (
+        "tests/acceptance/test_budgets.py",
         "tests/acceptance/test_drill.py",
         "tests/acceptance/test_full_flight.py",
         "tests/acceptance/test_outage_log.py",

@@ -10,6 +10,8 @@ from typing import Any
 from campaigns import jobs
 from campaigns.models import JobRow
 from circuitbreakers import gate
+from circuitbreakers.budget import micro
+from circuitbreakers.budgets import FREE, Charge, applying
 from integrations import deadline
 from integrations.errors import VendorError
 from integrations.results import Usage
@@ -80,9 +82,11 @@ def attempt(job: JobRow, send: Callable[[], Any], permit: gate.Permit) -> EndedC
 
 def settle(permit: gate.Permit, ended: EndedCall) -> None:
     """Tell the breaker how the call ended. An error of our own is told without a word: it is nobody's failure."""
+    # As the ledger will have it: what may have been charged is spent.
+    cost = None if ended.may_be_charged else min(ended.usage.cost_usd, MOST_USD) if ended.usage else Decimal(0)
     tokens = ended.usage.tokens_in + ended.usage.tokens_out if ended.usage else 0
     message, retry_after = (ended.failure.message, ended.failure.retry_after) if ended.failure else ("", None)
-    permit.settle(ended.outcome, message, retry_after=retry_after, tokens=tokens)
+    permit.settle(ended.outcome, message, retry_after=retry_after, tokens=tokens, cost_usd=cost)
 
 
 def entry(job: JobRow, ready: Ready, permit: gate.Permit, ended: EndedCall) -> jobs.Call:
@@ -107,6 +111,12 @@ def entry(job: JobRow, ready: Ready, permit: gate.Permit, ended: EndedCall) -> j
 def most_of(job: JobRow, ready: Ready) -> Decimal | None:
     """Return what the call can have cost at most (USD); None for one that is free."""
     return most_usd(job) if ready.answer else None
+
+
+def charge_of(job: JobRow, ready: Ready) -> Charge:
+    """Return what the call takes from the budgets that it comes under, until its cost is known."""
+    budgets = applying(job.service, job.campaign_id)
+    return Charge(budgets, micro(most_of(job, ready) or Decimal(0))) if budgets else FREE
 
 
 def internal(error: Exception) -> str:

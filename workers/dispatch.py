@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from campaigns.models import Campaign
-from circuitbreakers import broker, gate, policies, switch
+from circuitbreakers import broker, budget_halts, gate, policies, switch
 from circuitbreakers.services import SERVICES
 from workers.actors import ACTORS
 
@@ -23,7 +23,7 @@ SENT_LEASE = "30 seconds"
 # Per service each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
 # By an array of ids, and a status that no index is for: else each id may read every waiting job.
 # What was sent before its campaign was paused found it paused: after the resume it is sent again at once.
-# A halted campaign waits for its target with all its jobs: it has a target, so `prepare` has nothing to do for it.
+# A halted campaign waits for its target, or its budget, with all its jobs.
 DUE = f"""
 WITH due AS (
     SELECT j.id
@@ -40,7 +40,7 @@ WITH due AS (
                 ORDER BY id LIMIT queue.each
             ) first
         ) oldest
-        WHERE c.status = 'RUNNING' AND c.target_halt = ''
+        WHERE c.status = 'RUNNING' AND c.target_halt = '' AND c.budget_halt = ''
         ORDER BY oldest.turn, random() LIMIT queue.room
     ) j
 )
@@ -74,6 +74,7 @@ def waiting() -> dict[str, int]:
 
 def rooms() -> dict[str, int]:
     """Return how many messages each service's queue takes now; services whose calls must wait have none."""
+    held = budget_halts.held_services()
     snapshot = switch.read_all()
     queued = waiting()
     return {
@@ -82,6 +83,7 @@ def rooms() -> dict[str, int]:
         if snapshot.queue.get(service) == "ACTIVE"
         and snapshot.breakers[service].state == "closed"
         and not snapshot.waits_until(service)
+        and service not in held
         and (room := window(service) - queued[service]) > 0
     }
 
@@ -93,7 +95,9 @@ def dispatch() -> int:
     RedisUnavailable.
     """
     free = rooms()
-    running = Campaign.objects.filter(status=Campaign.Status.RUNNING, target_halt="").count() if free else 0
+    running = (
+        Campaign.objects.filter(status=Campaign.Status.RUNNING, target_halt="", budget_halt="").count() if free else 0
+    )
     if not running:
         return 0
     shares = {service: max(1, 2 * room // running) for service, room in free.items()}

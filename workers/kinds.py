@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from campaigns.jobs import Done
 from campaigns.models import JobRow, Lead
+from campaigns.pipeline import SERVICE_OF
 from workers.steps import find, prepare, push, research, reveal, verify, write
 from workers.steps.calls import NotYet, Ready, Stopped
 
@@ -28,6 +29,12 @@ MOST: dict[str, Callable[[JobRow], Decimal]] = {
     "write": write.most_usd,
     "push": push.most_usd,
 }
+
+
+def most_for_one(kind: str) -> Decimal:
+    """Return what a call of that kind can cost at most for one person (USD, by the price table)."""
+    most = MOST.get(kind)
+    return most(JobRow(kind=kind, service=SERVICE_OF[kind], payload={"people": [""]})) if most else Decimal(0)
 
 
 def call_for(job: JobRow) -> Ready | Done | NotYet | Stopped:

@@ -8,9 +8,9 @@ from django.db import Error, connection
 
 from campaigns import jobs
 from campaigns.models import JobRow
-from circuitbreakers import gate, postgresql
+from circuitbreakers import budget_halts, gate, postgresql
 from integrations import deadline, kept
-from workers.attempt import attempt, entry, internal, most_of, settle
+from workers.attempt import attempt, charge_of, entry, internal, most_of, settle
 from workers.consequences import Consequence, decide, of_answer, of_lateness, stop_campaign
 from workers.kinds import call_for
 from workers.pace import follow_headers
@@ -73,9 +73,14 @@ def _run(pk: int, service: str) -> str:
 
 def _admit_and_call(job: JobRow, ready: calls.Ready, lease_end: float) -> str:
     try:
-        permit = gate.admit(job.service, job.call, tokens=ready.tokens)
+        permit = gate.admit(job.service, job.call, tokens=ready.tokens, charge=charge_of(job, ready))
     except gate.Seen as seen:
         return _seen_before(job, ready, seen)
+    except gate.NoRoom as refused:
+        # Before the job is handed back, so that it is not handed out again.
+        budget_halts.hold(refused.budget, at=refused.at, needs=refused.needs)
+        jobs.hand_back(job)
+        return "refused: budget"
     except gate.NotAdmitted as refused:
         jobs.hand_back(job, wait=refused.wait)
         return f"refused: {refused.reason}"
@@ -99,7 +104,7 @@ def _seen_before(job: JobRow, ready: calls.Ready, seen: gate.Seen) -> str:
 
 
 def _too_late(job: JobRow, permit: gate.Permit, lease_end: float) -> str:
-    permit.settle("unknown", "not sent: the worker was held up")
+    permit.settle("unknown", "not sent: the worker was held up", sent=False)
     return persist(of_lateness(job), lease_end)
 
 

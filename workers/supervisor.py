@@ -18,10 +18,10 @@ from psycopg.errors import QueryCanceled
 
 from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, reminders, tallies
 from campaigns.wake import CHANNEL
-from circuitbreakers import breaker, planned, postgresql, probes, rebuild, switch
+from circuitbreakers import breaker, budget_halts, planned, postgresql, probes, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
-from workers import ask_instantly, dispatch, liveness, reclaim
+from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim
 from workers.ask_targets import Asker, stop_if_all_refuse
 
 logger = logging.getLogger(__name__)
@@ -118,8 +118,9 @@ def _probe_due(state: BreakerState, now: datetime) -> bool:
     return (now - state.last_probe_at).total_seconds() >= policy_of(state.service).reset_timeout
 
 
-def steps() -> list[Step]:
-    """List what a round does, in this order: first what keeps the switch true, then what spreads it, then work.
+def steps(begin: Callable[..., None] = in_background) -> list[Step]:
+    """List what a round does, in this order: first what keeps the switch true, then what spreads it, then work. What
+    asks a vendor is begun by `begin`, which must not wait for it.
 
     A statement that moves a whole batch has more time: cut off each time, it would never get anywhere.
     """
@@ -131,17 +132,24 @@ def steps() -> list[Step]:
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
         # Before anything is sent: who opted out a second ago is not written to. Whatever is paused, this is not.
         Step("apply outcomes", apply_outcomes.apply, every=0.1, limit=LONGEST, urgent=True),
+        Step("watch budgets", budget_halts.watch, every=1.0),
         Step("feed leads", feed.feed, every=0.2, limit=LONGEST),
         Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
         Step("fold tallies", tallies.fold, every=10.0, limit=LONGEST),
-        Step("half-open and probes", half_open, every=1.0),
-        Step("ask Instantly", partial(ask_instantly.start, partial(in_background, what="Reconciliation")), every=60.0),
-        Step("ask the targets", partial(Asker().ask_due, in_background), every=1.0),
+        Step("half-open and probes", partial(half_open, begin), every=1.0),
+        Step("ask Instantly", partial(ask_instantly.start, partial(begin, what="Reconciliation")), every=60.0),
+        Step("ask the targets", partial(Asker().ask_due, begin), every=1.0),
         Step("stop if all targets refuse", stop_if_all_refuse, every=5.0),
+        Step(
+            "ask for outlooks",
+            partial(ask_outlooks.start, partial(begin, what="Outlook")),
+            every=ask_outlooks.EVERY,
+        ),
         Step("bounce guard", bounce_guard.pause_bouncing, every=60.0),
         Step("remind", reminders.remind, every=5.0),
         Step("mend leads", feed.mend_leads, every=10.0),
+        Step("forget old budgets", budget_halts.forget_old, every=3600.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]
 

@@ -35,8 +35,8 @@ def request(step: str, lead: int, email: str) -> tuple[str, dict[str, Any]]:
     about = f"Ida{lead} Locke, CTO at Acme {lead}"
     prompt = {"instructions": "Answer in two sentences.", "max_output_tokens": 4000}
     if step == "research":
-        return "perplexity/v1/agent", {**prompt, "model": "openai/gpt-5-mini", "input": f"Research {about}"}
+        return "perplexity/v1/agent", {**prompt, "model": "openai/gpt-5.4-mini", "input": f"Research {about}"}
     if step == "write":
-        return "openai/v1/responses", {**prompt, "model": "gpt-5-mini", "input": f"Write to {about}", "store": False}
+        return "openai/v1/responses", {**prompt, "model": "gpt-6.1-terra", "input": f"Write to {about}", "store": False}
     person = {"email": email, "first_name": f"Ida{lead}", "last_name": "Locke", "company_name": f"Acme {lead}"}
     return "instantly/api/v2/leads/add", {"campaign_id": os.environ["BENCH_CAMPAIGN"], "leads": [person]}

@@ -38,6 +38,7 @@ LOCKED = re.compile(
 PLACEHOLDER_HOST = "domain.com"
 PERHAPS_LOCKED = re.compile(r"lock|avail|@domain\.com$")
 URL_START = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+HOST_END = re.compile(r"[/?#\\]")
 
 
 def normalise(raw: str) -> str | None:
@@ -129,7 +130,7 @@ def normalise_domain(raw: str) -> str | None:
 def _host_of(text: str) -> str | None:
     if start := URL_START.match(text):
         text = text[start.end() :]
-    host = re.split(r"[/?#\\]", text, maxsplit=1)[0].rpartition("@")[2].partition(":")[0]
+    host = HOST_END.split(text, maxsplit=1)[0].rpartition("@")[2].partition(":")[0]
     host = _ascii_host(host.rstrip(".")).removeprefix("www.")
     return host if len(host) <= MAX_DOMAIN and DOMAIN.fullmatch(host) else None
 

@@ -55,8 +55,7 @@ class ImportRefused(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits say which file is the largest that is taken. The settings IMPORT_MAX_ROWS, _COLUMNS and _BYTES change
-    them."""
+    """The limits say which file is the largest that is taken: IMPORT_MAX_ROWS, _COLUMNS and _BYTES of the settings."""
 
     rows: int
     columns: int
@@ -146,8 +145,10 @@ class CsvFile:
         counted = Counted(self.stream)
         text = io.TextIOWrapper(io.BufferedReader(counted, CHUNK), self.encoding, newline="")
         pending: list[str] = []  # the lines of the record that is being read
+        number, ended = 0, False
 
         def lines() -> Iterator[str]:
+            nonlocal ended
             while line := text.readline(MAX_LINE):
                 if len(line) >= MAX_LINE:
                     raise ImportRefused(
@@ -157,8 +158,8 @@ class CsvFile:
                     continue
                 pending.append(line)
                 yield line
+            ended = True
 
-        number = 0
         reader = csv.reader(lines(), delimiter=self.delimiter)
         while True:
             try:
@@ -171,7 +172,7 @@ class CsvFile:
             if cells is None:
                 return
             number += 1
-            if len(pending) > 1:
+            if ended and len(pending) > 1:  # the reader asked for a line more
                 refuse_unclosed(pending, number, self.delimiter)
             pending.clear()
             self.bytes_read = counted.count

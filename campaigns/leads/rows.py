@@ -69,7 +69,7 @@ def parse(number: int, cells: list[str], columns: Columns, width: int, shortened
     of_best = find_addresses(row, columns.positions["email"])
     if row.reason:
         return row
-    values = {name: first_filled(cells, positions) for name, positions in columns.positions.items() if name != "email"}
+    values = filled(cells, columns)
     if not of_best:
         values.pop("email_status", None)  # it says something about another address
     if (apollo_id := values.get("apollo_id", "")) and APOLLO_ID.fullmatch(apollo_id):
@@ -145,11 +145,16 @@ def header_names(header: list[str]) -> list[str]:
     return [clean(name) or f"Column {number}" for number, name in enumerate(header, 1)]
 
 
-def first_filled(cells: list[str], positions: list[int]) -> str:
-    for position in positions:
-        if position < len(cells) and (value := clean(cells[position])):
-            return value
-    return ""
+def filled(cells: list[str], columns: Columns) -> dict[str, str]:
+    """Return field -> the first of its cells that is not empty, cleaned; a field without one is not there."""
+    values: dict[str, str] = {}
+    count = len(cells)
+    for name, positions in columns.positions.items():
+        for position in positions:
+            if position < count and (cell := cells[position]) and (value := clean(cell)):
+                values[name] = value
+                break
+    return values
 
 
 def clean(cell: str) -> str:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from campaigns.contacts.under_way import wait_for_pushes
 from campaigns.endings import end_leads_of
 from campaigns.leads.addresses import addresses_in, domain_and_parents, domain_of, holds_locked, normalise_domain
-from campaigns.leads.tombstones import tombstone
+from campaigns.leads.tombstones import START, tombstone
 from campaigns.models import Suppression
 from campaigns.outcomes import CAUSES
 from campaigns.wake import wake_supervisor
@@ -50,6 +50,11 @@ WITH listed AS MATERIALIZED (
 )
 SELECT put.id, put.value, put.added, listed.cause FROM put LEFT JOIN listed ON listed.value = put.value
 """
+# Those of the values that are on the list, and one tombstone, whosever it is, if there are any.
+LISTED = f"""
+SELECT value FROM suppressions WHERE value IN (SELECT json_array_elements_text(%s::json))
+UNION ALL (SELECT value FROM suppressions WHERE value LIKE '{START}%%' LIMIT 1)
+"""  # noqa: S608 (a constant)
 
 
 class ValueRefused(ValueError):
@@ -107,17 +112,17 @@ class Checked:
 
 
 def suppressed_among(addresses: Iterable[str]) -> set[str]:
-    """Find those of the normalised addresses that are suppressed, or erased. One query, whatever their number."""
-    values = {address: [address, tombstone(address), *domain_and_parents(domain_of(address))] for address in addresses}
-    wanted = json.dumps(list({UNSTORABLE.sub("", value) for candidates in values.values() for value in candidates}))
+    """Find those of the normalised addresses that are suppressed, or erased. At most two queries."""
+    asked = list(dict.fromkeys(addresses))
+    above = {domain: domain_and_parents(domain) for domain in set(map(domain_of, asked))}
+    wanted = {UNSTORABLE.sub("", value) for values in (asked, *above.values()) for value in values}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT value FROM suppressions WHERE value IN (SELECT json_array_elements_text(%s::json))", [wanted]
-        )
-        listed = {row[0] for row in cursor.fetchall()}
-    if not listed:
-        return set()
-    return {address for address, candidates in values.items() if not listed.isdisjoint(candidates)}
+        cursor.execute(LISTED, [json.dumps(list(wanted))])
+        if not (listed := {value for (value,) in cursor.fetchall()}):
+            return set()
+    suppressed = {address for address in asked if not listed.isdisjoint([address, *above[domain_of(address)]])}
+    # A hash of each address is dear: only if there is a tombstone that it could stand on.
+    return suppressed | erased_among(asked) if any(value.startswith(START) for value in listed) else suppressed
 
 
 def check(given: Iterable[str]) -> list[Checked]:

@@ -6,8 +6,10 @@ import hmac
 
 from django.conf import settings
 
+START = "erased:"
+
 
 def tombstone(name: str) -> str:
     """Return the hash of a normalised address, or of `apollo:` and an id, as a value of the suppression list."""
     digest = hmac.digest(settings.ERASURE_KEY.encode(), name.encode(), hashlib.sha256)
-    return f"erased:{digest.hex()}"
+    return START + digest.hex()

@@ -11,6 +11,7 @@ from campaigns.models.job import Job, JobQuerySet, JobRow
 from campaigns.models.lead import Lead
 from campaigns.models.outcome import OutcomeEvent
 from campaigns.models.process import SILENCE, Process
+from campaigns.models.reading import OutlookReading
 from campaigns.models.suppression import Suppression
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "KnownFact",
     "Lead",
     "OutcomeEvent",
+    "OutlookReading",
     "Process",
     "Suppression",
     "VendorCall",

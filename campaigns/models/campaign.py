@@ -47,6 +47,14 @@ class Campaign(models.Model):
         help_text="Why its campaign at Instantly does not send; '': it does.",
     )
     target_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    budget_halt = models.CharField(
+        max_length=200,
+        blank=True,
+        editable=False,
+        default="",
+        db_default="",
+        help_text="Why it waits for its budget; '': it does not.",
+    )
     contact_policy = models.JSONField(
         null=True,
         blank=True,
@@ -123,6 +131,11 @@ class Campaign(models.Model):
     def waits_for_target(self) -> str:
         """Return why it waits for its target, '' if it does not: one that has ended waits for nothing."""
         return "" if self.finished else self.target_halt
+
+    @property
+    def waits_for_budget(self) -> str:
+        """Return why it waits for its budget, '' if it does not: one that has ended waits for nothing."""
+        return "" if self.finished else self.budget_halt
 
     @property
     def finished(self) -> bool:

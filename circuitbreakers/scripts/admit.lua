@@ -1,6 +1,8 @@
--- The gate. ARGV: 3 call id, then for each limit: name, interval (us per unit), tolerance (us), cost (units), longest (us that
--- its next arrival can lie ahead).
--- Returns {admitted, epoch, at} | {seen, admitted at} | {paused} | {open} | {lost} | {rate, until, us from now}.
+-- The gate. ARGV: 3 call id, 4 how many budgets, 5 what the call may cost at most (micro-USD), then for each budget: name,
+-- period, calls, micro-USD ('' for no limit), then for each rate limit: name, interval (us per unit), tolerance (us), cost
+-- (units), longest (us that its next arrival can lie ahead).
+-- Returns {admitted, epoch, at} | {seen, admitted at} | {paused} | {open} | {lost} | {rate, until, us from now}
+-- | {budget, at, which} (counted from 1: it has no room) | {unbudgeted, at, sealed at, which ...} (they have no counters).
 -- It writes before it says yes, so it fails wherever `record` would fail: full memory, a read-only replica.
 local state, epoch = unpack(redis.call('HMGET', BREAKER, 'state', 'epoch'))
 local status = redis.call('HGET', STATUS, SERVICE)
@@ -12,10 +14,45 @@ if state ~= 'closed' then return {'open'} end
 if status ~= 'ACTIVE' then return {'paused'} end
 
 local now = now_us()
+-- All budgets are asked before any is charged, in the same step as the rate limits.
+local first_limit, charges, resolved = 6 + 4 * tonumber(ARGV[4]), {}, {}
+if first_limit > 6 then
+  local most, fields = tonumber(ARGV[5]), {}
+  for i = 6, first_limit - 1, 4 do
+    local counter = counter_of(ARGV[i], ARGV[i + 1], now)
+    fields[#fields + 1] = counter .. 'calls'
+    fields[#fields + 1] = counter .. 'usd'
+    fields[#fields + 1] = counter .. 'claim|' .. ARGV[3]
+  end
+  local counted = redis.call('HMGET', BUDGETS, unpack(fields))
+  local absent = {'unbudgeted', digits(now), redis.call('HGET', SEAL, 'at')}
+  for i = 1, #fields, 3 do
+    local calls, usd = tonumber(counted[i] or ''), tonumber(counted[i + 1] or '')
+    if not calls or not usd then
+      absent[#absent + 1] = (i + 2) / 3
+    else
+      -- The counters were made while this very claim waited: then it is in them already.
+      if counted[i + 2] then
+        calls, usd = calls - 1, usd - tonumber(counted[i + 2])
+        resolved[#resolved + 1] = fields[i + 2]
+      end
+      local limits = 6 + (i - 1) / 3 * 4 + 2
+      local most_calls, most_usd = tonumber(ARGV[limits]), tonumber(ARGV[limits + 1])
+      if #absent == 3 and ((most_calls and calls + 1 > most_calls) or (most_usd and usd + most > most_usd)) then
+        return {'budget', digits(now), (i + 2) / 3}
+      end
+      for _, value in ipairs({fields[i], digits(calls + 1), fields[i + 1], digits(usd + most)}) do
+        charges[#charges + 1] = value
+      end
+    end
+  end
+  if #absent > 3 then return absent end
+end
+
 local clear_at = blocked_until(now)
 local arrivals = {}
 -- GCRA: each limit remembers the theoretical arrival time of the next call. A vendor may have told us a slower pace.
-for i = 4, #ARGV, 5 do
+for i = first_limit, #ARGV, 5 do
   local name, own, tolerance, cost = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
   local interval = math.max(own, tonumber(redis.call('HGET', GATE, 'pace:' .. name) or '0'))
   local arrival = math.max(tonumber(redis.call('HGET', GATE, 'tat:' .. name) or '0'), now)
@@ -32,6 +69,8 @@ for i = 4, #ARGV, 5 do
 end
 if clear_at > now then return {'rate', digits(clear_at), digits(clear_at - now)} end
 
+if #charges > 0 then redis.call('HSET', BUDGETS, unpack(charges)) end
+if #resolved > 0 then redis.call('HDEL', BUDGETS, unpack(resolved)) end
 if #arrivals > 0 then redis.call('HSET', GATE, unpack(arrivals)) end
 redis.call('ZADD', PERMITS, digits(now), ARGV[3])
 if redis.call('HEXISTS', GATE, 'remembers') == 1 then

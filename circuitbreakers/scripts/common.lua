@@ -9,9 +9,11 @@
 --   8 switch_seal                 hash    run_id of the server whose contents were compared with PostgreSQL, at
 --   9 circuit_probe:{service}     string  lease of the probe that is running
 --   10-14 circuit_breaker:*       the five breakers, in the order of ARGV[1]
+--   15 circuit_budgets            hash    {scope}|{row}|{start}|, a budget in a period, with calls, usd (micro-USD spent and
+--                                         reserved) and claim|{call} (of that, what a claim of unknown fate stands for)
 -- ARGV: 1 the services, comma-separated, 2 the service, then the script's own.
 local BREAKER, STATUS, PAUSES, PERMITS, SETTLED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local GATE, FAILURES, SEAL, PROBE = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local GATE, FAILURES, SEAL, PROBE, BUDGETS = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[15]
 local SERVICE = ARGV[2]
 local SERVICES = {}
 for name in string.gmatch(ARGV[1], '[^,]+') do SERVICES[#SERVICES + 1] = name end
@@ -39,6 +41,12 @@ local function iso(us)
   local year = yoe + era * 400 + (month <= 2 and 1 or 0)
   return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month, day,
     math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, micros)
+end
+
+-- The counter of a budget for the period that `now` lies in, by this server's clock (KnownBudget.counter).
+local function counter_of(name, period, now)
+  local start = period == 'total' and period or string.sub(iso(now), 1, period == 'day' and 10 or 7)
+  return name .. '|' .. start .. '|'
 end
 
 -- A server that restarted or failed over may have lost the last writes: until the supervisor has compared it with

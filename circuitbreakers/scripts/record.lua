@@ -1,7 +1,9 @@
 -- Count, judge and switch in one step. ARGV: 3 call id ('' without a permit), 4 the permit's epoch ('' for now),
 -- 5 outcome: success | failure | fatal | rate_limit | ignored, 6 failure type, 7 message, 8 worker, 9 threshold,
 -- 10 reset timeout (us), 11 failure-rate limit (%), 12 least calls, 13 window (us), 14 retry after (us, 0 unknown),
--- 15 throttling that opens (us), then for each correction of a token budget: name, interval (us), units, longest (us).
+-- 15 throttling that opens (us), 16 how many budgets, 17 what the call cost beyond what it reserved (micro-USD, mostly
+-- negative), 18 the same in calls (0, or -1 if it was not sent), then the counter of each, then for each correction of a
+-- token budget: name, interval (us), units, longest (us).
 -- Returns {opened, ...} to exactly one caller, else {counted, failures} | {ignored} | {duplicate} | {stale} | {lost}.
 local call, epoch, outcome, failure_type = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local threshold, wait_us = tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -18,6 +20,23 @@ if call ~= '' then
   forget_old(SETTLED, 'settled', now)
   -- A call whose end nobody could record is over by now too.
   forget_old(PERMITS, 'permits', now)
+  if ARGV[16] ~= '0' then
+    local fields, changes = {}, {}
+    for i = 19, 18 + tonumber(ARGV[16]) do
+      fields[#fields + 1] = ARGV[i] .. 'usd'
+      fields[#fields + 1] = ARGV[i] .. 'claim|' .. call
+    end
+    local counted = redis.call('HMGET', BUDGETS, unpack(fields))
+    for i = 1, #fields, 2 do
+      -- A counter that was made since holds this call as a claim, whose fate the ledger will tell.
+      if counted[i] and not counted[i + 1] then
+        changes[#changes + 1] = fields[i]
+        changes[#changes + 1] = digits(tonumber(counted[i]) + tonumber(ARGV[17]))
+        if ARGV[18] ~= '0' then redis.call('HINCRBY', BUDGETS, ARGV[18 + (i + 1) / 2] .. 'calls', ARGV[18]) end
+      end
+    end
+    if #changes > 0 then redis.call('HSET', BUDGETS, unpack(changes)) end
+  end
 end
 local state = redis.call('HGET', BREAKER, 'state')
 if not state then return {'lost'} end
@@ -26,7 +45,7 @@ if state ~= 'closed' or (epoch ~= '' and epoch ~= redis.call('HGET', BREAKER, 'e
   return {'stale'}
 end
 
-for i = 16, #ARGV, 4 do
+for i = 19 + tonumber(ARGV[16]), #ARGV, 4 do
   local field = 'tat:' .. ARGV[i]
   local arrival = tonumber(redis.call('HGET', GATE, field) or '0') + tonumber(ARGV[i + 1]) * tonumber(ARGV[i + 2])
   -- What is owed beyond a whole period the vendor's own window has forgotten by then.

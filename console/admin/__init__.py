@@ -1,5 +1,27 @@
 """The admin's lists and pages are registered when they are imported."""
 
-from console.admin import breakers, campaigns, contacts, leads_and_jobs, outcomes, suppressions, tokens, users
+from console.admin import (
+    breakers,
+    budgets,
+    campaigns,
+    contacts,
+    leads_and_jobs,
+    outcomes,
+    planned_pauses,
+    suppressions,
+    tokens,
+    users,
+)
 
-__all__ = ["breakers", "campaigns", "contacts", "leads_and_jobs", "outcomes", "suppressions", "tokens", "users"]
+__all__ = [
+    "breakers",
+    "budgets",
+    "campaigns",
+    "contacts",
+    "leads_and_jobs",
+    "outcomes",
+    "planned_pauses",
+    "suppressions",
+    "tokens",
+    "users",
+]

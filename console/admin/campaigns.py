@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, funnel, lifecycle, spend, tallies, targets
+from campaigns import apollo_url, estimate, funnel, lifecycle, spend, tallies, targets
 from campaigns.duplicate import duplicate as make_duplicate
 from campaigns.leads.exporting import export_csv
 from campaigns.models import Campaign
@@ -163,7 +163,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
 
     @admin.display(description="message")
     def message(self, row: Campaign) -> SafeString | str:
-        return clip(" ".join(part for part in (row.status_message, row.waits_for_target) if part))
+        return clip(" ".join(part for part in (row.status_message, row.waits_for_target, row.waits_for_budget) if part))
 
     @admin.display(description="leads")
     def leads(self, row: Any) -> str:
@@ -186,6 +186,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return {
             "extra_template": "console/parts/campaign_extra.html",
             "campaign": row,
+            "estimate": estimate.of_campaign(row).sentence if row.status == Status.CREATED else "",
             "numbers": tallies.progress([row.pk])[row.pk],
             "funnel": funnel.of_campaign(row.pk),
             "spend": {name: sums for name, sums in spent.items() if sums.calls},

@@ -85,6 +85,7 @@ class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
             now=snapshot.at,
             queue={card.service: card.queue for card in snapshot.cards},
             blocked={card.service: card.slowed_until for card in snapshot.cards if card.slowed_until},
+            held={card.service: card.budget_halt for card in snapshot.cards if card.budget_halt},
         )
         known = standings(keys_of(row.email, row.apollo_id))
         contact = [f"{key} is {sentence}." for key, one in known.items() if (sentence := told(one))]

@@ -32,12 +32,13 @@ API: dict[str, dict[str, str]] = {
     f"{BREAKER}/hold": {"POST": OPERATOR},
     f"{BREAKER}/release": {"POST": OPERATOR},
     f"{BREAKER}/lift-wait": {"POST": OPERATOR},
+    f"{QUEUE}/outlook": {"GET": VIEWER},
     f"{BREAKER}/limits": {"GET": VIEWER, "POST": ADMIN},
     f"{BREAKER}/slow": {"POST": OPERATOR},
     f"{BREAKER}/full-speed": {"POST": OPERATOR},
     f"{QUEUE}/resume-queue": {"GET": VIEWER, "POST": OPERATOR},
     f"{QUEUE}/pause-service": {"POST": OPERATOR},
-    f"{QUEUE}/planned-pauses": {"POST": OPERATOR},
+    f"{QUEUE}/planned-pauses": {"GET": VIEWER, "POST": OPERATOR},
     f"{QUEUE}/planned-pauses/<int:pk>/cancel": {"POST": OPERATOR},
     f"{QUEUE}/resume-service": {"POST": OPERATOR},
     f"{QUEUE}/paused-jobs/<str:service>": {"GET": VIEWER},
@@ -45,6 +46,8 @@ API: dict[str, dict[str, str]] = {
     "api/v1/incidents": {"GET": VIEWER},
     "api/v1/incidents/<int:pk>": {"GET": VIEWER},
     "api/v1/events": {"GET": VIEWER},
+    "api/v1/budgets": {"GET": VIEWER, "POST": ADMIN},
+    "api/v1/budgets/remove": {"POST": ADMIN},
     "api/v1/campaigns": {"GET": VIEWER, "POST": OPERATOR},
     "api/v1/campaigns/<int:pk>": {"GET": VIEWER},
     "api/v1/campaigns/<int:pk>/start": {"POST": OPERATOR},
@@ -56,6 +59,7 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns/<int:pk>/contact-policy": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/leads": {"GET": VIEWER, "POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/progress": {"GET": VIEWER},
+    "api/v1/campaigns/<int:pk>/estimate": {"GET": VIEWER},
     "api/v1/campaigns/<int:pk>/funnel": {"GET": VIEWER},
     "api/v1/leads": {"GET": VIEWER},
     "api/v1/jobs": {"GET": VIEWER},
@@ -105,7 +109,9 @@ MODELS: dict[str, dict[str, str]] = {
     "django_dramatiq.task": {},
     "config.apitoken": {"view": ADMIN, "delete": ADMIN},
     "circuitbreakers.breaker": {"view": VIEWER, "change": ADMIN},
+    "circuitbreakers.budget": {"view": VIEWER, "add": ADMIN, "change": ADMIN},
     "circuitbreakers.queuepause": {"view": VIEWER},
+    "circuitbreakers.plannedpause": {"view": VIEWER, "add": OPERATOR},
     "circuitbreakers.incident": {"view": VIEWER},
     "circuitbreakers.event": {"view": VIEWER},
     "campaigns.campaign": {"view": VIEWER, "add": OPERATOR, "change": OPERATOR, "delete": ADMIN},
@@ -132,7 +138,7 @@ NEEDS = {
 }
 # The page that asks before a verb acts, and does it: the least role for every verb of every model, but for these.
 VERBS = OPERATOR
-VERBS_OF = {"campaigns.suppression": ADMIN}
+VERBS_OF = {"campaigns.suppression": ADMIN, "circuitbreakers.budget": ADMIN}
 
 
 def may(role: str, least: str) -> bool:

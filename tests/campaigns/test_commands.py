@@ -425,7 +425,14 @@ def test_the_latest_campaigns_are_listed(manage: Any) -> None:
     assert manage("campaign", "status").out.endswith("(none)\n")
     campaign = make_campaign("PAUSED", operator_paused_at=timezone.now(), name="Spring")
     assert manage("campaign", "status", "--json").data["campaigns"] == [
-        {"id": campaign.pk, "name": "Spring", "status": "PAUSED", "status_message": "", "target_halt": ""}
+        {
+            "id": campaign.pk,
+            "name": "Spring",
+            "status": "PAUSED",
+            "status_message": "",
+            "target_halt": "",
+            "budget_halt": "",
+        }
     ]
 
 

@@ -99,7 +99,7 @@ def test_S1_nobody_ever_sees_an_open_breaker_with_an_active_queue():
 
 def test_S1_the_opening_pauses_all_five_queues_in_the_same_script():
     # The script alone: nothing that Python does afterwards may be needed.
-    args = ["", "", "fatal", "auth", "401", "w", 5, 60_000_000, 50, 20, 60_000_000, 0, 900_000_000]
+    args = ["", "", "fatal", "auth", "401", "w", 5, 60_000_000, 50, 20, 60_000_000, 0, 900_000_000, 0, 0, 0]
     assert switch.run("record", "apollo", args)[0] == "opened"
     assert queue() == dict.fromkeys(SERVICES, "PAUSED")
     assert redis_cli().hkeys("queue_pauses") == ["system"]

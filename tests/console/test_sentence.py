@@ -10,6 +10,7 @@ from circuitbreakers.services import SERVICES
 from console.sentence import Sentence, compose
 
 NOW = datetime(2026, 3, 4, 3, 20, tzinfo=UTC)
+TOMORROW = NOW + timedelta(days=1)
 CLOSED = dict.fromkeys(SERVICES, "closed")
 
 
@@ -76,7 +77,7 @@ def test_a_pause_of_another_day_names_its_day() -> None:
         ({"missing": ["worker", "supervisor"]}, "bad", "no live worker and no live supervisor"),
         ({"pauses": pause("operator:openai", actor="olga", reason="why")}, "warn", "olga has paused OpenAI: why"),
         ({"slowed": {"openai": NOW}, "campaigns": {"RUNNING": 1}}, "warn", "from OpenAI until 03:20:00 UTC"),
-        ({"slowed": {"openai": NOW + timedelta(days=1)}, "campaigns": {"RUNNING": 1}}, "warn", f"{NOW + timedelta(days=1):%Y-%m-%d} 03:20:00 UTC"),
+        ({"slowed": {"openai": TOMORROW}, "campaigns": {"RUNNING": 1}}, "warn", f"{TOMORROW:%Y-%m-%d %H:%M:%S} UTC"),
         ({"campaigns": {"RUNNING": 2}, "jobs_open": 7}, "good", "Running: 2 campaigns, 7 jobs to do."),
         ({"campaigns": {"PAUSED": 2}}, "idle", "2 campaigns paused by operators"),
         ({}, "idle", "Ready. No campaign is running."),

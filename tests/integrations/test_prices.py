@@ -5,6 +5,7 @@ from pytest_django import Settings
 
 from circuitbreakers.services import SERVICES
 from integrations import prices
+from integrations.checks import models_have_a_price
 
 
 def test_a_model_is_priced_by_its_longest_prefix(settings: Settings) -> None:
@@ -28,6 +29,15 @@ def test_the_price_table_names_every_service_and_its_model(settings: Settings) -
     assert settings.PRICES.keys() == set(SERVICES)
     assert prices.cost("openai", model=settings.OPENAI_MODEL, tokens_in=1, tokens_out=1) > 0
     assert prices.cost("perplexity", model=settings.PERPLEXITY_MODEL, tokens_in=1, tokens_out=1) > 0
+
+
+def test_a_model_without_a_price_is_warned_of(settings: Settings) -> None:
+    assert models_have_a_price() == []
+    settings.OPENAI_MODEL = "gpt-9"
+    (warning,) = models_have_a_price()
+    assert (warning.id, warning.msg) == ("holdfast.W02", "OPENAI_MODEL is gpt-9, which has no price.")
+    settings.PRICES = {}
+    assert len(models_have_a_price()) == 2
 
 
 def test_a_table_in_the_documented_shape_is_taken() -> None:

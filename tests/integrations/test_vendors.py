@@ -211,7 +211,7 @@ def test_perplexity_without_a_price_is_reckoned_by_our_table(serve: Serve) -> No
 
 
 def test_openai_gives_a_mail_and_its_price(serve: Serve, settings: Settings) -> None:
-    settings.OPENAI_MODEL = "gpt-5-mini"
+    settings.OPENAI_MODEL, settings.OPENAI_REASONING_EFFORT = "gpt-5-mini", "minimal"
     server = serve("openai", http(200, bodies.mail(), x_request_id="req_1"))
     mail = openai.write_mail(instructions="Write.", prompt="To Ida.")
     assert (mail.subject, mail.body, mail.request_id) == ("Hello Ida", "About arms.", "req_1")
@@ -220,6 +220,14 @@ def test_openai_gives_a_mail_and_its_price(serve: Serve, settings: Settings) -> 
     sent = server.last.json
     assert (server.last.path, sent["model"], sent["store"]) == ("/responses", "gpt-5-mini", False)
     assert sent["text"]["format"]["strict"] is True
+    assert sent["reasoning"] == {"effort": "minimal"}
+
+
+def test_of_the_models_own_effort_nothing_is_said(serve: Serve, settings: Settings) -> None:
+    settings.OPENAI_REASONING_EFFORT = "default"
+    server = serve("openai", http(200, bodies.mail()))
+    openai.write_mail(instructions="Write.", prompt="To Ida.")
+    assert "reasoning" not in server.last.json
 
 
 @pytest.mark.parametrize(

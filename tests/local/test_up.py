@@ -22,7 +22,14 @@ from tests.stub import make_project
 
 pytestmark = pytest.mark.processes
 
-MAIN = "import sys; from pathlib import Path; from local.up import main; sys.exit(main(*map(Path, sys.argv[1:])))"
+# Where the tests themselves run under nohup, `make up` would inherit that SIGHUP is ignored.
+MAIN = """
+import signal, sys
+from pathlib import Path
+from local.up import main
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+sys.exit(main(*map(Path, sys.argv[1:])))
+"""
 ORDER = ["workers", "supervisor", "web", "sandbox", "valkey", "postgres"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, funnel, lifecycle, moves, prompts, spend, tallies, targets
+from campaigns import apollo_url, estimate, funnel, lifecycle, moves, prompts, spend, tallies, targets
 from campaigns.contacts.departing import depart
 from campaigns.contacts.policy import LIMITS, policy_of
 from campaigns.leads.csvfile import ImportRefused
@@ -81,6 +81,8 @@ class Command(VerbCommand):
         preview = self.verb("preview", "the instructions and prompts for one lead; sends nothing")
         preview.add_argument("id", type=int)
         preview.add_argument("lead", type=int, nargs="?", help="default: the first one")
+        foretell = self.verb("estimate", "what is still to be spent on it: at most, and about by the last 30 days")
+        foretell.add_argument("id", type=int)
         status = self.verb("status", "one campaign, or the latest ones")
         status.add_argument("id", type=int, nargs="?")
         export = self.verb("export", "all leads as CSV; --json prints a report and needs a FILE for the leads")
@@ -223,6 +225,11 @@ class Command(VerbCommand):
             f"Instantly is asked about the target of campaign {campaign.pk}: see `campaign status {campaign.pk}`.",
         )
 
+    def estimate(self, options: dict[str, Any]) -> None:
+        campaign = Campaign.objects.get(pk=options["id"])
+        foretold = estimate.of_campaign(campaign)
+        self.show({"id": campaign.pk, **foretold.as_dict()}, foretold.sentence)
+
     def preview(self, options: dict[str, Any]) -> None:
         campaign = Campaign.objects.get(pk=options["id"])
         lead = Lead.objects.get(pk=options["lead"], campaign=campaign) if options["lead"] is not None else None
@@ -246,11 +253,12 @@ class Command(VerbCommand):
 
     def status(self, options: dict[str, Any]) -> None:
         if options["id"] is None:
-            rows = list(Campaign.objects.values("id", "name", "status", "status_message", "target_halt")[:LISTED])
+            names = ("id", "name", "status", "status_message", "target_halt", "budget_halt")
+            rows = list(Campaign.objects.values(*names)[:LISTED])
             self.show(
                 {"mode": settings.MODE, "campaigns": rows},
                 f"Mode: {settings.MODE.upper()}",
-                table(["id", "name", "status", "message", "target"], [list(row.values()) for row in rows]),
+                table(["id", "name", "status", "message", "target", "budget"], [list(row.values()) for row in rows]),
             )
             return
         campaign = Campaign.objects.get(pk=options["id"])
@@ -261,7 +269,7 @@ class Command(VerbCommand):
             "mode": settings.MODE,
             "id": campaign.pk,
             **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
-            **{name: getattr(campaign, name) for name in ("target_halt", "target_checked_at")},
+            **{name: getattr(campaign, name) for name in ("target_halt", "target_checked_at", "budget_halt")},
             **progress,
             "funnel": reached.as_dict(),
             "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
@@ -271,6 +279,7 @@ class Command(VerbCommand):
             f"Mode: {settings.MODE.upper()}",
             f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
             *([f"Its target: {campaign.target_halt}"] if campaign.waits_for_target else []),
+            *([campaign.budget_halt] if campaign.waits_for_budget else []),
             *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
             f"funnel: {', '.join(f'{number} {name}' for name, number in reached.numbers().items())}",
             *(f"{each} USD for each {what}" for what, each in reached.costs().items()),

@@ -17,6 +17,7 @@ class Command(VerbCommand):
     def add_verbs(self) -> None:
         self.verb("status", "breakers, queue, jobs and campaigns")
         self.verb("plan", "what a resume would need and do")
+        self.verb("outlook", "how far credits, plans and models reach; a supervisor asks every 15 minutes")
         pause = self.verb("pause", "an operator's own pause of one service's queue, or of all", changes=True)
         resume = self.verb(
             "resume", "the queue resume; with a service or --all, lift an operator's own pause", changes=True
@@ -46,6 +47,8 @@ class Command(VerbCommand):
             table(["service", "breaker", "queue", "paused jobs", "reason"], rows),
             f"Campaigns: {listed(data['campaigns'])}; waiting for their target: {data['halted_campaigns']}",
             f"Jobs: {listed(data['jobs'])}",
+            *([f"Held by their budgets: {data['held_campaigns']} campaigns"] if data["held_campaigns"] else []),
+            *(f"Work of {name} is {halt}" for name, halt in data["held_services"].items()),
             *(
                 f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
                 for p in data["pauses"]
@@ -82,9 +85,15 @@ class Command(VerbCommand):
             + "".join(f"\n  {count} for {name}" for name, count in plan.jobs.items()),
             f"Still paused by operators: {plan.campaigns_still_paused} campaigns; "
             f"queues: {', '.join(plan.services_still_paused) or 'none'}",
+            *(f"Will not last: {warning}" for warning in plan.warnings),
         )
         if not plan.ready:
             raise CommandError(f"Cannot resume queue: {plan.missing}", returncode=REFUSED)
+
+    def outlook(self, options: dict[str, Any]) -> None:
+        data = overview.outlook()
+        rows = [[name, one["sentence"]] for name, one in data["services"].items()]
+        self.show(data, table(["service", "outlook"], rows), f"The {data['prices']}.")
 
     def pause(self, options: dict[str, Any]) -> None:
         service = self._target(options)

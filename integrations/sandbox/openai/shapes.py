@@ -11,13 +11,15 @@ REFUSAL = "I'm sorry, but I can't help with that request."
 @dataclass(frozen=True, slots=True)
 class Written:
     """A text's `status` is: completed, incomplete (cut short), refusal, failed or cancelled. `asked` and `spent` are
-    tokens; `tag` says in which messages it comes (see messages)."""
+    tokens, `thought` those of `spent` that went into reasoning; `tag` says in which messages it comes (see
+    messages)."""
 
     key: str
     status: str
     text: str
     asked: int
     spent: int
+    thought: int = 0
     tag: str = ""
     reason: str | None = "max_output_tokens"  # why it is incomplete, if it is; None where nobody knows
 
@@ -46,7 +48,7 @@ def response(written: Written, body: dict[str, object], identifier: str, now: in
         "output": [] if failed else messages.messages_of(_message(written, status), written.tag),
         "parallel_tool_calls": True,
         "previous_response_id": body.get("previous_response_id"),
-        "reasoning": {"effort": None, "summary": None},
+        "reasoning": body.get("reasoning") or {"effort": None, "summary": None},
         "service_tier": "default",
         "store": body.get("store", True),
         "temperature": 1.0,
@@ -59,7 +61,7 @@ def response(written: Written, body: dict[str, object], identifier: str, now: in
             "input_tokens": written.asked,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": 0 if failed else written.spent,
-            "output_tokens_details": {"reasoning_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 0 if failed else written.thought},
             "total_tokens": written.asked + (0 if failed else written.spent),
         },
         "metadata": body.get("metadata") or {},
@@ -107,7 +109,7 @@ def completion(written: Written, body: dict[str, object], identifier: str, now: 
             "completion_tokens": written.spent,
             "total_tokens": written.asked + written.spent,
             "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": written.thought, "audio_tokens": 0},
         },
         "service_tier": "default",
     }

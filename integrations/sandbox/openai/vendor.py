@@ -6,6 +6,7 @@ retries, public issues for the bodies of the two kinds of 429.
 
 import itertools
 import time
+from datetime import UTC, date, datetime
 from typing import ClassVar
 
 from integrations.sandbox.exchange import Answer, Request, digest
@@ -14,12 +15,18 @@ from integrations.sandbox.language.kept import KeptResponses
 from integrations.sandbox.openai import shapes, structured
 from integrations.sandbox.vendor import Failing, Route, Vendor, judge
 
-MODELS = (
-    *("gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-5", "gpt-5-mini", "gpt-5-nano"),
-    *("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini", "o4-mini"),
-)
+MODELS = ("gpt-6.1-terra", "gpt-6-luna", "gpt-5.6-luna", "gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "o4-mini")
+# The day on which each is shut down, by the deprecations page; from then on it is as unknown as any other.
+SHUT_DOWN = {
+    "o1-mini": date(2025, 10, 27),
+    **dict.fromkeys(("gpt-5", "gpt-5-mini", "gpt-5-nano", "o3"), date(2026, 12, 11)),
+    **dict.fromkeys(("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"), date(2027, 1, 14)),
+    "gpt-5.1": date(2027, 4, 1),
+}
 # Dated snapshots and other members of these families are taken as known too.
 FAMILIES = ("gpt-", "o1", "o3", "o4", "chatgpt-")
+# Tokens that a model thinks before it writes; `medium` where the request does not say. Invented.
+REASONING = {"none": 0, "minimal": 16, "low": 64, "medium": 320, "high": 1280, "xhigh": 2560, "max": 5120}
 REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE = 10_000, 10_000_000
 MIN_OUTPUT_TOKENS = 16
 
@@ -75,11 +82,15 @@ class OpenAI(Vendor):
         return _error(404, f"Response with id '{request.last}' not found.", "invalid_request_error")
 
     def models(self, _: Request) -> Answer:
-        return Answer.json(200, {"object": "list", "data": [_model(name) for name in MODELS]})
+        return Answer.json(
+            200, {"object": "list", "data": [_model(name) for name in (*MODELS, *SHUT_DOWN) if _runs(name)]}
+        )
 
     def model(self, request: Request) -> Answer:
         name = request.last
-        return Answer.json(200, _model(name)) if name in MODELS else _unknown_model(name)
+        if name in (*MODELS, *SHUT_DOWN) and _runs(name):
+            return Answer.json(200, _model(name))
+        return _unknown_model(name)
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}{digest('openai', next(self._numbers)):032x}"
@@ -170,9 +181,11 @@ def _write(request: Request, body: dict[str, object], limit: object, spoiled: st
     schema, _ = prompts.schema_of(body)
     text = structured.fill(schema, subject) if schema else writing.mail_body(subject)
     status = spoiled or (subject.tag if subject.tag in TAGS else "completed")
-    tokens = writing.tokens(text)
+    thought = REASONING[_effort(body) or "medium"]
+    tokens = thought + writing.tokens(text)
     if isinstance(limit, int) and tokens > limit:
-        status, text, tokens = "incomplete", text[: limit * 4], limit
+        thought = min(thought, limit)
+        status, text, tokens = "incomplete", text[: (limit - thought) * 4], limit
     elif status == "incomplete":
         text = text[: len(text) // 2]
     asked = writing.tokens(prompt + str(body.get("instructions") or ""))
@@ -182,6 +195,7 @@ def _write(request: Request, body: dict[str, object], limit: object, spoiled: st
         text,
         asked,
         tokens,
+        thought=thought,
         tag=subject.tag if status == "completed" else "",
         reason=None if spoiled else "max_output_tokens",
     )
@@ -197,8 +211,11 @@ def _complaint(body: dict[str, object], content: str) -> Answer | None:
                 "missing_required_parameter",
                 name,
             )
-    if not str(body["model"]).startswith(FAMILIES):
+    if not str(body["model"]).startswith(FAMILIES) or not _runs(str(body["model"])):
         return _unknown_model(str(body["model"]))
+    if (effort := _effort(body)) and effort not in REASONING:
+        message = f"Invalid value: '{effort}'. Supported values are: {', '.join(map(repr, REASONING))}."
+        return _error(400, message, "invalid_request_error", "invalid_value", "reasoning.effort")
     if body.get("stream"):
         return _error(
             400, "stream is not supported by the sandbox", "invalid_request_error", "unsupported_value", "stream"
@@ -216,6 +233,18 @@ def _complaint(body: dict[str, object], content: str) -> Answer | None:
         message = f"Invalid schema for response_format: {error}"
         return _error(400, message, "invalid_request_error", "invalid_json_schema", parameter)
     return None
+
+
+def _runs(name: str) -> bool:
+    end = SHUT_DOWN.get(name)
+    return end is None or datetime.now(UTC).date() < end
+
+
+def _effort(body: dict[str, object]) -> str:
+    """Return how hard the request wants the model to think, "" if it does not say; either form has its own field."""
+    reasoning = body.get("reasoning")
+    asked = reasoning.get("effort") if isinstance(reasoning, dict) else body.get("reasoning_effort")
+    return str(asked or "")
 
 
 def _error(status: int, message: str, kind: str, code: str | None = None, parameter: str | None = None) -> Answer:
@@ -238,4 +267,11 @@ def _unknown_model(name: str) -> Answer:
 
 
 def _model(name: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 1_760_000_000, "owned_by": "openai"}
+    end = SHUT_DOWN.get(name)
+    return {
+        "id": name,
+        "object": "model",
+        "created": 1_760_000_000,
+        "owned_by": "openai",
+        "shutdown_date": end.isoformat() if end else None,
+    }

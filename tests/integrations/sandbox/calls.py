@@ -66,7 +66,7 @@ class Client(requests.Session):
             return self.call(service, "POST", "/v1/agent", json=body, **options)
         if service == "openai":
             wanted = {"type": "json_schema", "name": "mail", "strict": True, "schema": MAIL_SCHEMA}
-            body = {"model": "gpt-5-mini", "input": PROMPT.format(address=address), "text": {"format": wanted}}
+            body = {"model": "gpt-6.1-terra", "input": PROMPT.format(address=address), "text": {"format": wanted}}
             return self.call(service, "POST", "/responses", json=body, **options)
         body = {"campaign_id": CAMPAIGN, "leads": [{"email": address, "first_name": "Ida"}]}
         return self.call(service, "POST", "/api/v2/leads/add", json=body, **options)

@@ -150,7 +150,7 @@ def test_the_key_of_a_prompt_is_its_address(client: Client, service):
 
 def test_the_key_of_a_prompt_without_an_address_is_a_hash_of_it(client: Client):
     for prompt in ("One company", "Another company", "One company"):
-        client.call("openai", "POST", "/responses", json={"model": "gpt-5-mini", "input": prompt})
+        client.call("openai", "POST", "/responses", json={"model": "gpt-6.1-terra", "input": prompt})
     keys = [call["key"] for call in client.calls("openai")]
     assert keys[0].startswith("input:")
     assert (keys[0] == keys[2], keys[0] == keys[1]) == (True, False)
@@ -161,7 +161,7 @@ def test_the_senders_own_address_is_not_the_lead(client: Client):
         {"role": "system", "content": "You write for sales@sender.example."},
         {"role": "user", "content": PROMPT.format(address="ida@acme.example")},
     ]
-    client.call("openai", "POST", "/chat/completions", json={"model": "gpt-5-mini", "messages": messages})
+    client.call("openai", "POST", "/chat/completions", json={"model": "gpt-6.1-terra", "messages": messages})
     assert client.calls()[0]["key"] == "ida@acme.example"
 
 

@@ -232,12 +232,34 @@ def test_a_tagged_lead_goes_wrong_by_itself(client: Client, service, tag):
 
 @pytest.mark.parametrize("service", ["perplexity", "openai"])
 def test_too_small_a_limit_cuts_the_answer(client: Client, service):
-    path, model = {"perplexity": ("/v1/agent", "perplexity/sonar"), "openai": ("/responses", "gpt-5-mini")}[service]
+    path, model = {"perplexity": ("/v1/agent", "perplexity/sonar"), "openai": ("/responses", "gpt-6.1-terra")}[service]
     body = {"model": model, "input": PROMPT, "max_output_tokens": 16}
     answer = client.call(service, "POST", path, json=body).json()
     assert answer["status"] == "incomplete"
     assert answer["incomplete_details"] == {"reason": "max_output_tokens"}
     assert answer["usage"]["output_tokens"] == 16
+
+
+def test_reasoning_uses_the_same_limit_as_the_text(client: Client):
+    body = {"model": "gpt-6.1-terra", "input": PROMPT, "max_output_tokens": 2000, "reasoning": {"effort": "high"}}
+    answer = client.call("openai", "POST", "/responses", json=body).json()
+    thought = answer["usage"]["output_tokens_details"]["reasoning_tokens"]
+    assert answer["status"] == "completed"
+    assert 0 < thought < answer["usage"]["output_tokens"] < 2000
+    answer = client.call("openai", "POST", "/responses", json=body | {"max_output_tokens": thought}).json()
+    assert (answer["status"], texts(answer)) == ("incomplete", "")
+    refused = client.call("openai", "POST", "/responses", json=body | {"reasoning": {"effort": "hard"}})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "reasoning.effort")
+
+
+def test_a_model_that_was_shut_down_is_gone_and_the_end_of_others_is_foretold(client: Client):
+    listed = {row["id"]: row["shutdown_date"] for row in client.call("openai", "GET", "/models").json()["data"]}
+    assert listed["gpt-6.1-terra"] is None
+    assert listed["gpt-5.1"] == "2027-04-01"
+    assert "o1-mini" not in listed
+    refused = client.call("openai", "POST", "/responses", json={"model": "o1-mini", "input": PROMPT})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+    assert client.call("openai", "GET", "/models/o1-mini").status_code == 404
 
 
 # --- OpenAI -----------------------------------------------------------------------------------------------------------
@@ -252,7 +274,7 @@ def test_a_mail_names_company_and_person(client: Client):
 
 
 def test_a_prompt_without_labels_is_read_from_its_address(client: Client):
-    body = {"model": "gpt-5-mini", "input": "Write to ida.locke@amber-robotics.example, please."}
+    body = {"model": "gpt-6.1-terra", "input": "Write to ida.locke@amber-robotics.example, please."}
     text = texts(client.call("openai", "POST", "/responses", json=body).json())
     assert text.startswith("Hi Ida,")
     assert "Amber Robotics" in text
@@ -260,7 +282,7 @@ def test_a_prompt_without_labels_is_read_from_its_address(client: Client):
 
 def test_a_hostile_name_does_not_break_the_mail(client: Client):
     prompt = "Name: {{Robert}} <script>\nCompany: Drop [tables] https://evil.example\nEmail: ida.locke@acme.example"
-    text = texts(client.call("openai", "POST", "/responses", json={"model": "gpt-5-mini", "input": prompt}).json())
+    text = texts(client.call("openai", "POST", "/responses", json={"model": "gpt-6.1-terra", "input": prompt}).json())
     assert not {"{", "<", "["} & set(text)
     assert "://" not in text
 
@@ -299,13 +321,13 @@ def test_structured_output_fits_any_schema_in_all_three_forms(client: Client, sc
     nested = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
     messages = [{"role": "user", "content": PROMPT}]
     response = client.call(
-        "openai", "POST", "/responses", json={"model": "gpt-5-mini", "input": PROMPT, "text": {"format": format_}}
+        "openai", "POST", "/responses", json={"model": "gpt-6.1-terra", "input": PROMPT, "text": {"format": format_}}
     )
     chat = client.call(
         "openai",
         "POST",
         "/chat/completions",
-        json={"model": "gpt-5-mini", "messages": messages, "response_format": nested},
+        json={"model": "gpt-6.1-terra", "messages": messages, "response_format": nested},
     )
     agent = client.call(
         "perplexity", "POST", "/v1/agent", json={"preset": "fast", "input": PROMPT, "response_format": nested}
@@ -322,7 +344,7 @@ def test_a_strict_schema_must_be_closed_and_complete(client: Client):
     schema = {"type": "object", "properties": {"subject": {"type": "string"}}, "required": []}
     for wrong in (schema, schema | {"additionalProperties": False}):
         format_ = {"type": "json_schema", "name": "mail", "strict": True, "schema": wrong}
-        body = {"model": "gpt-5-mini", "input": "Hello", "text": {"format": format_}}
+        body = {"model": "gpt-6.1-terra", "input": "Hello", "text": {"format": format_}}
         response = client.call("openai", "POST", "/responses", json=body)
         assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_json_schema")
 
@@ -331,10 +353,10 @@ def test_a_strict_schema_must_be_closed_and_complete(client: Client):
     ("body", "status", "code"),
     [
         ({"input": "Hello"}, 400, "missing_required_parameter"),
-        ({"model": "gpt-5-mini"}, 400, "missing_required_parameter"),
+        ({"model": "gpt-6.1-terra"}, 400, "missing_required_parameter"),
         ({"model": "llama", "input": "Hello"}, 404, "model_not_found"),
-        ({"model": "gpt-5-mini", "input": "Hello", "max_output_tokens": 3}, 400, "integer_below_min_value"),
-        ({"model": "gpt-5-mini", "input": "Hello", "stream": True}, 400, "unsupported_value"),
+        ({"model": "gpt-6.1-terra", "input": "Hello", "max_output_tokens": 3}, 400, "integer_below_min_value"),
+        ({"model": "gpt-6.1-terra", "input": "Hello", "stream": True}, 400, "unsupported_value"),
     ],
 )
 def test_a_bad_request_to_openai_is_explained(client: Client, body, status, code):
@@ -345,7 +367,7 @@ def test_a_bad_request_to_openai_is_explained(client: Client, body, status, code
 def test_a_refusal_is_no_text(client: Client):
     (message,) = client.paid("openai", "ida+refusal@acme.example").json()["output"]
     assert [part["type"] for part in message["content"]] == ["refusal"]
-    body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "ida+refusal@acme.example"}]}
+    body = {"model": "gpt-6.1-terra", "messages": [{"role": "user", "content": "ida+refusal@acme.example"}]}
     choice = client.call("openai", "POST", "/chat/completions", json=body).json()["choices"][0]
     assert choice["message"]["content"] is None
     assert choice["message"]["refusal"]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("circuitbreakers", "0005_limits_by_hand"),
+        ("circuitbreakers", "0006_limits_by_hand"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     """Rate limits, dispatch window and speed of a service, as far as they are set by hand."""
 
     dependencies = [
-        ("circuitbreakers", "0004_events_of_the_erased"),
+        ("circuitbreakers", "0005_budgets"),
     ]
 
     operations = [
