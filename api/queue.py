@@ -23,7 +23,7 @@ from circuitbreakers.services import SERVICES, validate
 
 # Campaigns named of each status; the counts are of all.
 NAMED = 500
-NAMED_BY = ("id", "name", "status", "status_message", "target_halt", "budget_halt")
+NAMED_BY = ("id", "name", "status", "status_message", "target_halt", "budget_halt", "first_leads")
 # What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
 WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
 
@@ -145,6 +145,9 @@ class CampaignReason(serializers.Serializer):
     status_message = serializers.CharField(allow_blank=True)
     target_halt = serializers.CharField(allow_blank=True, help_text="Why its target at Instantly does not send.")
     budget_halt = serializers.CharField(allow_blank=True, help_text="Why it waits for its budget.")
+    first_leads = serializers.IntegerField(
+        allow_null=True, help_text="It holds after so many of its leads, until somebody has it go on."
+    )
 
 
 class CampaignStatus(serializers.Serializer):

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from campaigns.first_leads import MAY_RUN
 from campaigns.models import Campaign, JobRow, Lead, VendorCall
 from campaigns.wake import CHANNEL
 
@@ -24,6 +25,7 @@ WITH claimed AS (
     FROM campaigns c
     WHERE job_rows.id = %(job)s AND job_rows.status = 'PENDING' AND job_rows.run_at <= statement_timestamp()
         AND c.id = job_rows.campaign_id AND c.status = 'RUNNING' AND c.target_halt = '' AND c.budget_halt = ''
+        AND {may_run}
     RETURNING job_rows.*
 )
 SELECT {columns}, {suppressed} FROM claimed JOIN campaigns ON campaigns.id = claimed.campaign_id
@@ -116,7 +118,7 @@ def _columns(model: Any) -> list[str]:
 def _claim() -> str:
     tables = ((JobRow, "claimed"), (Lead, "leads"), (Campaign, "campaigns"))
     columns = ", ".join(f"{table}.{name}" for model, table in tables for name in _columns(model))
-    return CLAIM.format(columns=columns, suppressed=SUPPRESSED)
+    return CLAIM.format(columns=columns, suppressed=SUPPRESSED, may_run=MAY_RUN)
 
 
 def claim(job: int, *, worker: str, lease: Any) -> JobRow | None:

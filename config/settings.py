@@ -180,6 +180,9 @@ BOUNCE_GUARD_PERCENT = number("BOUNCE_GUARD_PERCENT", 3, 0.1, 100)
 BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
 BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
 
+# A start or resume is refused when what the vendors have left falls so many leads short of what waits; 0: only warn.
+REFUSE_UNFINISHABLE = count("REFUSE_UNFINISHABLE", 0)
+
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 PRICES_AT = vendor_defaults.PRICES_AT if PRICES == PRICE_DEFAULTS else None  # of one's own nobody knows the day
 RATE_LIMITS = {service: rate_limits(service, default) for service, default in RATE_LIMIT_DEFAULTS.items()}

@@ -7,6 +7,7 @@ from datetime import datetime
 from circuitbreakers.models import Incident, QueuePause
 from console.labels import FAILURES, FATAL, grouped, plural, service_name
 
+READ = "read the mails on the campaign's page, then press Go on"
 RAISE = "raise the limit, or wait until its period has turned"
 
 
@@ -86,6 +87,7 @@ def compose(
     halted: int = 0,
     held: Mapping[str, str] | None = None,
     held_campaigns: int = 0,
+    holding: int = 0,
 ) -> Sentence:
     """Compose the sentence: the gravest thing comes first, and each case says what waits and what to do."""
     waiting = f"{plural(campaigns.get('PAUSED', 0), 'campaign')} and {plural(jobs_waiting, 'job')} wait."
@@ -119,6 +121,9 @@ def compose(
         verb = "waits for its target" if halted == 1 else "wait for their targets"
         text = f"Running, but {grouped(halted)} of {plural(running, 'campaign')} {verb}: Instantly does not send."
         return Sentence("warn", text, "look at the campaign; it goes on by itself")
+    if holding and running:
+        verb = "holds after its" if holding == 1 else "hold after their"
+        return Sentence("warn", f"Running, but {plural(holding, 'campaign')} {verb} first leads.", READ)
     if running:
         return Sentence("good", f"Running: {plural(running, 'campaign')}, {plural(jobs_open, 'job')} to do.")
     if standing := campaigns.get("PAUSED", 0):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import connection, transaction
 
-from campaigns import foresight, spend
+from campaigns import first_leads, foresight, spend
 from campaigns.foresight import Forecast
 from campaigns.models import Process
 from circuitbreakers import budget_halts, limits_report, planned, probes, switch
@@ -176,6 +176,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         slowed=slowed,
         held={card.service: card.budget_halt for card in cards if card.budget_halt},
         held_campaigns=statistics.held_running() if campaigns.get("RUNNING") else 0,
+        holding=first_leads.holding() if campaigns.get("RUNNING") else 0,
         halted=statistics.halted_running() if campaigns.get("RUNNING") else 0,
     )
     return ConsoleSnapshot(

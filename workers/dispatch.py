@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from campaigns.first_leads import MAY_RUN
 from campaigns.models import Campaign
 from circuitbreakers import broker, budget_halts, gate, policies, switch
 from circuitbreakers.services import SERVICES
@@ -23,7 +24,8 @@ SENT_LEASE = "30 seconds"
 # Per service each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
 # By an array of ids, and a status that no index is for: else each id may read every waiting job.
 # What was sent before its campaign was paused found it paused: after the resume it is sent again at once.
-# A halted campaign waits for its target, or its budget, with all its jobs.
+# A halted campaign waits for its target, or its budget, with all its jobs; one that holds after its first leads with
+# those that come after these.
 DUE = f"""
 WITH due AS (
     SELECT j.id
@@ -34,7 +36,7 @@ WITH due AS (
             SELECT id, row_number() OVER (ORDER BY id) AS turn FROM (
                 SELECT id FROM job_rows
                 WHERE campaign_id = c.id AND service = queue.service AND status = 'PENDING'
-                    AND run_at <= statement_timestamp()
+                    AND run_at <= statement_timestamp() AND {MAY_RUN}
                     AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
                         c.running_since))
                 ORDER BY id LIMIT queue.each

@@ -51,6 +51,7 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns": {"GET": VIEWER, "POST": OPERATOR},
     "api/v1/campaigns/<int:pk>": {"GET": VIEWER},
     "api/v1/campaigns/<int:pk>/start": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/go-on": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/pause": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/resume": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/cancel": {"POST": OPERATOR},

@@ -7,7 +7,7 @@ import pytest
 
 from circuitbreakers.models import Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from console.sentence import Sentence, compose
+from console.sentence import READ, Sentence, compose
 
 NOW = datetime(2026, 3, 4, 3, 20, tzinfo=UTC)
 TOMORROW = NOW + timedelta(days=1)
@@ -93,3 +93,10 @@ def test_each_state_has_its_sentence(facts: dict[str, Any], tone: str, words: st
 def test_what_is_graver_comes_first() -> None:
     both = {**pause(), **pause("operator:all", actor="olga", reason="a drill")}
     assert "by olga" not in say(pauses=both, missing=["worker"], slowed={"openai": NOW}).text
+
+
+def test_campaigns_that_hold_after_their_first_leads_wait_for_a_reader() -> None:
+    said = say(campaigns={"RUNNING": 3}, holding=1)
+    assert (said.tone, said.text, said.next) == ("warn", "Running, but 1 campaign holds after its first leads.", READ)
+    assert say(campaigns={"RUNNING": 3}, holding=2).text == "Running, but 2 campaigns hold after their first leads."
+    assert say(campaigns={"RUNNING": 3}).tone == "good"
