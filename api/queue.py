@@ -77,7 +77,7 @@ class StandingPause(serializers.Serializer):
 class QueueStatus(Breakers):
     queue = serializers.DictField(child=serializers.ChoiceField(choices=["ACTIVE", "PAUSED"]))
     pauses = StandingPause(many=True)
-    planned_pauses = PlannedPause(many=True, help_text="Those that have not begun.")
+    planned_pauses = PlannedPause(many=True, help_text="The next ones, at most 20.")
     reminders = Reminder(many=True)
     resume_plan = serializers.CharField(
         allow_blank=True, help_text="What a resume would bring back or lacks, when a reminder is due."

@@ -63,7 +63,7 @@ def queue_status() -> dict[str, Any]:
             {"key": row.key, "reason": row.reason, "actor": row.actor, "since": row.started_at}
             for row in pauses.all_standing()
         ],
-        "planned_pauses": [planned_pause(row) for row in planned.ahead()],
+        "planned_pauses": [planned_pause(row) for row in planned.ahead()[: planned.SHOWN]],
         "reminders": [{"service": one.service, "due_at": one.due_at, "text": one.text} for one in due],
         # Asked for only where somebody is to act on it: it looks at every store.
         "resume_plan": reminders.in_one_line() if due else "",

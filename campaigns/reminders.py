@@ -10,10 +10,11 @@ logger = logging.getLogger(__name__)
 
 def remind() -> int:
     """Log each reminder that is due and was not given yet, as the supervisor's step; how many. Nothing is resumed."""
-    new = [reminder for reminder in planned.due() if planned.reminded(reminder)]
+    new = planned.unsaid(planned.due())
     if new:
         plan = in_one_line()
         for reminder in new:
+            planned.put_on_record(reminder, plan)
             logger.warning("Reminder: %s. %s", reminder.text, plan, extra={"service": reminder.service})
     return len(new)
 

@@ -3,9 +3,9 @@
 import getpass
 import json
 import os
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core import checks
@@ -129,9 +129,12 @@ def listed(numbers: dict[str, int]) -> str:
 
 
 def instant(text: str) -> datetime:
-    """Read an ISO 8601 instant of the command line; one without its offset is of the server's time zone."""
+    """Read an ISO 8601 instant of the command line as UTC; one without its offset is of the server's time zone."""
     value = datetime.fromisoformat(text)
-    return value if value.tzinfo else timezone.make_aware(value)
+    try:
+        return (value if value.tzinfo else timezone.make_aware(value)).astimezone(UTC)
+    except OverflowError:  # PostgreSQL would take the year 10000, and no process could read it again
+        raise ArgumentTypeError(f"an instant of the years 1 to 9999 in UTC, not {text!r}") from None
 
 
 def _is_utf8(text: str) -> bool:

@@ -1,6 +1,7 @@
 """A pause may be planned: it begins by itself, and at its planned end it reminds. It never resumes; nor does a hold."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from circuitbreakers.models import Breaker, Event, PlannedPause
 from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
+SHOWN = 20  # planned pauses that a status or a page shows; the list has them all
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,7 @@ def begin_due() -> int:
     due = PlannedPause.objects.filter(settled_at=None, starts_at__lte=now).order_by("starts_at")
     for row in due:
         if row.ends_at and row.ends_at <= now:
-            if PlannedPause.objects.filter(pk=row.pk, settled_at=None).update(settled_at=now):
-                logger.warning("Planned pause %d missed: no supervisor ran between its start and its end", row.pk)
-                events.record("queue", row.service, "planned_pause_missed", actor=events.SUPERVISOR, reason=row.reason)
+            _miss(row, now)
             continue
         # First the pause, which may be repeated: should this process die in between, the next one finishes it.
         pauses.pause(row.service, actor=events.Actor(row.actor, "supervisor"), reason=row.reason)
@@ -91,8 +91,19 @@ def begin_due() -> int:
     return len(due)
 
 
-def due() -> list[Reminder]:
-    """Return what stands beyond its time: pauses beyond their planned end, holds beyond their reminder."""
+def _miss(row: PlannedPause, now: datetime) -> None:
+    with transaction.atomic():
+        if not PlannedPause.objects.filter(pk=row.pk, settled_at=None).update(settled_at=now):
+            return
+        events.record("queue", row.service, "planned_pause_missed", actor=events.SUPERVISOR, reason=row.reason)
+    logger.warning("Planned pause %d missed: no supervisor ran between its start and its end", row.pk)
+
+
+def due(breakers: Iterable[Breaker] | None = None) -> list[Reminder]:
+    """Return what stands beyond its time: pauses beyond their planned end, holds beyond their reminder.
+
+    `breakers` are the rows at hand; without them those that are held are read.
+    """
     now = timezone.now()
     rows = (
         PlannedPause.objects.filter(ends_at__lte=now, pause__ended_at=None).exclude(pause=None).select_related("pause")
@@ -108,30 +119,43 @@ def due() -> list[Reminder]:
         for row in rows.order_by("ends_at")
         if row.ends_at
     ]
-    held = Breaker.objects.exclude(held_at=None).filter(remind_at__lte=now).order_by("remind_at")
+    if breakers is None:
+        breakers = Breaker.objects.exclude(held_at=None).filter(remind_at__lte=now)
+    held = [(row.remind_at, row) for row in breakers if row.held_at and row.remind_at and row.remind_at <= now]
     return reminders + [
         Reminder(
             row.service,
             "breaker",
-            row.remind_at,
+            remind_at,
             f"The {row.service} breaker is held by {row.held_by}, to be asked about at "
-            f"{row.remind_at:%Y-%m-%d %H:%M} UTC ({row.hold_reason}). "
+            f"{remind_at:%Y-%m-%d %H:%M} UTC ({row.hold_reason}). "
             f"If it is no longer needed: manage.py breaker release {row.service}",
         )
-        for row in held
-        if row.remind_at
+        for remind_at, row in sorted(held, key=lambda one: one[0])
     ]
 
 
-def reminded(reminder: Reminder) -> bool:
-    """Note that somebody was reminded; False when that is on record already."""
-    known = Event.objects.filter(
-        subject_type=reminder.subject_type, subject_id=reminder.service, verb="reminded", at__gte=reminder.due_at
+def unsaid(reminders: Iterable[Reminder]) -> list[Reminder]:
+    """Return those that nobody was reminded of yet, by the record."""
+    return [
+        one
+        for one in reminders
+        # By its instant: two pauses of one service may be due together, and each is said.
+        if not Event.objects.filter(
+            subject_type=one.subject_type,
+            subject_id=one.service,
+            verb="reminded",
+            after__due_at=one.due_at.isoformat(),
+        ).exists()
+    ]
+
+
+def put_on_record(reminder: Reminder, resume_plan: str) -> None:
+    """Append the event that somebody was reminded, with what a resume would have brought back then."""
+    after = {"due_at": reminder.due_at.isoformat(), "resume_plan": resume_plan}
+    events.record(
+        reminder.subject_type, reminder.service, "reminded", actor=events.SUPERVISOR, reason=reminder.text, after=after
     )
-    if known.exists():
-        return False
-    events.record(reminder.subject_type, reminder.service, "reminded", actor=events.SUPERVISOR, reason=reminder.text)
-    return True
 
 
 def _option(service: str) -> str:

@@ -202,8 +202,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         incidents=latest,
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),
-        reminders=[reminder.text for reminder in planned.due()],
-        planned=list(planned.ahead()),
+        reminders=[reminder.text for reminder in planned.due(rows.values())],
+        planned=list(planned.ahead()[: planned.SHOWN]),
     )
 
 

@@ -13,12 +13,13 @@ from circuitbreakers import planned
 from circuitbreakers.models import PlannedPause
 from circuitbreakers.permissions import OPERATE_QUEUE
 from circuitbreakers.services import SERVICES
+from console import shared_snapshot
 from console.admin.lists import ListAdmin, clip
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.labels import service_name
 from console.orders import Order, actor_of
 
-CHOICES = [("all", "All services"), *((name, service_name(name)) for name in SERVICES)]
+CHOICES = [*((name, service_name(name)) for name in SERVICES), ("all", "All services")]
 
 
 class PlannedPauseForm(forms.ModelForm):
@@ -94,6 +95,7 @@ class PlannedPauseAdmin(VerbsAdmin, ListAdmin):
 
     def save_model(self, request: HttpRequest, obj: PlannedPause, form: Any, change: bool) -> None:
         """The form has saved it."""
+        shared_snapshot.forget()
 
     @admin.display(description="service")
     def of_service(self, row: PlannedPause) -> str:

@@ -33,11 +33,30 @@ def test_all_services_are_paused_by_plan(manage: Any) -> None:
     assert PlannedPause.objects.get().key == "operator:all"
 
 
+def test_an_instant_with_an_offset_is_said_in_utc(manage: Any) -> None:
+    day = timezone.now().year + 1
+    assert f"from {day}-06-01 20:30 UTC" in plan(manage, start=f"{day}-06-01T22:30:00+02:00").out
+    assert "2020-06-01 20:30 UTC has passed" in plan(manage, start="2020-06-01T22:30:00+02:00").err
+
+
+def test_the_status_shows_the_next_ones_and_no_thousands(manage: Any) -> None:
+    start = timezone.now() + timedelta(hours=1)
+    rows = [
+        PlannedPause(key="operator:apollo", reason="r", actor="ann", starts_at=start + timedelta(minutes=number))
+        for number in range(planned.SHOWN + 5)
+    ]
+    PlannedPause.objects.bulk_create(reversed(rows))
+    shown = manage("queue", "status", "--json").data["planned_pauses"]
+    assert [one["id"] for one in shown] == [row.pk for row in rows[: planned.SHOWN]]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
         ({"start": "tomorrow"}, "tomorrow"),
         ({"start": "2020-01-01T00:00:00Z"}, "has passed: give a later start"),
+        ({"start": "9999-12-31T23:59:00-14:00"}, "an instant of the years 1 to 9999"),
+        ({"start": "0001-01-01T00:00:00+14:00"}, "an instant of the years 1 to 9999"),
         ({"service": "foo"}, "Invalid service name: foo"),
     ],
 )

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from campaigns import reminders
 from circuitbreakers import breaker, events, pauses, planned
-from circuitbreakers.models import Event, PlannedPause
+from circuitbreakers.models import Breaker, Event, PlannedPause
 from circuitbreakers.services import SERVICES
 from tests.breakers import ANN, at_once, queue
 
@@ -72,6 +72,40 @@ def test_its_end_reminds_once_on_record_and_resumes_nothing(caplog: pytest.LogCa
     assert queue()["apollo"] == "PAUSED"
     assert pauses.lift("apollo", actor=ANN)
     assert planned.due() == []
+
+
+def test_two_that_end_while_no_supervisor_runs_are_both_said() -> None:
+    rows = [plan(), plan()]
+    for row in rows:
+        let_it_pass(row, 1.5)
+    planned.begin_due()
+    let_it_pass(rows[0], 4)
+    let_it_pass(rows[1], 3)
+    assert (reminders.remind(), reminders.remind()) == (2, 0)
+
+
+def test_the_record_says_what_a_resume_would_have_brought_back() -> None:
+    row = plan()
+    let_it_pass(row, 1.5)
+    planned.begin_due()
+    let_it_pass(row, 2.5)
+    reminders.remind()
+    event = Event.objects.get(verb="reminded")
+    assert (event.subject_type, event.subject_id, event.actor) == ("queue", "apollo", events.SUPERVISOR.name)
+    assert event.after is not None
+    assert event.after["resume_plan"] == reminders.in_one_line()
+
+
+def test_what_is_due_is_one_statement_where_the_breakers_are_at_hand(django_assert_num_queries: Any) -> None:
+    (past,) = in_(-0.1)
+    breaker.hold("openai", actor=ANN, reason="a bill is disputed", remind_at=past)
+    breaker.hold("apollo", actor=ANN, reason="not yet to be asked about", remind_at=in_(1)[0])
+    rows = list(Breaker.objects.all())
+    with django_assert_num_queries(1):
+        at_hand = planned.due(rows)
+    assert [reminder.service for reminder in at_hand] == ["openai"]
+    with django_assert_num_queries(2):
+        assert planned.due() == at_hand
 
 
 def test_one_without_an_end_never_reminds() -> None:
