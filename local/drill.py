@@ -86,9 +86,17 @@ class Drill:
         began = time.monotonic()
         while not reached():
             if time.monotonic() - began > within:
-                raise Failed(f"Not within {within:.0f} s: {what}")
+                raise Failed(f"Not within {within:.0f} s: {what}; {self.what_stands()}")
             time.sleep(0.05)
         return time.monotonic() - began
+
+    def what_stands(self) -> str:
+        """Return the counts by which somebody sees what a wait waited for."""
+        incidents = self.value("SELECT count(*) FROM incidents")
+        campaigns = self.rows("SELECT name, status, status_message FROM campaigns")
+        jobs = self.rows("SELECT kind, status, max(last_error), count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2")
+        unfinished = [job for job in jobs if job[1] not in ("COMPLETED", "CANCELLED")]
+        return f"incidents: {incidents}, campaigns: {campaigns}, unfinished jobs: {unfinished}"
 
     def ended(self) -> int:
         return int(self.value("SELECT count(*) FROM leads WHERE state <> 'OPEN'"))
