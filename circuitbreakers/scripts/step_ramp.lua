@@ -23,6 +23,6 @@ if held == '1' then return {'kept'} end
 if ARGV[4] == '0' then return {'moved', begin_stage(GATE, 100, now)} end
 if now - since < tonumber(ARGV[3]) or calls < tonumber(ARGV[4]) then return {'kept'} end
 if failed * 10 < calls then return {'moved', begin_stage(GATE, NEXT_STAGE[stage], now)} end
--- Too many failed: the next calls are counted anew.
+-- Too many failed: the next ends are counted anew.
 redis.call('HSET', GATE, 'stage_calls', 0, 'stage_failed', 0)
 return {'kept'}

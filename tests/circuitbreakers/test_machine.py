@@ -491,7 +491,10 @@ class Switch(RuleBasedStateMachine):
                 continue
             model.canary_ends()
             if model.stage and not model.stage_held and model.ended >= STEP:
-                model.at({10: 25, 25: 50, 50: None}[model.stage] if model.failed * 10 < model.ended else model.stage)
+                if model.failed * 10 < model.ended:
+                    model.at({10: 25, 25: 50, 50: None}[model.stage])
+                else:
+                    model.ended = model.failed = 0  # those still out belong to the stage as before
 
     @rule(service=services, threshold=st.integers(1, 6))
     def change_policy(self, service: str, threshold: int) -> None:
