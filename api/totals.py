@@ -24,7 +24,7 @@ STAGES = {
 }
 # Seconds. The campaigns are paused a fraction of a second after the opening; the supervisor finishes what was left.
 OF_CASCADES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, math.inf)
-REASONS = ("paused", "open", "lost", "rate", "seen", "unreachable", "budget", "unbudgeted", "late")
+REASONS = ("paused", "open", "lost", "rate", "seen", "unreachable", "budget", "unbudgeted", "ramp", "late")
 
 # Whatever can be counted begins at 0: a counter that is not there before its first event hides it from `increase`.
 for _service in SERVICES:
