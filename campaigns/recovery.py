@@ -86,7 +86,11 @@ def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
     the answer counts them and does not wait for them.
     """
     logger.info("Manual queue resume requested - validating prerequisites", extra={"actor": actor.name})
-    incident = _reopen_queue(actor, reason)
+    try:
+        incident = _reopen_queue(actor, reason)
+    except ResumeRefused as refusal:
+        events.record("queue", "all", "resume_refused", actor=actor, reason=str(refusal), incident=incidents.current())
+        raise
     result = Resumed()
     _resume_campaigns(result, actor, reason, incident)
     result.services_still_paused = services_still_paused()

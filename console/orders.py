@@ -15,6 +15,7 @@ from circuitbreakers.pauses import SwitchRefused
 from circuitbreakers.probes import ProbeRunning
 from circuitbreakers.storable import REASON_LENGTH
 from circuitbreakers.switch import RedisUnavailable
+from notifications.channels import ChannelRefused
 
 
 class OrderRefused(Exception):
@@ -32,6 +33,7 @@ REFUSALS = (
     SwitchRefused,
     ProbeRunning,
     RedisUnavailable,
+    ChannelRefused,
     ObjectDoesNotExist,
     ValidationError,
 )

@@ -20,6 +20,7 @@ from circuitbreakers.states import SwitchSnapshot
 from console import statistics
 from console.sentence import Sentence, compose
 from console.statistics import CampaignRow, Minute
+from notifications.channels import troubles
 
 INCIDENTS = 6
 # Probes that a card shows, and for how long they are worth showing.
@@ -88,6 +89,7 @@ class ConsoleSnapshot:
     incidents: list[Incident]
     open_incidents: list[Incident]
     spent_today: Decimal
+    untold: list[str]
 
     @property
     def unfinished(self) -> int:
@@ -119,6 +121,12 @@ def read() -> ConsoleSnapshot:
         switch_snapshot = None
     with one_instant():
         return _read(switch_snapshot)
+
+
+def read_sentence() -> str:
+    """Read the first sentence anew, with what is to be done next."""
+    sentence = read().sentence
+    return f"{sentence.text} Next: {sentence.next}." if sentence.next else sentence.text
 
 
 def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
@@ -191,6 +199,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         incidents=latest,
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),
+        untold=troubles(),
     )
 
 

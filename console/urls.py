@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import live, login, passwords, people, recovery, spend
+from console import incidents, live, login, passwords, people, recovery, spend
 
 app_name = "console"
 urlpatterns = [
@@ -15,5 +15,14 @@ urlpatterns = [
     path("person/", admin.site.admin_view(people.page), name="person"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
+    *(
+        path(
+            f"recovery/incident/<int:pk>/{verb}/",
+            admin.site.admin_view(incidents.act),
+            {"verb": verb},
+            f"incident_{verb}",
+        )
+        for verb in incidents.VERBS
+    ),
     path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),
 ]

@@ -1,6 +1,17 @@
 """The admin's lists and pages are registered when they are imported."""
 
-from console.admin import breakers, budgets, campaigns, contacts, leads_and_jobs, outcomes, suppressions, tokens, users
+from console.admin import (
+    breakers,
+    budgets,
+    campaigns,
+    contacts,
+    leads_and_jobs,
+    notifications,
+    outcomes,
+    suppressions,
+    tokens,
+    users,
+)
 
 __all__ = [
     "breakers",
@@ -8,6 +19,7 @@ __all__ = [
     "campaigns",
     "contacts",
     "leads_and_jobs",
+    "notifications",
     "outcomes",
     "suppressions",
     "tokens",
