@@ -25,8 +25,8 @@ SENDERS: dict[str, Callable[[Target, Message], None]] = {
 }
 
 CLAIM = """
-UPDATE deliveries SET attempts = attempts + 1, next_at = now() + make_interval(secs => %s) WHERE id = (
-    SELECT id FROM deliveries WHERE channel_id = %s AND state = 'PENDING' AND next_at <= now()
+UPDATE deliveries SET attempts = attempts + 1, next_at = statement_timestamp() + make_interval(secs => %s) WHERE id = (
+    SELECT id FROM deliveries WHERE channel_id = %s AND state = 'PENDING' AND next_at <= statement_timestamp()
     ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING id, message_id, channel_id, attempts
 """
@@ -80,6 +80,9 @@ def attempt(claimed: Claim) -> str:
         SENDERS[channel.kind](target, claimed.message)
     except (DeliveryFailed, sealing.CannotOpen) as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is tried again and given up one day)
+        # Without its text and traceback: they may hold the target.
+        return f"Sending failed ({type(error).__name__})."
     return ""
 
 
