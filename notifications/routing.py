@@ -125,4 +125,4 @@ def _listed(digest: Message, told: list[Message]) -> str:
 def give_up_stale() -> int:
     """Give up what waits for a channel that was switched off; how many. It would be yesterday's news."""
     stale = Delivery.objects.filter(state=Delivery.State.PENDING, queued_at__lt=timezone.now() - STALE)
-    return stale.update(state=Delivery.State.GIVEN_UP, last_error="It waited too long: was its channel switched off?")
+    return stale.update(last_error="It waited too long: was its channel switched off?", state=Delivery.State.GIVEN_UP)

@@ -91,14 +91,14 @@ def note(claimed: Claim, error: str) -> bool:
     mine = Delivery.objects.filter(pk=claimed.delivery, attempts=claimed.attempt, state=Delivery.State.PENDING)
     extra = {"channel": claimed.channel.name, "message_id": claimed.message.pk.hex}
     if not error:
-        return bool(mine.update(state=Delivery.State.SENT, sent_at=timezone.now(), last_error=""))
+        return bool(mine.update(sent_at=timezone.now(), state=Delivery.State.SENT, last_error=""))
     wait = retries.wait_after(claimed.attempt)
     text = error[:300]
     if wait is None:
         logger.error(
             "Message '%s' to channel %s is given up: %s", claimed.message.subject, claimed.channel, text, extra=extra
         )
-        return bool(mine.update(state=Delivery.State.GIVEN_UP, last_error=text))
+        return bool(mine.update(last_error=text, state=Delivery.State.GIVEN_UP))
     logger.warning(
         "Message '%s' to channel %s not sent, again in %d s: %s",
         *(claimed.message.subject, claimed.channel, wait, text),
@@ -112,8 +112,8 @@ def replay(delivery: Delivery) -> bool:
     done = Delivery.objects.filter(pk=delivery.pk).exclude(state=Delivery.State.PENDING)
     return bool(
         done.update(
-            state=Delivery.State.PENDING,
             attempts=0,
+            state=Delivery.State.PENDING,
             next_at=Now(),
             queued_at=Now(),
             sent_at=None,
