@@ -40,6 +40,31 @@ class PauseRequest(Reason):
     service = serializers.CharField(max_length=100, help_text=f"One of {', '.join(SERVICES)}, or all.")
 
 
+class PlannedPauseRequest(PauseRequest):
+    reason = serializers.CharField(max_length=REASON_LENGTH)
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="When to remind. Nothing resumes by itself."
+    )
+
+
+class PlannedPause(serializers.Serializer):
+    id = serializers.IntegerField()
+    service = serializers.CharField()
+    reason = serializers.CharField()
+    actor = serializers.CharField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True)
+
+
+class Reminder(serializers.Serializer):
+    """A pause beyond its planned end, or a hold beyond its reminder."""
+
+    service = serializers.CharField()
+    due_at = serializers.DateTimeField()
+    text = serializers.CharField()
+
+
 class Done(serializers.Serializer):
     """What a verb did. `changed` is false when there was nothing to do."""
 

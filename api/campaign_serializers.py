@@ -6,7 +6,7 @@ from typing import Any, cast
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from campaigns import funnel, outcomes, tallies
+from campaigns import first_leads, funnel, outcomes, tallies
 from campaigns.models import Campaign, Job, Lead, VendorCall
 
 
@@ -58,6 +58,12 @@ class CampaignSerializer(OfCampaign):
         read_only=True, help_text="Where it departs from the installation's; null: nowhere."
     )
     funnel = serializers.SerializerMethodField()
+    first_leads_hold = serializers.SerializerMethodField(
+        help_text="That it holds after its first leads, and how far these are; '': it does not."
+    )
+
+    def get_first_leads_hold(self, row: Campaign) -> str:
+        return first_leads.hold_of(row)
 
     @extend_schema_field(FunnelNumbers)
     def get_funnel(self, row: Campaign) -> dict[str, Any]:
@@ -67,7 +73,7 @@ class CampaignSerializer(OfCampaign):
         model = Campaign
         fields = (
             *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
-            *("target_halt", "target_checked_at", "budget_halt"),
+            *("target_halt", "target_checked_at", "budget_halt", "first_leads", "first_leads_hold"),
             *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
             *("contact_policy", "contact_policy_reason"),
             *("operator_pause_reason", "progress", "funnel", "created_by", "created_at", "started_at", "finished_at"),
@@ -90,7 +96,8 @@ class CampaignSummary(OfCampaign):
         model = Campaign
         list_serializer_class = ManyCampaigns
         fields = (
-            *("id", "name", "status", "status_message", "target_halt", "budget_halt", "max_leads", "progress"),
+            *("id", "name", "status", "status_message", "target_halt", "budget_halt", "first_leads", "max_leads"),
+            "progress",
             *("created_by", "created_at", "started_at", "finished_at"),
         )
         read_only_fields = fields

@@ -173,15 +173,6 @@ def describe(operation: str) -> Any:
     return extend_schema_view(post=answer)
 
 
-@describe("start_campaign")
-class Start(Move):
-    """CREATED -> RUNNING. Needs an ACTIVE queue."""
-
-    doing = "starting campaign"
-    action = "start"
-    act = staticmethod(lifecycle.start)
-
-
 @describe("pause_campaign")
 class Pause(Move):
     """An operator's pause of one campaign; it survives a queue resume."""

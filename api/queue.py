@@ -9,11 +9,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.breaker_serializers import Lifted, PauseRequest, Reason, ServiceLimits
+from api.breaker_serializers import Lifted, PauseRequest, PlannedPause, Reason, Reminder, ServiceLimits
 from api.breakers import report
 from api.campaign_serializers import JobSerializer
 from api.frame.errors import failure
 from api.frame.views import ApiView, Listing
+from api.ramps import RampStatus
 from campaigns import overview, recovery, resume_plan
 from campaigns.models import Campaign, Job
 from campaigns.permissions import VIEW_CAMPAIGN, VIEW_JOB
@@ -23,7 +24,7 @@ from circuitbreakers.services import SERVICES, validate
 
 # Campaigns named of each status; the counts are of all.
 NAMED = 500
-NAMED_BY = ("id", "name", "status", "status_message", "target_halt", "budget_halt")
+NAMED_BY = ("id", "name", "status", "status_message", "target_halt", "budget_halt", "first_leads")
 # What is not over, and what went wrong; what ended as somebody wished is in the list of campaigns.
 WITH_REASONS = (Campaign.Status.CREATED, Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FAILED)
 
@@ -54,6 +55,9 @@ class BreakerStatus(serializers.Serializer):
         allow_null=True, help_text="The vendor asked us to wait (429, Retry-After); lift-wait ends it."
     )
     limits = ServiceLimits()
+    ramp = RampStatus(
+        allow_null=True, help_text="On its way back after a queue resume; null: at full speed, or paused."
+    )
     last_probe = LastProbe(allow_null=True)
 
 
@@ -73,6 +77,15 @@ class StandingPause(serializers.Serializer):
 class QueueStatus(Breakers):
     queue = serializers.DictField(child=serializers.ChoiceField(choices=["ACTIVE", "PAUSED"]))
     pauses = StandingPause(many=True)
+    planned_pauses = PlannedPause(many=True, help_text="The next ones, at most 20.")
+    reminders = Reminder(many=True)
+    resume_plan = serializers.CharField(
+        allow_blank=True, help_text="What a resume would bring back or lacks, when a reminder is due."
+    )
+    stopped_resumes = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Where the last resume was stopped, while the system is paused by that.",
+    )
     campaigns = serializers.DictField(child=serializers.IntegerField(), help_text="By status.")
     halted_campaigns = serializers.IntegerField(help_text="Campaigns whose target at Instantly does not send.")
     held_campaigns = serializers.IntegerField(help_text="Unfinished campaigns whose budget is used up.")
@@ -118,6 +131,18 @@ class ResumePlan(serializers.Serializer):
     )
 
 
+class ResumeRequest(Reason):
+    canary = serializers.ChoiceField(
+        choices=["opened", "all"], default="opened", help_text="Which services begin with a canary."
+    )
+    all_at_once = serializers.BooleanField(default=False, help_text="No canary and no steps; needs a reason.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["all_at_once"] and not attrs["reason"].strip():
+            raise serializers.ValidationError({"reason": ["All at once needs a reason."]})
+        return attrs
+
+
 class ResumeResult(serializers.Serializer):
     queue_resumed = serializers.BooleanField()
     jobs_resumed = serializers.IntegerField()
@@ -127,6 +152,11 @@ class ResumeResult(serializers.Serializer):
     services_still_paused = serializers.ListField(child=serializers.CharField())
     campaigns_still_paused = serializers.IntegerField()
     prerequisites_met = serializers.CharField()
+    stages = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Service -> where it is on its way back, and what moves it on; only of those not at full speed.",
+    )
     campaign_resume_errors = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Only when there are any."
     )
@@ -140,6 +170,9 @@ class CampaignReason(serializers.Serializer):
     status_message = serializers.CharField(allow_blank=True)
     target_halt = serializers.CharField(allow_blank=True, help_text="Why its target at Instantly does not send.")
     budget_halt = serializers.CharField(allow_blank=True, help_text="Why it waits for its budget.")
+    first_leads = serializers.IntegerField(
+        allow_null=True, help_text="It holds after so many of its leads, until somebody has it go on."
+    )
 
 
 class CampaignStatus(serializers.Serializer):
@@ -195,7 +228,7 @@ class ResumeQueue(ApiView):
     required = {"GET": VIEW_BREAKER, "POST": OPERATE_QUEUE}
     refusals = {recovery.ResumeRefused: 400, pauses.SwitchRefused: 409}
     doing = "resuming queue"
-    serializer_class = Reason
+    serializer_class = ResumeRequest
 
     @extend_schema(tags=["queue"], operation_id="resume_plan", responses={200: ResumePlan})
     def get(self, request: Request) -> Response:
@@ -204,7 +237,7 @@ class ResumeQueue(ApiView):
     @extend_schema(
         tags=["queue"],
         operation_id="resume_queue",
-        request=Reason,
+        request=ResumeRequest,
         responses={200: OpenApiResponse(ResumeResult, description="Resumed; also when there was nothing to resume.")},
         examples=[
             OpenApiExample(
@@ -226,7 +259,13 @@ class ResumeQueue(ApiView):
         ],
     )
     def post(self, request: Request) -> Response:
-        result = recovery.resume(actor=self.actor, reason=self.body()["reason"])
+        body = self.body()
+        result = recovery.resume(
+            actor=self.actor,
+            reason=body["reason"],
+            canary_for_all=body["canary"] == "all",
+            all_at_once=body["all_at_once"],
+        )
         if result.interrupted_by:
             return failure(409, result.message)
         return Response(result.as_dict())

@@ -10,13 +10,14 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaigns import paused_jobs
+from campaigns import paused_jobs, ramp_report
 from campaigns.models import Campaign
 from campaigns.wake import wake_supervisor
-from circuitbreakers import events, incidents, pauses
+from circuitbreakers import events, incidents, pauses, ramps
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.states import Opening
+from telemetry import ids
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,12 @@ def handle_circuit_breaker_opened(opening: Opening, **kwargs: Any) -> bool:
         incident = incidents.open_incident(opening)
         if incident is None:
             return False
-        paused = pause_running(opening.service, incident)
-        Incident.objects.filter(pk=incident.pk).update(campaigns_paused=len(paused))
+        with ids.named(incident=incident.pk):
+            if ramp := ramps.stopped_by(opening, incident):
+                ramp_report.tell_stopped(ramp, incident)
+            paused = pause_running(opening.service, incident)
+        seconds = max(0.0, (timezone.now() - opening.opened_at).total_seconds())
+        Incident.objects.filter(pk=incident.pk).update(campaigns_paused=len(paused), cascade_seconds=seconds)
         wake_supervisor()
     return True
 

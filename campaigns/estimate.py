@@ -68,11 +68,24 @@ def estimate(*, people: int, leads: int, most_of_kind: Callable[[str], Decimal],
     return Estimate(people + leads, at_most.quantize(CENT, "ROUND_UP"), expected)
 
 
-def of_campaign(campaign: Campaign) -> Estimate:
-    """Estimate what is still to be spent on a campaign: on its open leads, and on those that its search may find."""
-    states = summed(LeadTally.objects.filter(campaign_id=campaign.pk), "state")
-    found = sum(states.values())
-    people = max(0, campaign.max_leads - found) if campaign.search else 0
+def of_campaign(campaign: Campaign, first: int | None = None) -> Estimate:
+    """Estimate what is still to be spent on a campaign: on its open leads, and on those that its search may find; or
+    on the `first` of them alone."""
+    leads, people = _open_and_findable(campaign)
+    if first is not None:
+        leads, people = min(leads, first), max(0, min(people, first - leads))
     since = timezone.now().astimezone(UTC).date() - timedelta(days=DAYS)
     spent = spend.by_service(since=since)
-    return estimate(people=people, leads=states.get(Lead.State.OPEN, 0), most_of_kind=_prices[0], spent=spent)
+    return estimate(people=people, leads=leads, most_of_kind=_prices[0], spent=spent)
+
+
+def to_do(campaign: Campaign, first: int | None = None) -> int:
+    """Return how many leads a campaign has to do, with those that its search may find: at most the `first`."""
+    number = sum(_open_and_findable(campaign))
+    return min(number, first) if first else number
+
+
+def _open_and_findable(campaign: Campaign) -> tuple[int, int]:
+    states = summed(LeadTally.objects.filter(campaign_id=campaign.pk), "state")
+    findable = max(0, campaign.max_leads - sum(states.values())) if campaign.search else 0
+    return states.get(Lead.State.OPEN, 0), findable

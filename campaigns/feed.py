@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections import Counter
 from operator import itemgetter
 from typing import Any
 
@@ -35,9 +36,10 @@ NEW_JOB_VALUES = (
 )
 
 UNFED = """
-SELECT l.id, c.id, l.email, l.apollo_id, c.contact_policy FROM campaigns c
+SELECT l.id, c.id, l.email, l.apollo_id, c.contact_policy, c.first_left FROM campaigns c
 JOIN LATERAL (
-    SELECT id, email, apollo_id FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND unfed LIMIT %s
+    SELECT id, email, apollo_id FROM leads WHERE campaign_id = c.id AND state = 'OPEN' AND unfed
+    LIMIT least(%s, c.first_left)
 ) l ON true
 WHERE c.status = 'RUNNING' LIMIT %s
 """
@@ -49,6 +51,11 @@ WITH locked AS MATERIALIZED (
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
 SELECT id FROM locked WHERE state = 'OPEN' AND unfed
+"""
+# None or all of them, however many feed at once: what another one has taken since is no longer left.
+TAKE = """
+UPDATE campaigns SET first_left = first_left - %(taken)s
+WHERE id = %(campaign)s AND (first_left IS NULL OR first_left >= %(taken)s)
 """
 # `refused` is an object: an id's reason is found in it without a join.
 FEED = f"""
@@ -89,39 +96,51 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 """
 
 
+class TakenMeanwhile(Exception):
+    """Somebody else has taken in the first leads that were left. Nothing has changed; the next round looks again."""
+
+
 def feed() -> int:
     """Make the first jobs of new leads of RUNNING campaigns, some thousands a call, their searches and targets; how
     many.
 
-    A lead whose person may not be written to now ends DROPPED instead, before anything is paid for it.
+    A lead whose person may not be written to now ends DROPPED instead, before anything is paid for it. Of a campaign
+    that holds after its first leads no more are taken in than are left of these; who is refused is not one of them.
     """
     with connection.cursor() as cursor:
         cursor.execute(UNFED, [BATCH, BATCH])
         unfed = cursor.fetchall()
-    jobs = _take_in(unfed) if unfed else 0
+    try:
+        jobs = _take_in(unfed) if unfed else 0
+    except TakenMeanwhile:
+        jobs = 0
     if len(unfed) == BATCH:
         wake_supervisor()
     return jobs + _feed_campaigns()
 
 
 def _take_in(unfed: list[tuple[Any, ...]]) -> int:
-    """Take these leads (id, campaign, address, Apollo id, campaign's policy) in, or drop them; how many have a job."""
-    policies = {campaign: departures for _, campaign, _, _, departures in unfed}
+    """Take these leads (id, campaign, address, Apollo id, campaign's policy, first leads that are left) in, or drop
+    them; how many have a job. Raises TakenMeanwhile."""
+    policies = {campaign: departures for _, campaign, _, _, departures, _ in unfed}
+    holding = {campaign for _, campaign, *_, left in unfed if left is not None}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK, [json.dumps([lead for lead, *_ in unfed])])
         ours = {lead for (lead,) in cursor.fetchall()}
         people = [
             Person(campaign, lead, keys_of(email, apollo_id))
-            for lead, campaign, email, apollo_id, _ in sorted(unfed, key=itemgetter(0))
+            for lead, campaign, email, apollo_id, *_ in sorted(unfed, key=itemgetter(0))
             if lead in ours
         ]
         reasons = take_in(people, {campaign: policy_of(_json(policies[campaign])) for campaign in policies})
         refused = {
             str(person.lead): fit(why, Lead, "end_reason") for person, why in zip(people, reasons, strict=True) if why
         }
+        taken = [person for person, why in zip(people, reasons, strict=True) if not why]
+        _take_first(cursor, sorted(person.campaign for person in taken if person.campaign in holding))
         parameters = {
             "refused": json.dumps(refused),
-            "taken": json.dumps([person.lead for person, why in zip(people, reasons, strict=True) if not why]),
+            "taken": json.dumps([person.lead for person in taken]),
             "kind": FIRST_OF_LEAD,
             "service": SERVICE_OF[FIRST_OF_LEAD],
         }
@@ -131,6 +150,14 @@ def _take_in(unfed: list[tuple[Any, ...]]) -> int:
         logger.info("%s new leads dropped: their people may not be written to now", len(refused))
         wake_supervisor()
     return jobs
+
+
+def _take_first(cursor: Any, campaigns: list[int]) -> None:
+    """Count the leads taken in, a campaign's id for each, in ascending order. Raises TakenMeanwhile."""
+    for campaign, number in Counter(campaigns).items():
+        cursor.execute(TAKE, {"campaign": campaign, "taken": number})
+        if not cursor.rowcount:
+            raise TakenMeanwhile
 
 
 def _json(value: str | None) -> dict[str, Any] | None:

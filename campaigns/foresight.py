@@ -4,6 +4,7 @@ The pace is that of today and yesterday (UTC), the yield that of the last 30 day
 lead that was pushed. An outlook that cannot be read blocks nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -22,6 +23,8 @@ YIELD_DAYS = 30
 STALE = timedelta(hours=2)
 # What lasts longer at its pace has no end that is worth a date.
 FAR = timedelta(days=60)
+# What to do when it is not enough.
+MEND = "Buy credits or room in the plan, or raise REFUSE_UNFINISHABLE."
 # What is pushed is counted by this service's credits.
 PUSHES = "instantly"
 
@@ -53,6 +56,10 @@ class Forecast:
     def alarming(self) -> bool:
         """Say whether it ends within the longest of the times at which it is told."""
         return self.hours is not None and self.hours <= TELL[0]
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Say whether the service answered when it was asked last, not long ago."""
+        return self.readable and self.asked_at is not None and now - self.asked_at <= STALE
 
     @property
     def told_at(self) -> int | None:
@@ -134,6 +141,20 @@ def warnings(now: datetime, waiting: int) -> list[str]:
         for one in all_forecasts(now)
         if one.alarming or (one.leads is not None and one.leads < waiting)
     ]
+
+
+def shortfall(now: datetime, waiting: Callable[[], int]) -> str:
+    """Say for which services more than REFUSE_UNFINISHABLE of the leads that wait are beyond what is left, going by the
+    last outlook; '' if it is enough, and always when the setting is 0. What could not be read is no reason."""
+    most = settings.REFUSE_UNFINISHABLE
+    if not most:
+        return ""
+    leads = waiting()
+    return ", ".join(
+        f"{one.service} has enough for {one.leads:,} of {leads:,} leads"
+        for one in all_forecasts(now)
+        if one.leads is not None and one.is_fresh(now) and leads - one.leads > most
+    )
 
 
 def price_age(now: datetime) -> str:

@@ -81,9 +81,12 @@ def deadline(service: str) -> float:
     return float(settings.VENDORS[service]["deadline"])
 
 
-def claim(pk: int, service: str, worker: str) -> JobRow | None:
-    """PENDING -> PROCESSING under the next fencing number; None when there is nothing to do (a stale message)."""
-    return statements.claim(pk, worker=worker, lease=timedelta(seconds=lease_seconds(service)))
+def claim(pk: int, service: str, worker: str, *, once: bool = False) -> JobRow | None:
+    """PENDING -> PROCESSING under the next fencing number; None when there is nothing to do (a stale message).
+
+    `once`: the one job that is tried while the system's pause stands (try_one.py).
+    """
+    return statements.claim(pk, worker=worker, lease=timedelta(seconds=lease_seconds(service)), once=once)
 
 
 def _ours(job: JobRow) -> QuerySet[JobRow]:

@@ -10,9 +10,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import feed, paused_jobs
+from campaigns import feed, first_leads, paused_jobs
 from campaigns.models import Campaign, JobRow
-from campaigns.moves import MoveRefused, move, require_active_queue
+from campaigns.moves import MoveRefused, move, require_active_queue, require_finishable
 from campaigns.retry import AFRESH, FailedJobs
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events, incidents
@@ -32,9 +32,10 @@ def create(*, actor: events.Actor, reason: str = "", **fields: Any) -> Campaign:
     return campaign
 
 
-def start(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
-    """Move a campaign from CREATED to RUNNING, and make its first jobs. Raises DoesNotExist, MoveRefused,
-    RedisUnavailable."""
+def start(pk: int, *, actor: events.Actor, reason: str = "", first: int | None = None) -> Campaign:
+    """Move a campaign from CREATED to RUNNING, and make its first jobs; with `first` it holds after so many leads.
+    Raises DoesNotExist, MoveRefused, RedisUnavailable."""
+    first_leads.require_valid(first)
     with switch_lock():
         campaign = Campaign.objects.get(pk=pk)
         if campaign.status != Status.CREATED:
@@ -42,7 +43,20 @@ def start(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:
         if campaign.search is None and not campaign.leads.exists():
             raise MoveRefused(f"Campaign {pk} has no leads. Import a CSV or give it an Apollo search first.")
         require_active_queue()
-        move(campaign, Status.RUNNING, "", verb="started", actor=actor, reason=reason, started_at=timezone.now())
+        require_finishable(campaign, first)
+        holds: dict[str, Any] = {} if first is None else {"first_leads": first, "first_left": first}
+        details = None if first is None else {"first_leads": first}
+        move(
+            campaign,
+            Status.RUNNING,
+            "",
+            verb="started",
+            actor=actor,
+            reason=reason,
+            details=details,
+            started_at=timezone.now(),
+            **holds,
+        )
     feed.feed()
     wake_supervisor()
     return campaign

@@ -2,10 +2,13 @@
 `lifecycle`."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from campaigns import estimate, foresight
 from campaigns.models import Campaign
 from circuitbreakers import events, incidents, pauses, switch
 from circuitbreakers.models import Incident, QueuePause
@@ -30,6 +33,18 @@ def require_active_queue() -> None:
         raise MoveRefused(f"The queue is paused by {everything.actor}: {everything.reason}. Resume it first.")
 
 
+def require_finishable(campaign: Campaign, first: int | None = None) -> None:
+    """Raise MoveRefused if what the vendors have left is not enough for its leads (the `first` of them), by more than
+    REFUSE_UNFINISHABLE."""
+    if short := foresight.shortfall(timezone.now(), lambda: estimate.to_do(campaign, first)):
+        raise MoveRefused(f"Campaign {campaign.pk} cannot be finished: {short}. {foresight.MEND}")
+
+
+def warnings_of(campaign: Campaign, first: int | None = None) -> list[str]:
+    """Say which services end soon, or have not enough left for a campaign's leads (the `first` of them)."""
+    return foresight.warnings(timezone.now(), estimate.to_do(campaign, first))
+
+
 def move(
     campaign: Campaign,
     status: str,
@@ -39,9 +54,11 @@ def move(
     actor: events.Actor,
     reason: str,
     incident: Incident | None = None,
+    details: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> None:
-    """Move a campaign from state to state, with its event; every verb does. Call it under the switch lock."""
+    """Move a campaign from state to state, with its event (`details`: further values after it); every verb does. Call
+    it under the switch lock."""
     before = campaign.status
     if status == Campaign.Status.RUNNING:
         fields["running_since"] = Now()  # by the clock that messages are dated by
@@ -57,7 +74,7 @@ def move(
         actor=actor,
         reason=reason,
         before={"status": before},
-        after={"status": status},
+        after={"status": status, **(details or {})},
         incident=incident or incidents.current(),
     )
     logger.info("Campaign %s %s by %s", campaign.pk, verb, actor.name, extra={"campaign": campaign.pk})

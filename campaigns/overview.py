@@ -6,11 +6,12 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from campaigns import budgets, foresight, targets
+from campaigns import budgets, foresight, ramp_report, reminders, targets
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan
 from campaigns.tallies import JobCount, summed
-from circuitbreakers import budget_halts, limits_report, pauses, switch
+from circuitbreakers import budget_halts, limits_report, pauses, planned, switch
+from circuitbreakers.models import PlannedPause
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
@@ -19,6 +20,7 @@ from circuitbreakers.states import SwitchSnapshot
 def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
     """Return, per service, what docs/contract.md#http promises of a breaker."""
     allowed = limits_report.read()
+    ramps = {one.service: one.as_dict() for one in ramp_report.read(snapshot)}
     return {
         state.service: {
             "circuit_state": state.at(snapshot.now),
@@ -33,6 +35,7 @@ def breakers(snapshot: SwitchSnapshot) -> dict[str, dict[str, Any]]:
             "last_error": state.last_error,
             "waits_until": snapshot.waits_until(state.service),
             "limits": allowed[state.service].as_dict(),
+            "ramp": ramps.get(state.service),
             "last_probe": {
                 "at": state.last_probe_at,
                 "ok": state.last_probe_ok,
@@ -50,6 +53,7 @@ def queue_status() -> dict[str, Any]:
     """Return breakers, queue, pauses, job and campaign counts, paused jobs by service. Raises RedisUnavailable."""
     snapshot = switch.read_all()
     jobs = JobCount.objects.all()
+    due = planned.due()
     return {
         "mode": settings.MODE,
         "timestamp": timezone.now(),
@@ -59,12 +63,29 @@ def queue_status() -> dict[str, Any]:
             {"key": row.key, "reason": row.reason, "actor": row.actor, "since": row.started_at}
             for row in pauses.all_standing()
         ],
+        "planned_pauses": [planned_pause(row) for row in planned.ahead()[: planned.SHOWN]],
+        "reminders": [{"service": one.service, "due_at": one.due_at, "text": one.text} for one in due],
+        # Asked for only where somebody is to act on it: it looks at every store.
+        "resume_plan": reminders.in_one_line() if due else "",
+        "stopped_resumes": ramp_report.stopped(),
         "campaigns": counts(Campaign.objects.all(), "status"),
         "halted_campaigns": targets.halted().count(),
         "held_campaigns": budgets.held().count(),
         "held_services": budget_halts.held_services(),
         "jobs": summed(jobs, "status"),
         "paused_jobs": summed(jobs.filter(status=Job.Status.PAUSED), "service"),
+    }
+
+
+def planned_pause(row: PlannedPause) -> dict[str, Any]:
+    """Return a planned pause as plain values."""
+    return {
+        "id": row.pk,
+        "service": row.service,
+        "reason": row.reason,
+        "actor": row.actor,
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
     }
 
 

@@ -3,6 +3,7 @@ PAUSED."""
 
 import logging
 from collections.abc import Sequence
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,8 @@ def record(campaigns: Sequence[int], *, actor: events.Actor, incident: Incident 
         if incident:
             Incident.objects.filter(pk=incident.pk).update(jobs_paused=F("jobs_paused") + jobs)
         events.record("queue", "jobs", "jobs_paused", actor=actor, after={"jobs": jobs}, incident=incident)
-        transaction.on_commit(partial(_log, campaigns, jobs), robust=True)
+        # With the ids of now: by then nobody is named any more.
+        transaction.on_commit(partial(copy_context().run, _log, campaigns, jobs), robust=True)
     return jobs
 
 

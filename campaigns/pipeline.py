@@ -36,10 +36,11 @@ class LeadStep:
     reason: str = ""
 
 
-def after_verify(verdict: str) -> LeadStep:
-    """A deliverable address goes on; any other verdict drops the lead before more is spent on it."""
+def after_verify(verdict: str, *, written: bool = False) -> LeadStep:
+    """A deliverable address goes on, to its push if its mail was `written` before; any other verdict drops the lead
+    before more is spent on it."""
     if verdict in GOOD_VERDICTS:
-        return LeadStep(next_kind=FOLLOWS["verify"])
+        return LeadStep(next_kind="push" if written else FOLLOWS["verify"])
     return LeadStep(end="DROPPED", reason=f"undeliverable: {verdict}")
 
 

@@ -79,14 +79,19 @@ QUERIES = {
     "paid_twice": (
         # A rejected mail is written, and paid for, again; an answer that came too late was flagged as unknown before.
         # Instantly is looked into for free before a call is repeated; what it charges twice is above.
-        "SELECT v.job_id FROM vendor_calls v WHERE v.outcome = 'success' "
+        # A verdict that was past due is bought again, and its job counts how often.
+        "SELECT v.job_id FROM vendor_calls v JOIN job_rows j ON j.id = v.job_id WHERE v.outcome = 'success' "
         "AND v.kind NOT IN ('write', 'prepare', 'push') "
-        "AND v.error NOT LIKE 'late:%' GROUP BY v.job_id HAVING count(*) > 1 ORDER BY 1",
+        "AND v.error NOT LIKE 'late:%' GROUP BY v.job_id, j.payload "
+        "HAVING count(*) > 1 + coalesce((j.payload ->> 'past_due')::int, 0) ORDER BY 1",
         "jobs have more than one successful call: {}",
     ),
     "call_after_opening": (
         "SELECT DISTINCT v.id FROM vendor_calls v JOIN incidents i ON v.admitted_at > i.opened_at "
-        "JOIN queue_pauses p ON p.id = i.pause_id WHERE v.admitted_at < coalesce(p.ended_at, 'infinity') ORDER BY 1",
+        "JOIN queue_pauses p ON p.id = i.pause_id WHERE v.admitted_at < coalesce(p.ended_at, 'infinity') "
+        # But for what an operator let through, one at a time.
+        "AND NOT EXISTS (SELECT FROM events e WHERE e.subject_type = 'breaker' AND e.subject_id = v.service "
+        "AND e.verb = 'try_one' AND e.after ->> 'call' = v.job_id || ':' || v.fence) ORDER BY 1",
         "vendor calls were admitted while the system pause stood: {}",
     ),
     "tallies_wrong": (

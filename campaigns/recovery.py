@@ -6,16 +6,17 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from campaigns import resume_plan
+from campaigns import ramp_report, resume_plan
 from campaigns.models import Campaign, Job
 from campaigns.moves import move
 from campaigns.resume_plan import ResumePlan, services_still_paused
 from campaigns.tallies import JobCount, summed
 from campaigns.wake import wake_supervisor
-from circuitbreakers import events, incidents, pauses, switch
+from circuitbreakers import events, incidents, pauses, ramps, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from telemetry import ids
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ class ResumeRefused(Exception):
 
 @dataclass
 class Resumed:
-    """This is what a queue resume did. `interrupted_by`: the service whose opening paused all again meanwhile."""
+    """This is what a queue resume did. `interrupted_by`: the service whose opening paused all again meanwhile;
+    `stages`: of each service that is not at full speed, where it is and what moves it on."""
 
     jobs: dict[str, int] = field(default_factory=dict)
     campaigns_eligible: int = 0
@@ -43,6 +45,7 @@ class Resumed:
     campaigns_still_paused: int = 0
     errors: list[str] = field(default_factory=list)
     interrupted_by: str = ""
+    stages: dict[str, str] = field(default_factory=dict)
 
     @property
     def jobs_resumed(self) -> int:
@@ -71,6 +74,8 @@ class Resumed:
             "campaigns_still_paused": self.campaigns_still_paused,
             "prerequisites_met": "All circuit breakers closed",
         }
+        if self.stages:
+            body["stages"] = self.stages
         if self.errors:
             body["campaign_resume_errors"] = self.errors
         if self.interrupted_by:
@@ -78,19 +83,31 @@ class Resumed:
         return {**body, "message": self.message}
 
 
-def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
+def resume(
+    *, actor: events.Actor, reason: str = "", canary_for_all: bool = False, all_at_once: bool = False
+) -> Resumed:
     """Bring back queue -> campaigns -> jobs -> workers, in this order. May be repeated: it picks up what an interrupted
     one left.
+
+    Services whose breakers had opened begin at their canary: all services with `canary_for_all`, none with
+    `all_at_once`, which needs a reason and also ends the ramps of an earlier resume.
 
     Raises ResumeRefused when a prerequisite is missing, RedisUnavailable. Jobs are PENDING with their campaign;
     the answer counts them and does not wait for them.
     """
     logger.info("Manual queue resume requested - validating prerequisites", extra={"actor": actor.name})
+    if all_at_once and not reason.strip():
+        raise ResumeRefused("all at once needs a reason: it becomes part of the record")
     try:
-        incident = _reopen_queue(actor, reason)
+        incident = _reopen_queue(actor, reason, canary_for_all, all_at_once)
     except ResumeRefused as refusal:
         events.record("queue", "all", "resume_refused", actor=actor, reason=str(refusal), incident=incidents.current())
         raise
+    with ids.named(incident=incident.pk if incident else None):
+        return _resume(actor, reason, incident)
+
+
+def _resume(actor: events.Actor, reason: str, incident: Incident | None) -> Resumed:
     result = Resumed()
     _resume_campaigns(result, actor, reason, incident)
     result.services_still_paused = services_still_paused()
@@ -100,6 +117,8 @@ def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
     )
     if result.interrupted_by:
         result.services = []
+    else:
+        result.stages = {one.service: one.sentence for one in ramp_report.read(switch.read_all())}
     for service, count in result.jobs.items():
         logger.info("Queue resume: %d jobs resumed for %s", count, service, extra={"service": service})
     verb = "resume_interrupted" if result.interrupted_by else "resumed"
@@ -118,8 +137,9 @@ def resume(*, actor: events.Actor, reason: str = "") -> Resumed:
     return result
 
 
-def _reopen_queue(actor: events.Actor, reason: str) -> Incident | None:
+def _reopen_queue(actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool) -> Incident | None:
     """Check everything and make the queue ACTIVE, under the switch lock: step 1. Returns the incident that it ends."""
+    begin = None
     with switch_lock():
         plan = resume_plan.plan()
         if any(item.name in ("redis", "broker") and not item.ok for item in plan.prerequisites):
@@ -135,8 +155,13 @@ def _reopen_queue(actor: events.Actor, reason: str) -> Incident | None:
         if row:
             # Redis's clock, as in the ledger: no admission can be earlier than this instant.
             pauses.end(row, actor=actor, reason=reason, at=plan.at)
+        if all_at_once:
+            ramps.skip(actor=actor, reason=reason)
+            begin = []
+        elif row:
+            begin = ramps.begin(row, everyone=canary_for_all, actor=actor, reason=reason)
         try:
-            pauses.activate(QueuePause.SYSTEM, plan.epochs)
+            pauses.activate(QueuePause.SYSTEM, plan.epochs, begin)
         except pauses.SwitchRefused as error:
             raise ResumeRefused(str(error), plan) from None
         left = Campaign.objects.exclude(system_paused_at=None).exists()

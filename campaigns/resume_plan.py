@@ -4,10 +4,11 @@ writes."""
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import QuerySet, Sum
+from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaigns import foresight
+from campaigns import foresight, past_due
 from campaigns.models import Campaign, Job, Lead, Process
 from campaigns.tallies import JobCount, LeadTally, summed
 from circuitbreakers import broker, incidents, pauses, switch
@@ -72,13 +73,14 @@ def plan() -> ResumePlan:
     paused = Campaign.objects.filter(status=Status.PAUSED)
     eligible = paused.exclude(system_paused_at=None)
     returning = eligible.filter(operator_paused_at=None)
+    checks += _outlook(returning)
     return ResumePlan(
         checks,
         campaigns=returning.count(),
         jobs=_jobs_by_service(returning),
         services_still_paused=services_still_paused(),
         campaigns_still_paused=paused.exclude(operator_paused_at=None).count(),
-        warnings=foresight.warnings(timezone.now(), _open_leads(returning)),
+        warnings=[*foresight.warnings(timezone.now(), _open_leads(returning)), *past_due.warnings(returning)],
         epochs={name: state.epoch for name, state in snapshot.breakers.items()},
         at=snapshot.now,
     )
@@ -151,6 +153,15 @@ def _processes() -> list[Prerequisite]:
     return [workers, supervisor]
 
 
+def _outlook(returning: QuerySet[Campaign]) -> list[Prerequisite]:
+    """Check that what the vendors have left is enough, if the installation refuses to begin what cannot be finished."""
+    if not settings.REFUSE_UNFINISHABLE:
+        return []
+    if short := foresight.shortfall(timezone.now(), lambda: _open_leads(returning)):
+        return [Prerequisite("outlook", False, f"What is left is not enough: {short}", foresight.MEND)]
+    return [Prerequisite("outlook", True, "What the services have left is enough, as far as known")]
+
+
 def services_still_paused() -> list[str]:
     """Return the services whose queue an operator's own pause keeps shut, in the order of the pipeline."""
     keys = {row.key for row in pauses.all_standing()}
@@ -158,8 +169,12 @@ def services_still_paused() -> list[str]:
 
 
 def _open_leads(campaigns: QuerySet[Campaign]) -> int:
-    leads = LeadTally.objects.filter(state=Lead.State.OPEN, campaign_id__in=campaigns.values("pk"))
-    return int(leads.aggregate(n=Sum("number"))["n"] or 0)
+    """Count the leads that these campaigns go on with: of one that holds after its first leads no more than these."""
+    leads = summed(
+        LeadTally.objects.filter(state=Lead.State.OPEN, campaign_id__in=campaigns.values("pk")), "campaign_id"
+    )
+    first = dict(campaigns.exclude(first_leads=None).values_list("pk", "first_leads"))
+    return sum(min(number, first.get(pk) or number) for pk, number in leads.items())
 
 
 def _jobs_by_service(campaigns: QuerySet[Campaign]) -> dict[str, int]:

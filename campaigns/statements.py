@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from campaigns.first_leads import MAY_RUN
 from campaigns.models import Campaign, JobRow, Lead, VendorCall
 from campaigns.wake import CHANNEL
 
@@ -23,12 +24,17 @@ WITH claimed AS (
         claimed_at = statement_timestamp(), lease_until = statement_timestamp() + %(lease)s
     FROM campaigns c
     WHERE job_rows.id = %(job)s AND job_rows.status = 'PENDING' AND job_rows.run_at <= statement_timestamp()
-        AND c.id = job_rows.campaign_id AND c.status = 'RUNNING' AND c.target_halt = '' AND c.budget_halt = ''
+        AND c.id = job_rows.campaign_id AND {runs} AND c.target_halt = '' AND c.budget_halt = ''
+        AND {may_run}
     RETURNING job_rows.*
 )
 SELECT {columns}, {suppressed} FROM claimed JOIN campaigns ON campaigns.id = claimed.campaign_id
 LEFT JOIN leads ON leads.id = claimed.lead_id
 """
+
+RUNS = "c.status = 'RUNNING'"
+# One that an operator lets through: in a campaign that nobody but the system keeps paused.
+TRIED = "c.status = 'PAUSED' AND c.system_paused_at IS NOT NULL AND c.operator_paused_at IS NULL"
 
 # Whether the lead's address, its domain or a parent domain is on the suppression list, or another address of the same
 # person itself. Of the same statement: whoever is suppressed before a claim is committed has no call.
@@ -113,17 +119,17 @@ def _columns(model: Any) -> list[str]:
 
 
 @cache
-def _claim() -> str:
+def _claim(once: bool = False) -> str:
     tables = ((JobRow, "claimed"), (Lead, "leads"), (Campaign, "campaigns"))
     columns = ", ".join(f"{table}.{name}" for model, table in tables for name in _columns(model))
-    return CLAIM.format(columns=columns, suppressed=SUPPRESSED)
+    return CLAIM.format(columns=columns, suppressed=SUPPRESSED, runs=TRIED if once else RUNS, may_run=MAY_RUN)
 
 
-def claim(job: int, *, worker: str, lease: Any) -> JobRow | None:
+def claim(job: int, *, worker: str, lease: Any, once: bool = False) -> JobRow | None:
     """Claim a job; its row with its lead and campaign, and whether that lead is suppressed; None when it cannot be
     had."""
     with prepared() as cursor:
-        cursor.execute(_claim(), {"job": job, "worker": worker, "lease": lease})
+        cursor.execute(_claim(once), {"job": job, "worker": worker, "lease": lease})
         row = cursor.fetchone()
     if row is None:
         return None

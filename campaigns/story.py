@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from campaigns import first_leads
 from campaigns.models import Campaign, Job, Lead, VendorCall
 
 
@@ -59,11 +60,12 @@ def why_not_moving(  # (a list of cases, the most final first)
         return f"Its campaign is {campaign.status}: nothing more will happen to it."
     job = next((one for one in reversed(jobs) if one.status in Job.UNFINISHED), None)
     if job is None:
-        return "It waits for its next job; the supervisor makes one within a minute."
+        waits = first_leads.why_waits(campaign, lead.stage)
+        return waits or "It waits for its next job; the supervisor makes one within a minute."
     if job.status == Job.Status.PROCESSING:
         return f"It is moving: {job.worker} has been working on {job.kind}{_at(job.claimed_at, ' since')}."
-    if campaign.waits_for_target:
-        return f"{campaign.waits_for_target} Nothing is bought for it meanwhile; it goes on by itself."
+    if waits := first_leads.why_waits(campaign, lead.stage) or _waits_for_target(campaign):
+        return waits
     if halt := campaign.waits_for_budget or (held or {}).get(job.service):
         return f"Its {job.kind} is {halt}. It goes on when the limit is raised or the period has turned."
     if queue.get(job.service) != "ACTIVE":
@@ -74,6 +76,11 @@ def why_not_moving(  # (a list of cases, the most final first)
         tried = f" after {job.attempts} failed attempts ({job.error})" if job.attempts else ""
         return f"Its {job.kind} waits until {job.run_at:%H:%M:%S} UTC{tried}."
     return f"Its {job.kind} is in the queue of {job.service}, behind others."
+
+
+def _waits_for_target(campaign: Campaign) -> str:
+    halt = campaign.waits_for_target
+    return f"{halt} Nothing is bought for it meanwhile; it goes on by itself." if halt else ""
 
 
 def _at(at: datetime | None, word: str = " at") -> str:

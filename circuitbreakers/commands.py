@@ -3,8 +3,9 @@
 import getpass
 import json
 import os
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core import checks
@@ -12,6 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
+from django.utils import timezone
 
 from circuitbreakers import postgresql
 from circuitbreakers.events import NAME_LENGTH, Actor
@@ -124,6 +126,15 @@ def as_json(data: Any) -> str:
 def listed(numbers: dict[str, int]) -> str:
     """Write counts as `3 RUNNING, 1 PAUSED`, or `none`."""
     return ", ".join(f"{number} {name}" for name, number in numbers.items()) or "none"
+
+
+def instant(text: str) -> datetime:
+    """Read an ISO 8601 instant of the command line as UTC; one without its offset is of the server's time zone."""
+    value = datetime.fromisoformat(text)
+    try:
+        return (value if value.tzinfo else timezone.make_aware(value)).astimezone(UTC)
+    except OverflowError:  # PostgreSQL would take the year 10000, and no process could read it again
+        raise ArgumentTypeError(f"an instant of the years 1 to 9999 in UTC, not {text!r}") from None
 
 
 def _is_utf8(text: str) -> bool:

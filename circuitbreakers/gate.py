@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 # Nothing reaches a vendor more than a second after the switch: an older permit is asked for again
 # (docs/contract.md#timings).
 PERMIT_SECONDS = 1.0
+# After how many seconds a job asks again that the canary had no room for.
+RAMP_WAIT = 1.0
 # How often a call asks within one admission: a budget's period may turn while its counter is made.
 TRIES = 3
 
@@ -37,10 +39,12 @@ def process_name() -> str:
 
 
 class NotAdmitted(Exception):
-    """The gate allows no call now. `reason`: paused | open | lost | rate | seen | unreachable | budget | unbudgeted.
+    """The gate allows no call now.
+
+    `reason`: paused | open | lost | ramp | rate | seen | unreachable | budget | unbudgeted.
 
     For a rate, `until` is Redis's instant and `wait` the seconds up to it: clocks differ, a wait does not.
-    `unbudgeted`: what a budget has spent is not counted yet.
+    `unbudgeted`: what a budget has spent is not counted yet. `ramp`: the canary has its calls, and `wait` asks again.
     """
 
     def __init__(self, service: str, reason: str, until: datetime | None = None, wait: float | None = None) -> None:
@@ -165,6 +169,8 @@ def admit(service: str, call: str, *, tokens: int = 0, charge: Charge = FREE) ->
         raise NoRoom(service, charge, charge.budgets[int(rest[1]) - 1], from_us(rest[0]))
     if verdict == "rate":
         raise NotAdmitted(service, "rate", from_us(rest[0]), float(rest[1]) / 1_000_000)
+    if verdict == "ramp":
+        raise NotAdmitted(service, "ramp", wait=RAMP_WAIT)
     if verdict == "seen":
         raise Seen(service, from_us(rest[0]))
     if verdict != "admitted":
@@ -257,6 +263,11 @@ def trace(service: str, call: str) -> Trace:
     verdict, at = switch.run("trace", service, [call])
     instant = from_us(at) if at else None
     return Trace(None, instant) if verdict == "absent" else Trace(instant, None)
+
+
+def let_one_through(service: str, call: str, seconds: float) -> str:
+    """Let this one call through the system's pause within so many seconds; `granted`, or why not (try_one.lua)."""
+    return str(switch.run("try_one", validate(service), [call, int(seconds * 1_000_000)])[0])
 
 
 def lift_wait(service: str, *, actor: events.Actor, reason: str = "") -> datetime | None:

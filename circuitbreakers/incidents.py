@@ -1,15 +1,19 @@
 """An incident is one row per opening, written by whoever finishes its announcement first."""
 
-from django.db.models import QuerySet
+from typing import Any
+
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from circuitbreakers import events, pauses
+from circuitbreakers import events, pauses, ramps
 from circuitbreakers.models import Event, Incident, QueuePause
 from circuitbreakers.states import BreakerState, Opening
 from circuitbreakers.storable import fit, storable
 
 # What the column holds.
 FAILURES = 2**31 - 1
+# Failures that an incident keeps over all its openings.
+EVIDENCE = 60
 
 
 def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> Incident | None:
@@ -18,7 +22,7 @@ def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> 
     Call it under the switch lock, in the transaction that also pauses the campaigns. Whatever an opening holds (a
     vendor's words, an operator's, what somebody typed into Redis), its row is not refused: everything waits for it.
     """
-    if Incident.objects.filter(service=opening.service, epoch=opening.epoch).exists():
+    if _of(opening.service, opening.epoch):
         return None
     pause = pauses.standing(QueuePause.SYSTEM) or QueuePause.objects.create(
         key=QueuePause.SYSTEM,
@@ -28,17 +32,19 @@ def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> 
     )
     failure_type = fit(opening.failure_type, Incident, "failure_type")
     failures = min(max(opening.failures, 0), FAILURES)
+    values = {
+        "epoch": opening.epoch,
+        "opened_at": opening.opened_at,
+        "reason": fit(opening.reason, Incident, "reason"),
+        "failure_type": failure_type,
+        "failures": failures,
+        "pause": pause,
+    }
     # The switch lock makes the check above safe; the unique constraint catches whoever comes without it.
-    incident = Incident.objects.create(
-        service=opening.service,
-        epoch=opening.epoch,
-        opened_at=opening.opened_at,
-        reason=fit(opening.reason, Incident, "reason"),
-        failure_type=failure_type,
-        failures=failures,
-        evidence=_evidence(opening),
-        pause=pause,
-    )
+    if goes_on := ramps.stop(opening):
+        incident = _continue(goes_on, values, _evidence(opening))
+    else:
+        incident = Incident.objects.create(service=opening.service, evidence=_evidence(opening), **values)
     events.record(
         "breaker",
         opening.service,
@@ -52,13 +58,31 @@ def open_incident(opening: Opening, *, actor: events.Actor = events.BREAKER) -> 
     return incident
 
 
+def _continue(incident: Incident, values: dict[str, Any], evidence: list[dict[str, str]]) -> Incident:
+    """Open an incident again whose resume this opening has stopped: it has not been reset, and its pause stands."""
+    values |= {
+        "first_epoch": incident.first_epoch or incident.epoch,
+        "evidence": [*evidence, *incident.evidence][:EVIDENCE],
+    }
+    values |= {"reset_at": None, "reset_by": "", "reset_reason": "", "campaigns_paused": 0, "jobs_paused": 0}
+    for name, value in values.items():
+        setattr(incident, name, value)
+    incident.save(update_fields=list(values))
+    return incident
+
+
 def _evidence(opening: Opening) -> list[dict[str, str]]:
     return [{storable(name): storable(value) for name, value in row.items()} for row in opening.evidence]
 
 
 def of_opening(state: BreakerState) -> Incident | None:
     """Find the incident of the opening that `state` is in, if it has been written."""
-    return Incident.objects.filter(service=state.service, epoch=state.opening_epoch).first()
+    return _of(state.service, state.opening_epoch)
+
+
+def _of(service: str, opening_epoch: int) -> Incident | None:
+    among = Q(epoch=opening_epoch) | Q(first_epoch__lte=opening_epoch, epoch__gte=opening_epoch)
+    return Incident.objects.filter(among, service=service).first()
 
 
 def unreset() -> dict[str, Incident]:

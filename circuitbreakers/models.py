@@ -11,9 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from circuitbreakers.budget import DAY, MONTH, MOST_CALLS, MOST_USD, SYSTEM, TOTAL, KnownBudget, halt_of, micro
+from circuitbreakers.pause_models import PAUSE_KEYS, PlannedPause, QueuePause
 from circuitbreakers.policy import Limits, Policy
 from circuitbreakers.services import SERVICES
 from circuitbreakers.storable import REASON_LENGTH
+
+__all__ = ["PAUSE_KEYS", "Breaker", "Budget", "Event", "Incident", "PlannedPause", "QueuePause"]
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 DEFAULT = Policy()
@@ -21,7 +24,6 @@ DOORS = ["admin", "api", "command", "worker", "supervisor", "breaker"]
 MOST_MESSAGES = 10_000  # of a dispatch window: a pause finds so many to refuse
 # A pattern of what `rates.typed` lets pass, for hands that type SQL: the gate reads this column before each call.
 RATE_LIMITS = r"^((tokens=)?[1-9][0-9]*/[1-9][0-9]*(:[1-9][0-9]*)?(,|$))*$"
-PAUSE_KEYS = ["system", "operator:all", *(f"operator:{name}" for name in SERVICES)]
 
 
 def at_least(minimum: int) -> list[MinValueValidator]:
@@ -179,48 +181,18 @@ class Budget(models.Model):
         return halt_of(self.scope, self.period, self.limit_usd, self.limit_calls)
 
 
-class QueuePause(models.Model):
-    """A row is one pause of one or all queues: `system`, `operator:all` or `operator:{service}`. It stands until
-    lifted."""
-
-    SYSTEM = "system"
-    ALL = "operator:all"
-
-    key = models.CharField(max_length=40, choices=[(key, key) for key in PAUSE_KEYS])
-    reason = models.CharField(max_length=REASON_LENGTH)
-    actor = models.CharField(max_length=150)
-    started_at = models.DateTimeField(default=timezone.now)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    ended_by = models.CharField(max_length=150, blank=True)
-    end_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
-
-    class Meta:
-        db_table = "queue_pauses"
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint("key", condition=Q(ended_at=None), name="queue_pause_stands_once"),
-            models.CheckConstraint(condition=Q(key__in=PAUSE_KEYS), name="queue_pause_key_known"),
-            models.CheckConstraint(
-                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")), name="queue_pause_ends_after"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.key} since {self.started_at:%Y-%m-%d %H:%M}"
-
-    @property
-    def service(self) -> str | None:
-        """Return the one service it concerns; None for all of them."""
-        name = self.key.partition(":")[2]
-        return name if name in SERVICES else None
-
-
 class Incident(models.Model):
     """An incident is one opening of one breaker, from the first failure to the reset; the epoch names it in both
-    stores."""
+    stores.
+
+    An opening that stops its resume continues it: epoch, cause and pause are those of the last one then.
+    """
 
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     epoch = models.BigIntegerField()
+    first_epoch = models.BigIntegerField(
+        null=True, editable=False, help_text="Of the opening that it began with, if later ones have stopped its resume."
+    )
     opened_at = models.DateTimeField(help_text="Redis's clock.")
     reason = models.CharField(max_length=200)
     failure_type = models.CharField(max_length=30)
@@ -229,6 +201,9 @@ class Incident(models.Model):
     pause = models.ForeignKey(QueuePause, on_delete=models.PROTECT, related_name="incidents")
     campaigns_paused = models.PositiveIntegerField(default=0)
     jobs_paused = models.PositiveIntegerField(default=0)
+    cascade_seconds = models.FloatField(
+        null=True, help_text="From the opening, by Redis's clock, to all campaigns paused."
+    )
     reset_at = models.DateTimeField(null=True, blank=True)
     reset_by = models.CharField(max_length=150, blank=True)
     reset_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
@@ -249,6 +224,56 @@ class Incident(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:circuitbreakers_incident_change", args=[self.pk])
+
+
+class Ramp(models.Model):
+    """A ramp is the way of one service from a queue resume back to full speed: a canary, then 10, 25, 50 per cent.
+
+    The switch decides how far it is; a row is what survives the switch.
+    """
+
+    FULL, STOPPED, SKIPPED = "full", "stopped", "skipped"
+
+    service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
+    incident = models.ForeignKey(Incident, null=True, on_delete=models.PROTECT, related_name="ramps")
+    started_at = models.DateTimeField(help_text="Redis's clock.")
+    stage = models.PositiveSmallIntegerField(default=0, help_text="Per cent of its rate limits; 0: the canary.")
+    stage_since = models.DateTimeField(help_text="Redis's clock.")
+    held_by = models.CharField(max_length=150, blank=True)
+    hold_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_how = models.CharField(max_length=10, blank=True, choices=[(how, how) for how in (FULL, STOPPED, SKIPPED)])
+    calls = models.PositiveIntegerField(default=0, help_text="Admitted until an opening stopped it.")
+
+    class Meta:
+        db_table = "ramps"
+        ordering = ["-id"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint("service", condition=Q(ended_at=None), name="ramp_one_at_a_time"),
+            models.CheckConstraint(condition=Q(stage__in=[0, 10, 25, 50, 100]), name="ramp_stage_known"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, ended_how="") | (Q(ended_at__isnull=False) & ~Q(ended_how="")),
+                name="ramp_ended_has_how",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"ramp of {self.service} since {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def held(self) -> bool:
+        return self.held_by != ""
+
+    @property
+    def place(self) -> str:
+        """Return where it is, in words."""
+        return place(self.stage)
+
+
+def place(stage: int) -> str:
+    """Return a stage in words."""
+    return "the canary" if stage == 0 else f"{stage} %"
 
 
 class Event(models.Model):

@@ -4,6 +4,7 @@ import json
 import logging
 from datetime import datetime
 
+from django.conf import settings
 from django.utils import timezone
 
 from circuitbreakers import events, switch
@@ -69,13 +70,15 @@ def end(row: QueuePause, *, actor: events.Actor, reason: str, at: datetime | Non
     row.save(update_fields=["ended_at", "ended_by", "end_reason"])
 
 
-def activate(lift: str, epochs: dict[str, int] | None = None) -> list[str]:
+def activate(lift: str, epochs: dict[str, int] | None = None, ramps: list[str] | None = None) -> list[str]:
     """Lift one pause in the switch ('' for none) and derive the queue status; the services ACTIVE now.
 
-    With `epochs`, refuses (SwitchRefused) when any breaker has moved since they were read.
+    With `ramps`, just these services begin a ramp in the same step; without, those under way go on. With `epochs`,
+    refuses (SwitchRefused) when any breaker has moved since they were read.
     """
     checked_epochs = [str(epochs[name]) if epochs else "" for name in SERVICES]
-    verdict, *names = switch.run("activate", switch.EVERYBODY, [lift, *checked_epochs])
+    begins = ["keep"] if ramps is None else ["begin", settings.RESUME_CANARY_CALLS, *ramps]
+    verdict, *names = switch.run("activate", switch.EVERYBODY, [lift, *checked_epochs, *begins])
     if verdict == "active":
         return names
     why = {

@@ -9,10 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from circuitbreakers import events, incidents, pauses, postgresql, switch
+from circuitbreakers import events, incidents, pauses, postgresql, ramps, switch
 from circuitbreakers.breaker import apply_hold, finish_announcement
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause
+from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause, Ramp
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import switch_sealed
@@ -59,9 +59,15 @@ def compare() -> int:
         snapshot = switch.read_all()
         open_incidents = incidents.unreset()
         breakers = {row.service: row for row in Breaker.objects.all()}
+        ramping = ramps.unfinished()
         for service in SERVICES:
-            state, incident = snapshot.breakers[service], open_incidents.get(service)
-            comparison.mend(f"the breaker of {service}", partial(_mend_breaker, state, incident, breakers.get(service)))
+            state, incident, ramp = snapshot.breakers[service], open_incidents.get(service), ramping.get(service)
+            mend = partial(_mend_breaker, state, incident, breakers.get(service), ramp)
+            comparison.mend(f"the breaker of {service}", mend)
+            stage = snapshot.gates[service].stage
+            comparison.mend(
+                f"the ramp of {service}", partial(ramps.match, service, stage, ramp, sealed=snapshot.sealed)
+            )
         for service, row in breakers.items():
             comparison.mend(f"the hold of {service}", partial(_match_hold, snapshot.breakers[service], row))
         _match_pauses(snapshot, comparison)
@@ -124,10 +130,10 @@ def _finish_opening(state: BreakerState) -> int:
     return 1
 
 
-def _mend_breaker(state: BreakerState, incident: Incident | None, row: Breaker | None) -> int:
+def _mend_breaker(state: BreakerState, incident: Incident | None, row: Breaker | None, ramp: Ramp | None) -> int:
     if marked := _finish_reset(state, incident):
         incident = None
-    return marked + _rebuild(state, incident, row)
+    return marked + _rebuild(state, incident, row, ramp)
 
 
 def _finish_reset(state: BreakerState, incident: Incident | None) -> int:
@@ -138,7 +144,7 @@ def _finish_reset(state: BreakerState, incident: Incident | None) -> int:
     return incidents.mark_reset(state.service, state.reset_of, actor=actor, reason="Finished by the supervisor")
 
 
-def _rebuild(state: BreakerState, incident: Incident | None, row: Breaker | None) -> int:
+def _rebuild(state: BreakerState, incident: Incident | None, row: Breaker | None, ramp: Ramp | None) -> int:
     """Create a lost hash, reopen one that was rolled back to before its opening or to before its reset.
 
     `incident` is the one not yet reset.
@@ -167,6 +173,7 @@ def _rebuild(state: BreakerState, incident: Incident | None, row: Breaker | None
             int(bool(row and row.held_at)),
             row.hold_reason if row else "",
             policy_of(state.service).reset_timeout_us,
+            ramp.stage if ramp else "",
         ],
     )
     service, done = state.service, answer[0]

@@ -14,6 +14,9 @@ breaker_opened = Signal()
 # service. An operator lets its calls go out although the vendor asked us to wait.
 wait_lifted = Signal()
 
+# service, job (its id). One real job may be run although the system is paused: its message says so.
+one_let_through = Signal()
+
 # service, within (seconds). Its calls may go out faster, in every process after that time.
 limits_changed = Signal()
 

@@ -71,6 +71,8 @@ class BreakerState:
     last_probe_detail: str = ""
     last_probe_proves: str = ""
     failures: int = 0
+    stopped_stage: str = ""
+    stopped_calls: int = 0
 
     @classmethod
     def from_hash(cls, service: str, stored: dict[str, str]) -> "BreakerState":
@@ -107,6 +109,8 @@ class BreakerState:
             last_probe_detail=stored.get("last_probe_detail", ""),
             last_probe_proves=stored.get("last_probe_proves", ""),
             failures=whole("failures"),
+            stopped_stage=stored.get("stopped_stage", ""),
+            stopped_calls=whole("stopped_calls"),
         )
 
     def at(self, now: datetime) -> str:
@@ -114,6 +118,48 @@ class BreakerState:
         if self.state == "open" and not self.held and self.open_until and now >= self.open_until:
             return "half_open"
         return self.state
+
+
+@dataclass(frozen=True)
+class Stage:
+    """This is where a service's ramp is in the switch. `percent`: 0 is the canary, 100 full speed, None was never told.
+
+    `calls` and `failed` have ended, of those admitted since it began; `out` are under way (counted for a canary only);
+    `size` is how many a canary has, `admitted` those of the whole ramp.
+    """
+
+    percent: int | None = None
+    since: datetime | None = None
+    calls: int = 0
+    failed: int = 0
+    size: int = 0
+    held: bool = False
+    admitted: int = 0
+    out: int = 0
+
+    FIELDS = ("stage", "stage_since", "stage_calls", "stage_failed", "stage_size", "stage_held", "ramp_calls")
+
+    @classmethod
+    def from_fields(cls, values: list[str | None]) -> "Stage":
+        """Read the gate's FIELDS; what is no stage is none."""
+        numbers = [int(value) if value and value.isdecimal() else 0 for value in values]
+        stage, since, calls, failed, size, held, admitted = numbers
+        if not values[0] or not since:
+            return cls()
+        return cls(stage, from_us(since), calls, failed, size, bool(held), admitted)
+
+    @property
+    def canary(self) -> bool:
+        return self.percent == 0
+
+    @property
+    def full(self) -> bool:
+        return self.percent is None or self.percent >= 100
+
+    @property
+    def slots(self) -> int:
+        """Return how many calls the canary still admits."""
+        return max(0, self.size - self.calls - self.out)
 
 
 @dataclass(frozen=True)
@@ -125,6 +171,7 @@ class GateState:
     in_flight: int = 0
     blocked_until: datetime | None = None
     throttled_since: datetime | None = None
+    stage: Stage = Stage()
 
 
 @dataclass(frozen=True)
@@ -148,7 +195,8 @@ class SwitchSnapshot:
 
 @dataclass(frozen=True)
 class Opening:
-    """An opening is one CLOSED -> OPEN transition, as it is announced."""
+    """An opening is one CLOSED -> OPEN transition, as it is announced. `stopped_stage` is where a ramp was that it
+    stopped, in per cent, after so many calls; '' for none."""
 
     service: str
     epoch: int
@@ -157,11 +205,13 @@ class Opening:
     reason: str
     failure_type: str
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    stopped_stage: str = ""
+    stopped_calls: int = 0
 
     @classmethod
     def from_answer(cls, service: str, answer: list[Any]) -> "Opening":
         """Read what a script returned after `opened`."""
-        _, epoch, opened_at, failures, reason, failure_type, evidence = answer
+        _, epoch, opened_at, failures, reason, failure_type, evidence, stage, calls = answer
         return cls(
             service,
             int(epoch),
@@ -170,4 +220,6 @@ class Opening:
             reason,
             failure_type,
             evidence_of(evidence),
+            str(stage),
+            int(calls),
         )

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from circuitbreakers.states import (
     BreakerState,
     GateState,
     Opening,
+    Stage,
     SwitchSnapshot,
     details,
     evidence_of,
@@ -145,6 +147,8 @@ def read_opening(state: BreakerState) -> Opening:
         state.reason,
         state.failure_type,
         evidence_of(evidence),
+        state.stopped_stage,
+        state.stopped_calls,
     )
 
 
@@ -160,18 +164,18 @@ def read_all() -> SwitchSnapshot:
     pipe.info("server")
     for service in SERVICES:
         pipe.hgetall(f"circuit_breaker:{service}")
-        pipe.hmget(f"circuit_gate:{service}", "blocked_until", "blocked_for", "throttled_since")
+        pipe.hmget(f"circuit_gate:{service}", "blocked_until", "blocked_for", "throttled_since", *Stage.FIELDS)
         pipe.zcount(f"circuit_permits:{service}", oldest, "+inf")
     (seconds, micros), queue, pauses, seal, info, *rest = ask(pipe.execute)
     breakers, gates = {}, {}
     now = from_us(int(seconds) * 1_000_000 + int(micros))
-    for service, stored, (blocked, wait, throttled), in_flight in zip(
+    for service, stored, (blocked, wait, throttled, *fields), in_flight in zip(
         SERVICES, rest[::3], rest[1::3], rest[2::3], strict=True
     ):
         breakers[service] = BreakerState.from_hash(service, stored)
-        gates[service] = GateState(
-            service, in_flight, _blocked_until(now, blocked, wait), from_us(throttled) if throttled else None
-        )
+        stage = _with_calls_out(service, Stage.from_fields(fields))
+        since = from_us(throttled) if throttled else None
+        gates[service] = GateState(service, in_flight, _blocked_until(now, blocked, wait), since, stage)
     return SwitchSnapshot(
         now,
         breakers,
@@ -181,6 +185,14 @@ def read_all() -> SwitchSnapshot:
         seal == info["run_id"],
         info["run_id"],
     )
+
+
+def _with_calls_out(service: str, stage: Stage) -> Stage:
+    """Count the canary's calls under way, by a question of its own: nobody else's are counted."""
+    if not stage.canary or stage.since is None:
+        return stage
+    since = round(stage.since.timestamp() * 1_000_000)
+    return replace(stage, out=ask(lambda: client().zcount(f"circuit_permits:{service}", since, "+inf")))
 
 
 def _blocked_until(now: datetime, blocked: str | None, wait: str | None) -> datetime | None:

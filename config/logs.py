@@ -13,6 +13,7 @@ from typing import Any
 
 from circuitbreakers.characters import IN_A_LOG
 from integrations.redaction import redact
+from telemetry import ids
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 # The same traceback is not shown again for so long (seconds).
@@ -28,6 +29,17 @@ def printable(text: str) -> str:
 def fields(record: logging.LogRecord) -> dict[str, object]:
     """Return what the caller passed as `extra=`."""
     return {key: value for key, value in record.__dict__.items() if key not in STANDARD}
+
+
+def named(record: logging.LogRecord) -> dict[str, object]:
+    """Return the ids of what happens here, and what the caller passed, which wins: of a line about another campaign's
+    job, our own job and call say nothing. Django passes its request, a thing without an end: its id stands for it."""
+    passed, known = fields(record), dict(ids.current())
+    if not isinstance(passed.get("request", ""), str):
+        del passed["request"]
+    if any(name in passed and passed[name] != known.get(name) for name in ("campaign", "job")):
+        known = {name: value for name, value in known.items() if name not in ("campaign", "job", "call")}
+    return {**known, **passed}
 
 
 def timestamp(record: logging.LogRecord) -> str:
@@ -97,7 +109,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **fields(record),
+            **named(record),
         }
         # Before it becomes JSON, whose escapes would hide an address; a collector's screen shows what they stand for.
         plain = int | float | None

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "knox",
     "axes",
     "django_dramatiq",
+    "telemetry.apps.TelemetryConfig",
     "circuitbreakers.apps.CircuitBreakersConfig",
     "integrations.apps.IntegrationsConfig",
     "campaigns.apps.CampaignsConfig",
@@ -82,6 +83,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.request_id.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "config.contentpolicy.ContentSecurityPolicy",
     "config.request_limits.RequestLimits",  # before whatever reads a body
@@ -173,6 +175,8 @@ INSTANTLY_TIMEZONE = timezone("INSTANTLY_TIMEZONE", "Africa/Abidjan")
 # How long what was bought is true, and used again (days): a person revealed by Apollo, an answer of Perplexity's.
 REVEALED_DAYS = count("REVEALED_DAYS", 90)
 RESEARCH_DAYS = count("RESEARCH_DAYS", 30)
+# A lead is verified again before its push when its verdict is older (days; 0: never).
+VERDICT_DAYS = count("VERDICT_DAYS", 30, 0, 3650)
 # What comes back is posted to WEB_URL/hooks/instantly/{path}, with the secret in a header; both empty: to nowhere.
 INSTANTLY_WEBHOOK_PATH = text("INSTANTLY_WEBHOOK_PATH")
 INSTANTLY_WEBHOOK_SECRET = text("INSTANTLY_WEBHOOK_SECRET")
@@ -184,6 +188,14 @@ if problem := weak_webhook(INSTANTLY_WEBHOOK_PATH, INSTANTLY_WEBHOOK_SECRET):
 BOUNCE_GUARD_PERCENT = number("BOUNCE_GUARD_PERCENT", 3, 0.1, 100)
 BOUNCE_GUARD_SENT = count("BOUNCE_GUARD_SENT", 50)
 BOUNCE_GUARD_DAYS = count("BOUNCE_GUARD_DAYS", 7, 1, 365)
+
+# A start or resume is refused when what the vendors have left falls so many leads short of what waits; 0: only warn.
+REFUSE_UNFINISHABLE = count("REFUSE_UNFINISHABLE", 0)
+# After a queue resume a service whose breaker had opened gets so many calls first (0: no canary); then it goes step by
+# step, each of at least so many seconds and calls (0 calls: no steps).
+RESUME_CANARY_CALLS = count("RESUME_CANARY_CALLS", 5, 0, 1000)
+RAMP_STEP_SECONDS = count("RAMP_STEP_SECONDS", 60, 0, 86_400)
+RAMP_STEP_CALLS = count("RAMP_STEP_CALLS", 20, 0, 100_000)
 
 PRICES = prices("PRICES_JSON", PRICE_DEFAULTS)
 PRICES_AT = vendor_defaults.PRICES_AT if PRICES == PRICE_DEFAULTS else None  # of one's own nobody knows the day

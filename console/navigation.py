@@ -58,6 +58,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _model("circuitbreakers", "budget", "Budgets", "savings"),
             _model("circuitbreakers", "incident", "Incidents", "e911_emergency"),
             _model("circuitbreakers", "queuepause", "Queue pauses", "pause_circle"),
+            _model("circuitbreakers", "plannedpause", "Planned pauses", "event"),
             _model("circuitbreakers", "event", "Events", "history"),
             _model("campaigns", "process", "Processes", "memory"),
         ),

@@ -5,21 +5,24 @@ from dataclasses import dataclass
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.http import HttpRequest
 
+from campaigns.first_leads import MOST
 from campaigns.leads.suppression import LiftRefused
 from campaigns.moves import MoveRefused
 from campaigns.recovery import ResumeRefused
+from campaigns.try_one import TryRefused
 from circuitbreakers import breaker
 from circuitbreakers.budget_verbs import BudgetRefused
 from circuitbreakers.events import Actor
 from circuitbreakers.pauses import SwitchRefused
 from circuitbreakers.probes import ProbeRunning
+from circuitbreakers.ramp_verbs import RampRefused
 from circuitbreakers.storable import REASON_LENGTH
 from circuitbreakers.switch import RedisUnavailable
 from notifications.channels import ChannelRefused
 
 
 class OrderRefused(Exception):
-    """The form lacks a reason, or has one that is too long. Nothing was done."""
+    """The form lacks a reason, or has one that is too long, or a number that is none. Nothing was done."""
 
 
 # What a verb may answer instead of doing it; the text says why. Everything else is a fault of ours.
@@ -31,6 +34,8 @@ REFUSALS = (
     breaker.BreakerRefused,
     BudgetRefused,
     SwitchRefused,
+    RampRefused,
+    TryRefused,
     ProbeRunning,
     RedisUnavailable,
     ChannelRefused,
@@ -41,11 +46,13 @@ REFUSALS = (
 
 @dataclass(frozen=True)
 class Order:
-    """An Order is what a user has confirmed: `force` goes on although the probe fails."""
+    """An Order is what a user has confirmed: `force` goes on although the probe fails, `first` holds after so many
+    leads."""
 
     actor: Actor
     reason: str
     force: bool = False
+    first: int | None = None
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -60,7 +67,10 @@ def order_of(request: HttpRequest, *, reason_required: bool) -> Order:
         raise OrderRefused("A reason is needed: it becomes part of the record.")
     if len(reason) > REASON_LENGTH:
         raise OrderRefused(f"A reason has at most {REASON_LENGTH} characters; this one has {len(reason):,}.")
-    return Order(actor_of(request), reason, bool(request.POST.get("force")))
+    first = request.POST.get("first", "").strip()
+    if first and not (first.isdecimal() and first.isascii() and 1 <= int(first[:9]) <= MOST):
+        raise OrderRefused(f"It can hold after its first 1 to {MOST} leads.")
+    return Order(actor_of(request), reason, bool(request.POST.get("force")), int(first) if first else None)
 
 
 def why(refusal: Exception) -> str:

@@ -89,7 +89,12 @@ def resume(request: HttpRequest) -> HttpResponse:
         }
         return TemplateResponse(request, "console/pages/confirm_resume.html", details)
     try:
-        result = recovery.resume(actor=order.actor, reason=order.reason)
+        result = recovery.resume(
+            actor=order.actor,
+            reason=order.reason,
+            canary_for_all=request.POST.get("canary") == "all",
+            all_at_once=bool(request.POST.get("all_at_once")),
+        )
     except REFUSALS as refusal:
         return _refused(request, why(refusal))
     shared_snapshot.forget()
@@ -98,6 +103,8 @@ def resume(request: HttpRequest) -> HttpResponse:
     messages.add_message(request, level, result.message, extra_tags="resume")
     for error_text in result.errors[:20]:
         messages.warning(request, error_text, extra_tags="resume")
+    for name, where in result.stages.items():
+        messages.info(request, f"{service_name(name)} comes back step by step: {where}.", extra_tags="resume")
     if result.campaigns_still_paused or result.services_still_paused:
         names = ", ".join(map(service_name, result.services_still_paused)) or "none"
         still = plural(result.campaigns_still_paused, "campaign")

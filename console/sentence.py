@@ -7,6 +7,8 @@ from datetime import datetime
 from circuitbreakers.models import Incident, QueuePause
 from console.labels import FAILURES, FATAL, grouped, plural, service_name
 
+READ = "read the mails on the campaign's page, then press Go on"
+BUDGETS, CAMPAIGNS = "admin:circuitbreakers_budget_changelist", "admin:campaigns_campaign_changelist"
 RAISE = "raise the limit, or wait until its period has turned"
 
 
@@ -14,22 +16,24 @@ RAISE = "raise the limit, or wait until its period has turned"
 class Sentence:
     """A Sentence has a `tone`: good, idle, warn or bad.
 
-    `next` is what an operator does; `title` is put before the tab's title.
+    `next` is what an operator does, on the page of that name; `title` is put before the tab's title.
     """
 
     tone: str
     text: str
     next: str = ""
     title: str = ""
+    page: str = "console:recovery"
 
     @property
     def paused(self) -> bool:
         return self.tone == "bad"
 
 
-def clock(at: datetime, now: datetime) -> str:
+def clock(at: datetime, now: datetime, *, seconds: bool = False) -> str:
     """Write an instant as `03:12 UTC`, with its date when that is another day."""
-    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+    day, time = ("" if at.date() == now.date() else "%Y-%m-%d "), ("%H:%M:%S" if seconds else "%H:%M")
+    return f"{at.strftime(day + time)} UTC"
 
 
 def cause(incident: Incident) -> str:
@@ -85,6 +89,7 @@ def compose(
     halted: int = 0,
     held: Mapping[str, str] | None = None,
     held_campaigns: int = 0,
+    holding: int = 0,
 ) -> Sentence:
     """Compose the sentence: the gravest thing comes first, and each case says what waits and what to do."""
     waiting = f"{plural(campaigns.get('PAUSED', 0), 'campaign')} and {plural(jobs_waiting, 'job')} wait."
@@ -110,14 +115,17 @@ def compose(
         return Sentence("warn", f"Running, but {'; '.join(parts)}.", "", "")
     running = campaigns.get("RUNNING", 0)
     if slowed and running:
-        parts = [f"{service_name(name)} until {at:%H:%M:%S} UTC" for name, at in slowed.items()]
+        parts = [f"{service_name(name)} until {clock(at, now, seconds=True)}" for name, at in slowed.items()]
         return Sentence("warn", f"Running, slowed by 429 from {' and '.join(parts)}.")
     if running and (text := held_by_budgets(held or {}, held_campaigns, running, len(states))):
-        return Sentence("warn", f"Running, but {text}.", RAISE)
+        return Sentence("warn", f"Running, but {text}.", RAISE, page=BUDGETS)
     if halted and running:
         verb = "waits for its target" if halted == 1 else "wait for their targets"
         text = f"Running, but {grouped(halted)} of {plural(running, 'campaign')} {verb}: Instantly does not send."
-        return Sentence("warn", text, "look at the campaign; it goes on by itself")
+        return Sentence("warn", text, "look at the campaign; it goes on by itself", page=CAMPAIGNS)
+    if holding and running:
+        verb = "holds after its" if holding == 1 else "hold after their"
+        return Sentence("warn", f"Running, but {plural(holding, 'campaign')} {verb} first leads.", READ, page=CAMPAIGNS)
     if running:
         return Sentence("good", f"Running: {plural(running, 'campaign')}, {plural(jobs_open, 'job')} to do.")
     if standing := campaigns.get("PAUSED", 0):

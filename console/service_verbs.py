@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from circuitbreakers import breaker, gate, limits, pauses, probes
+from campaigns import try_one
+from circuitbreakers import breaker, gate, limits, pauses, probes, ramp_verbs
 from circuitbreakers.permissions import OPERATE_BREAKER, OPERATE_QUEUE
 from console.labels import service_name
 from console.orders import Order
@@ -62,6 +64,24 @@ def full_speed(service: str, order: Order) -> Said:
     changed = limits.full_speed(service, actor=order.actor, reason=order.reason)
     did = "is back" if changed else "was"
     return Said(f"{service_name(service)} {did} at its full rate limits.", changed=changed)
+
+
+def move(verb: str, service: str, order: Order) -> Said:
+    changed, _ = ramp_verbs.MOVES[verb](service, actor=order.actor, reason=order.reason)
+    return Said(f"{service_name(service)} {MOVED[verb] if changed else 'was so already'}.", changed=changed)
+
+
+MOVED = {
+    "hold": "is held at its step",
+    "go_on": "goes on with its steps",
+    "back": "is put back by one step",
+    "all_at_once": "is at full speed",
+}
+
+
+def try_job(service: str, order: Order) -> Said:
+    job = try_one.try_one(service, actor=order.actor, reason=order.reason)
+    return Said(f"Job {job.pk} of {service_name(service)} is let through; what it finds is told here in a moment.")
 
 
 def pause(service: str, order: Order) -> Said:
@@ -125,6 +145,30 @@ VERBS = {
         reason_required=True,
     ),
     "full-speed": ServiceVerb("Full speed", OPERATE_BREAKER, full_speed, "Back to its full rate limits."),
+    "ramp-hold": ServiceVerb(
+        "Hold the step",
+        OPERATE_QUEUE,
+        partial(move, "hold"),
+        "It stays at this step until it may go on.",
+        reason_required=True,
+    ),
+    "ramp-go-on": ServiceVerb("Go on", OPERATE_QUEUE, partial(move, "go_on"), "It takes its steps again."),
+    "ramp-back": ServiceVerb("Back one step", OPERATE_QUEUE, partial(move, "back"), "The step before begins anew."),
+    "ramp-all-at-once": ServiceVerb(
+        "All at once",
+        OPERATE_QUEUE,
+        partial(move, "all_at_once"),
+        "Full speed, without the steps that are left.",
+        reason_required=True,
+        danger=True,
+    ),
+    "try-one": ServiceVerb(
+        "Try one job",
+        OPERATE_QUEUE,
+        try_job,
+        "One real, paid call while everything stays paused. Its breaker must be closed.",
+        reason_required=True,
+    ),
     "pause": ServiceVerb(
         "Pause",
         OPERATE_QUEUE,

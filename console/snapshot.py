@@ -9,12 +9,13 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import connection, transaction
 
-from campaigns import foresight, spend
+from campaigns import first_leads, foresight, ramp_report, spend
 from campaigns.foresight import Forecast
 from campaigns.models import Process
-from circuitbreakers import budget_halts, limits_report, probes, switch
+from campaigns.ramp_report import RampReport
+from circuitbreakers import budget_halts, limits_report, planned, probes, switch
 from circuitbreakers.limits_report import ServiceLimits
-from circuitbreakers.models import Breaker, Incident, QueuePause
+from circuitbreakers.models import Breaker, Event, Incident, PlannedPause, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
 from console import statistics
@@ -58,6 +59,9 @@ class Card:
     slowed_until: datetime | None = None
     outlook: Forecast | None = None
     budget_halt: str = ""
+    ramp: RampReport | None = None
+    stopped: str = ""
+    tried: str = ""
     limits: ServiceLimits | None = None
     in_flight: int = 0
     pending: int = 0
@@ -90,6 +94,8 @@ class ConsoleSnapshot:
     open_incidents: list[Incident]
     spent_today: Decimal
     untold: list[str]
+    reminders: list[str] = field(default_factory=list)
+    planned: list[PlannedPause] = field(default_factory=list)
 
     @property
     def unfinished(self) -> int:
@@ -160,6 +166,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         by_name[service].per_minute, by_name[service].failed_per_minute = calls, failed
     for foreseen in foresight.all_forecasts(now):
         by_name[foreseen.service].outlook = foreseen if foreseen.news else None
+    for report in ramp_report.read(switch_snapshot) if switch_snapshot else []:
+        by_name[report.service].ramp = report
     for service, halt in budget_halts.held_services().items():
         by_name[service].budget_halt = halt
     campaigns = statistics.campaigns_by_status()
@@ -167,6 +175,8 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
     alive = {row.role for row in processes}
     missing = [role for role in Process.Role.values if role not in alive]
     system = next((row for row in pauses if row.key == QueuePause.SYSTEM), None)
+    if system:
+        _show_the_way_back(by_name, system)
     slowed = {card.service: card.slowed_until for card in cards if card.slowed_until}
     latest = list(Incident.objects.defer("evidence")[:INCIDENTS])
     sentence = compose(
@@ -182,6 +192,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         slowed=slowed,
         held={card.service: card.budget_halt for card in cards if card.budget_halt},
         held_campaigns=statistics.held_running() if campaigns.get("RUNNING") else 0,
+        holding=first_leads.holding() if campaigns.get("RUNNING") else 0,
         halted=statistics.halted_running() if campaigns.get("RUNNING") else 0,
     )
     return ConsoleSnapshot(
@@ -200,7 +211,20 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),
         untold=troubles(),
+        reminders=[reminder.text for reminder in planned.due(rows.values())],
+        planned=list(planned.ahead()[: planned.SHOWN]),
     )
+
+
+def _show_the_way_back(cards: dict[str, Card], system: QueuePause) -> None:
+    """Put on the cards where a resume was stopped, and what the one job found that was tried since."""
+    for service, text in ramp_report.stopped_by_service().items():
+        cards[service].stopped = text
+    tried = Event.objects.filter(subject_type="breaker", verb__in=["try_one", "tried_one"], at__gte=system.started_at)
+    for event in tried.order_by("id"):
+        if event.subject_id in cards:
+            found = event.verb == "tried_one"
+            cards[event.subject_id].tried = event.reason if found else "one job is being tried"
 
 
 def _card(service: str, switch_snapshot: SwitchSnapshot | None, unreset: list[Incident]) -> Card:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import TruncMinute
 
-from campaigns import budgets, targets
+from campaigns import budgets, first_leads, targets
 from campaigns.models import Campaign, Job, Lead, VendorCall
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.tallies import JobCount, LeadTally, summed
@@ -45,6 +45,8 @@ class CampaignRow:
     status_message: str
     target_halt: str = ""
     budget_halt: str = ""
+    first_leads: int | None = None
+    first_leads_hold: str = ""
     leads: int = 0
     ended: int = 0
     parts: list[tuple[str, str, int, float]] = field(default_factory=list)
@@ -133,8 +135,12 @@ def shown_campaigns(now: datetime) -> list[CampaignRow]:
             ids += (
                 Campaign.objects.filter(status=status).order_by("-id").values_list("pk", flat=True)[: SHOWN - len(ids)]
             )
-    fields = ("pk", "name", "status", "status_message", "target_halt", "budget_halt")
+    fields = ("pk", "name", "status", "status_message", "target_halt", "budget_halt", "first_leads")
     rows = [CampaignRow(**row) for row in Campaign.objects.filter(pk__in=ids).order_by(rank, "-id").values(*fields)]
+    unfinished = [row for row in rows if row.status in ("RUNNING", "PAUSED")]
+    holds = first_leads.holds({row.pk: row.first_leads for row in unfinished})
+    for row in unfinished:
+        row.first_leads_hold = holds.get(row.pk, "")
     count_leads({row.pk: row for row in rows})
     set_finish(rows, now)
     return rows

@@ -25,12 +25,13 @@ from local.up import say
 
 BREAKS = "openai"
 SEARCH = "https://app.apollo.io/#/people?personTitles[]=Head%20of%20Data&personTitles[]=CTO&personLocations[]=Germany"
-# Short deadlines, so that the lease of the killed worker ends within the drill; wide limits, for the sandbox has none.
+# Short deadlines, so that the lease of the killed worker ends within the drill; wide limits, for the sandbox has none;
+# quick steps after the resume.
 ENVIRONMENT = {
     f"{service}_{name}": value
     for service in ("APOLLO", "MILLIONVERIFIER", "PERPLEXITY", "OPENAI", "INSTANTLY")
     for name, value in (("CONNECT_TIMEOUT", "2"), ("READ_TIMEOUT", "3"), ("DEADLINE", "4"), ("RATE_LIMITS", "80/1"))
-}
+} | {"RAMP_STEP_SECONDS": "1", "RAMP_STEP_CALLS": "5"}
 # Longer than any step of the story takes on two cores that do something else as well (seconds): a killed worker's lease
 # alone is 44.
 PATIENCE = 180

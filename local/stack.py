@@ -17,7 +17,7 @@ from local.watch import Watcher
 ROOT = Path(__file__).resolve().parent.parent
 # What a developer set for real vendors or for another run has no business in a stack that talks to the sandbox.
 FOREIGN = ("APOLLO_", "MILLIONVERIFIER_", "PERPLEXITY_", "OPENAI_", "INSTANTLY_", "DRAMATIQ_", "GUNICORN_", "PG")
-# The names of `.local/env`, with which `manage.py` in another terminal finds the stack.
+# Beside what a stack is given, the names of `.local/env`, with which `manage.py` in another terminal finds the stack.
 PUBLISHED = (
     *("DATABASE_URL", "REDIS_URL", "WEB_URL", "SANDBOX_URL", "MODE", "DEBUG", "SECRET_KEY"),
     *("INSTANTLY_WEBHOOK_PATH", "INSTANTLY_WEBHOOK_SECRET"),
@@ -282,7 +282,7 @@ class Stack:
 
     def publish(self) -> None:
         """Write `env` for `manage.py` in other terminals: all of it or nothing, for nobody else's eyes."""
-        text = "".join(f"{name}={self.env[name]}\n" for name in PUBLISHED)
+        text = "".join(f"{name}={self.env[name]}\n" for name in (*PUBLISHED, *self.extra))
         write_private(self.published, text)
 
 

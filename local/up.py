@@ -59,7 +59,7 @@ def overridden() -> list[str]:
     with contextlib.suppress(OSError):
         lines = (ROOT / ".env").read_text().splitlines()
         names = {line.removeprefix("export ").partition("=")[0].strip() for line in lines}
-        return [name for name in PUBLISHED if name in names]
+        return [name for name in (*PUBLISHED, *SANDBOX_LIMITS) if name in names]
     return []
 
 

@@ -12,8 +12,10 @@ STACKS = (
         "tests/acceptance/test_budgets.py",
         "tests/acceptance/test_drill.py",
         "tests/acceptance/test_full_flight.py",
+        "tests/acceptance/test_ramps.py",
         "tests/acceptance/test_outage_log.py",
         "tests/acceptance/test_outcomes.py",
+        "tests/acceptance/test_prometheus.py",
         "tests/acceptance/test_swallowed_answers.py",
     ),
     (

@@ -14,7 +14,7 @@ from tests.pages import ROOT, quoted, rows
 
 # From the ground up. A package may import those of lower floors, and no other of its own.
 FLOORS = (
-    ("circuitbreakers", "local"),
+    ("circuitbreakers", "local", "telemetry"),
     ("campaigns", "integrations"),
     ("notifications",),
     ("workers", "api"),

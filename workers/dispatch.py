@@ -8,9 +8,12 @@ from typing import Any
 
 from django.db import connection
 
+from campaigns.first_leads import MAY_RUN
 from campaigns.models import Campaign
 from circuitbreakers import broker, budget_halts, gate, policies, switch
 from circuitbreakers.services import SERVICES
+from circuitbreakers.states import Stage, SwitchSnapshot
+from telemetry import counters
 from workers.actors import ACTORS
 
 logger = logging.getLogger(__name__)
@@ -20,10 +23,19 @@ PACE_SECONDS = 3
 # A job whose message was sent is not sent again for this long: longer than a message waits in a full window.
 SENT_LEASE = "30 seconds"
 
+SEND = f"""
+UPDATE job_rows SET sent_at = statement_timestamp()
+WHERE id = ANY(ARRAY(SELECT id FROM due)) AND coalesce(status, '') = 'PENDING'
+    AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
+        (SELECT running_since FROM campaigns WHERE campaigns.id = campaign_id)))
+RETURNING id, service
+"""  # noqa: S608 (constants only)
+
 # Per service each running campaign offers a few of its oldest due jobs; the first of each go before the second of any.
 # By an array of ids, and a status that no index is for: else each id may read every waiting job.
 # What was sent before its campaign was paused found it paused: after the resume it is sent again at once.
-# A halted campaign waits for its target, or its budget, with all its jobs.
+# A halted campaign waits for its target, or its budget, with all its jobs; one that holds after its first leads with
+# those that come after these.
 DUE = f"""
 WITH due AS (
     SELECT j.id
@@ -34,7 +46,7 @@ WITH due AS (
             SELECT id, row_number() OVER (ORDER BY id) AS turn FROM (
                 SELECT id FROM job_rows
                 WHERE campaign_id = c.id AND service = queue.service AND status = 'PENDING'
-                    AND run_at <= statement_timestamp()
+                    AND run_at <= statement_timestamp() AND {MAY_RUN}
                     AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
                         c.running_since))
                 ORDER BY id LIMIT queue.each
@@ -44,12 +56,24 @@ WITH due AS (
         ORDER BY oldest.turn, random() LIMIT queue.room
     ) j
 )
-UPDATE job_rows SET sent_at = statement_timestamp()
-WHERE id = ANY(ARRAY(SELECT id FROM due)) AND coalesce(status, '') = 'PENDING'
-    AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
-        (SELECT running_since FROM campaigns WHERE campaigns.id = campaign_id)))
-RETURNING id, service
-"""  # noqa: S608 (constants only)
+{SEND}"""  # noqa: S608 (constants only)
+
+# A canary takes the jobs first that have failed before, the oldest first: by the index of these, which are few.
+FAILED_BEFORE = f"""
+WITH due AS (
+    SELECT j.id
+    FROM unnest(%(services)s::text[], %(rooms)s::int[]) AS queue (service, room)
+    CROSS JOIN LATERAL (
+        SELECT job_rows.id FROM job_rows JOIN campaigns c ON c.id = job_rows.campaign_id
+        WHERE job_rows.service = queue.service AND job_rows.status = 'PENDING' AND job_rows.failure_type <> ''
+            AND job_rows.run_at <= statement_timestamp()
+            AND (sent_at IS NULL OR sent_at < greatest(statement_timestamp() - interval '{SENT_LEASE}',
+                c.running_since))
+            AND c.status = 'RUNNING' AND c.target_halt = '' AND c.budget_halt = '' AND {MAY_RUN}
+        ORDER BY job_rows.id LIMIT queue.room
+    ) j
+)
+{SEND}"""  # noqa: S608 (constants only)
 
 
 def window(service: str) -> int:
@@ -72,10 +96,10 @@ def waiting() -> dict[str, int]:
     return dict(zip(SERVICES, switch.ask(pipe.execute), strict=True))
 
 
-def rooms() -> dict[str, int]:
-    """Return how many messages each service's queue takes now; services whose calls must wait have none."""
+def rooms(snapshot: SwitchSnapshot) -> dict[str, int]:
+    """Return how many messages each service's queue takes now; services whose calls must wait have none, and a canary
+    has as many as calls that it still admits."""
     held = budget_halts.held_services()
-    snapshot = switch.read_all()
     queued = waiting()
     return {
         service: room
@@ -84,22 +108,33 @@ def rooms() -> dict[str, int]:
         and snapshot.breakers[service].state == "closed"
         and not snapshot.waits_until(service)
         and service not in held
-        and (room := window(service) - queued[service]) > 0
+        and (room := _most(service, snapshot.gates[service].stage) - queued[service]) > 0
     }
+
+
+def _most(service: str, stage: Stage) -> int:
+    return min(window(service), stage.slots) if stage.canary else window(service)
 
 
 def dispatch() -> int:
     """Send messages for due jobs of RUNNING campaigns that are not halted and of ACTIVE queues; how many.
 
-    Each campaign is first asked for twice its share, and what that leaves of the room is anybody's. Raises
-    RedisUnavailable.
+    Each campaign is first asked for twice its share, and what that leaves of the room is anybody's. A canary first asks
+    for jobs that have failed before. Raises RedisUnavailable.
     """
-    free = rooms()
+    counters.DISPATCH_ROUNDS.inc()
+    snapshot = switch.read_all()
+    free = rooms(snapshot)
     running = (
         Campaign.objects.filter(status=Campaign.Status.RUNNING, target_halt="", budget_halt="").count() if free else 0
     )
     if not running:
         return 0
+    canaries = {service: room for service, room in free.items() if snapshot.gates[service].stage.canary}
+    again = _send(FAILED_BEFORE, canaries) if canaries else Counter[str]()
+    free = {service: room - again[service] for service, room in free.items() if room > again[service]}
+    if not free:
+        return again.total()
     shares = {service: max(1, 2 * room // running) for service, room in free.items()}
     sent = _send_due(free, shares)
     left = {
@@ -107,20 +142,20 @@ def dispatch() -> int:
         for service, room in free.items()
         if shares[service] < room and 0 < sent[service] < room
     }
-    return sent.total() + (_send_due(left, left).total() if left else 0)
+    return (again + sent).total() + (_send_due(left, left).total() if left else 0)
 
 
 def _send_due(room: dict[str, int], each: dict[str, int]) -> Counter[str]:
     """Send up to `room` messages to each service's queue, up to `each` of a campaign; count them by service."""
-    parameters: dict[str, Any] = {
-        "services": list(room),
-        "rooms": list(room.values()),
-        "each": [each[service] for service in room],
-    }
+    return _send(DUE, room, each=[each[service] for service in room])
+
+
+def _send(sql: str, room: dict[str, int], **more: Any) -> Counter[str]:
     with connection.cursor() as cursor:
-        cursor.execute(DUE, parameters)
+        cursor.execute(sql, {"services": list(room), "rooms": list(room.values()), **more})
         due = sorted(cursor.fetchall())
     for pk, service in due:
         # Should this fail half-way, the rest is sent again when its lease of 30 s is over.
         switch.ask(partial(ACTORS[service].send, pk))
+        counters.DISPATCHED.labels(service).inc()
     return Counter(service for _, service in due)

@@ -1,12 +1,18 @@
-"""This process leaves signs of life in PostgreSQL, where recovery and the reclaiming of leases read them."""
+"""This process leaves signs of life in PostgreSQL, where recovery and the reclaiming of leases read them, and with each
+what it has counted."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
+from django.db import DatabaseError
 from django.db.models.functions import Now
 
 from campaigns.models import Process
 from circuitbreakers.gate import process_name
+from telemetry import kept
+
+logger = logging.getLogger(__name__)
 
 # Seconds between two signs; a process that misses all of models.SILENCE counts as dead.
 INTERVAL = 2.0
@@ -34,11 +40,21 @@ def sign(
     fields: dict[str, Any] = {"leading": leading} if steps is None else {"leading": leading, "steps": steps}
     if not Process.objects.filter(name=process_name(), role=role).update(seen_at=Now(), **fields):
         register(role, queues=queues, leading=leading)
+    add_counts()
 
 
 def sign_off() -> None:
     """Say that this process ends in good order."""
     Process.objects.filter(name=process_name()).delete()
+    add_counts()
+
+
+def add_counts() -> None:
+    """Add what this process has counted. Numbers hold up nobody: what cannot be added now is added with the next."""
+    try:
+        kept.add()
+    except DatabaseError as error:
+        logger.warning("Counts not written: %s", error)
 
 
 def forget_dead() -> int:

@@ -32,6 +32,15 @@ class Liveness(dramatiq.Middleware):
         if self.thread:
             self.thread.join(timeout=5)
 
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:
+        """Add what was counted since the last sign, while the last calls ended."""
+        from django.db import connection
+
+        from workers import liveness
+
+        liveness.add_counts()
+        connection.close()
+
     def beat(self, queues: list[str]) -> None:
         """Sign until told to stop, then sign off; a database that is away is tried again."""
         from django.db import DatabaseError, connection

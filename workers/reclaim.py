@@ -12,6 +12,7 @@ from campaigns import jobs
 from campaigns.models import JobRow, Process
 from circuitbreakers import gate, switch
 from circuitbreakers.models import Incident
+from telemetry import counters
 from workers.kinds import most_usd
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,9 @@ def _reclaim(job: JobRow) -> bool:
     # Never admitted means that it never began: that counts against nobody.
     changed = jobs.claim_lost(job, call=call, crashed=crashed and call is not None, message=message)
     if changed:
+        counters.RECLAIMED.labels("died" if crashed else "answer_lost").inc()
+        if call:
+            counters.CALLS.labels(job.service, call.outcome).inc()
         logger.warning("Job %s reclaimed: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id})
     return changed
 

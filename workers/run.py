@@ -10,6 +10,7 @@ from campaigns import jobs
 from campaigns.models import JobRow
 from circuitbreakers import budget_halts, gate, postgresql
 from integrations import deadline, kept
+from telemetry import counters, ids
 from workers.attempt import attempt, charge_of, entry, internal, most_of, settle
 from workers.consequences import Consequence, decide, of_answer, of_lateness, stop_campaign
 from workers.kinds import call_for
@@ -24,13 +25,15 @@ SUPPRESSED = jobs.Done(end="DROPPED", end_reason="suppressed", without_call=True
 LEASE_GUARD = 30
 
 
-def run(pk: int, service: str) -> str:
+def run(pk: int, service: str, *, once: bool = False) -> str:
     """Run job `pk` if it may run now. Returns what happened, for tests: `nothing` when there was nothing to do.
 
-    While PostgreSQL is away it is left where it is: not claimed, or under a lease that ends.
+    `once`: as the one job that is tried while the system is paused. While PostgreSQL is away it is left where it is:
+    not claimed, or under a lease that ends.
     """
     try:
-        happened = _run(pk, service)
+        with ids.named(job=pk):
+            happened = _run(pk, service, once)
     except Error as error:
         if not postgresql.away(error):
             raise
@@ -41,11 +44,16 @@ def run(pk: int, service: str) -> str:
     return happened
 
 
-def _run(pk: int, service: str) -> str:
+def _run(pk: int, service: str, once: bool) -> str:
     claimed_at = time.monotonic()
-    job = jobs.claim(pk, service, gate.process_name())
+    job = jobs.claim(pk, service, gate.process_name(), once=once)
     if job is None:
         return "nothing"
+    with ids.named(campaign=job.campaign_id, call=job.call):
+        return _run_claimed(job, claimed_at)
+
+
+def _run_claimed(job: JobRow, claimed_at: float) -> str:
     try:
         ready = SUPPRESSED if job.suppressed else call_for(job)
         if isinstance(ready, calls.NotYet):
@@ -57,7 +65,7 @@ def _run(pk: int, service: str) -> str:
         if isinstance(ready, calls.Stopped):
             stop_campaign(job, None, ready.why)
             return "campaign paused"
-        lease_end = claimed_at + jobs.lease_seconds(service)
+        lease_end = claimed_at + jobs.lease_seconds(job.service)
         if ready.answer and jobs.ANSWER in job.payload:
             answer = kept.from_json(ready.answer, job.payload[jobs.ANSWER])
             return persist(of_answer(job, ready, answer, None), lease_end)
@@ -73,7 +81,7 @@ def _run(pk: int, service: str) -> str:
 
 def _admit_and_call(job: JobRow, ready: calls.Ready, lease_end: float) -> str:
     try:
-        permit = gate.admit(job.service, job.call, tokens=ready.tokens, charge=charge_of(job, ready))
+        permit = _admit(job, ready)
     except gate.Seen as seen:
         return _seen_before(job, ready, seen)
     except gate.NoRoom as refused:
@@ -94,17 +102,29 @@ def _admit_and_call(job: JobRow, ready: calls.Ready, lease_end: float) -> str:
         permit.settle("unknown")
 
 
+def _admit(job: JobRow, ready: calls.Ready) -> gate.Permit:
+    try:
+        permit = gate.admit(job.service, job.call, tokens=ready.tokens, charge=charge_of(job, ready))
+    except gate.NotAdmitted as refused:
+        counters.REFUSALS.labels(job.service, refused.reason).inc()
+        raise
+    counters.ADMISSIONS.labels(job.service).inc()
+    return permit
+
+
 def _seen_before(job: JobRow, ready: calls.Ready, seen: gate.Seen) -> str:
     """Book as `unknown` a claim of this number that PostgreSQL has lost, with what came of it. The next has another."""
     message = "PostgreSQL has lost an earlier claim of this number"
     call = jobs.Call(seen.admitted_at, "unknown", error=message, may_cost_usd=most_of(job, ready))
     logger.error("Job %s: %s", job.pk, message, extra={"job": job.pk, "campaign": job.campaign_id})
     jobs.claim_lost(job, call=call, crashed=False, message=message)
+    counters.CALLS.labels(job.service, call.outcome).inc()
     return "refused: seen"
 
 
 def _too_late(job: JobRow, permit: gate.Permit, lease_end: float) -> str:
     permit.settle("unknown", "not sent: the worker was held up", sent=False)
+    counters.REFUSALS.labels(job.service, "late").inc()
     return persist(of_lateness(job), lease_end)
 
 
@@ -118,6 +138,9 @@ def _call(job: JobRow, ready: calls.Ready, permit: gate.Permit, lease_end: float
     settle(permit, ended)
     call = entry(job, ready, permit, ended)
     happened = persist(decide(job, ready, ended, call), lease_end)
+    # Once it is booked: what cannot be is counted by whoever reclaims the job.
+    counters.CALLS.labels(job.service, call.outcome).inc()
+    counters.CALL_SECONDS.labels(job.service).observe((call.duration_ms or 0) / 1000)
     follow_headers(job.service, getattr(ended.answer, "limits", None), tokens=ready.tokens)
     return happened
 

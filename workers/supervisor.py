@@ -16,12 +16,13 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
-from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, tallies
+from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, jobs, reminders, tallies
 from campaigns.wake import CHANNEL
-from circuitbreakers import breaker, budget_halts, postgresql, probes, rebuild, switch
+from circuitbreakers import breaker, budget_halts, planned, postgresql, probes, ramp_verbs, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
 from notifications import outbox
+from telemetry import counters
 from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim, telling
 from workers.ask_targets import Asker, stop_if_all_refuse
 
@@ -127,8 +128,10 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
     """
     return [
         Step("compare the stores", rebuild.compare, every=1.0, limit=LONGEST, urgent=True),
+        Step("begin planned pauses", planned.begin_due, every=1.0, urgent=True),
         Step("pause what still runs", cascade.pause_stragglers, limit=LONGEST, urgent=True),
         Step("end cancelled campaigns", cancelled.end_cancelled, every=0.5, limit=LONGEST, urgent=True),
+        Step("step the ramps", partial(ramp_verbs.step, jobs.deadline), every=1.0, urgent=True),
         Step("reclaim dead leases", reclaim.reclaim, every=1.0, limit=LONGEST, urgent=True),
         # Before anything is sent: who opted out a second ago is not written to. Whatever is paused, this is not.
         Step("apply outcomes", apply_outcomes.apply, every=0.1, limit=LONGEST, urgent=True),
@@ -148,6 +151,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
             every=ask_outlooks.EVERY,
         ),
         Step("bounce guard", bounce_guard.pause_bouncing, every=60.0),
+        Step("remind", reminders.remind, every=5.0),
         Step("mend leads", feed.mend_leads, every=10.0),
         Step("watch what lasts", telling.watch, every=5.0),
         Step("sweep the outbox", outbox.sweep, every=5.0),
@@ -157,6 +161,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
     ]
 
 
+@counters.ROUND_SECONDS.time()
 def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Run every step that is due; how much they found. A step that fails is logged and does not stop the others; the
     round ends when PostgreSQL is away, or when `goes_on`, asked before each step, says so."""
@@ -172,7 +177,8 @@ def run_round(todo: list[Step], now: float, goes_on: Callable[[], bool] = lambda
             if limit != step.limit:
                 limit_statements(step.limit)
                 limit = step.limit
-            total += step.run()
+            with counters.STEP_FAILURES.labels(step.name).count_exceptions():
+                total += step.run()
         except switch.RedisUnavailable:
             pass  # logged once by the switch; the next round asks again
         except DatabaseError as error:

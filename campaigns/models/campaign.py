@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from campaigns.prompt_templates import clean_template
@@ -54,6 +54,13 @@ class Campaign(models.Model):
         default="",
         db_default="",
         help_text="Why it waits for its budget; '': it does not.",
+    )
+    # It holds after these, so that somebody reads their mails first (campaigns/first_leads.py).
+    first_leads = models.PositiveIntegerField(
+        null=True, blank=True, editable=False, help_text="Only so many of its leads for now; none: all of them."
+    )
+    first_left = models.PositiveIntegerField(
+        null=True, blank=True, editable=False, help_text="How many of the first leads are not taken in yet."
     )
     contact_policy = models.JSONField(
         null=True,
@@ -109,6 +116,12 @@ class Campaign(models.Model):
                 name="campaign_finished_has_time",
             ),
             models.CheckConstraint(condition=Q(max_leads__range=(1, 50_000)), name="campaign_max_leads"),
+            models.CheckConstraint(
+                condition=Q(first_leads=None, first_left=None)
+                | Q(first_leads__isnull=False, first_left__isnull=False)
+                & Q(first_leads__range=(1, 100), first_left__lte=F("first_leads")),
+                name="campaign_first_leads",
+            ),
             models.UniqueConstraint(fields=["idempotency_key"], name="campaign_idempotency_key"),
         ]
 

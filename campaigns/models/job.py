@@ -85,6 +85,9 @@ class JobRow(JobColumns):
             models.Index(
                 fields=["campaign", "service", "id"], condition=Q(status="PENDING"), name="job_pending"
             ),  # dispatch, what is paused
+            models.Index(
+                fields=["service", "id"], condition=Q(status="PENDING") & ~Q(failure_type=""), name="job_failed_before"
+            ),  # a canary, one call while the system is paused
             models.Index(fields=["lease_until"], condition=Q(status="PROCESSING"), name="job_leases"),  # reclaim
             models.Index(fields=["campaign", "-id"], name="job_campaign"),
             models.Index(fields=["status", "-id"], name="job_status"),

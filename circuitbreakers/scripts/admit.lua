@@ -2,6 +2,7 @@
 -- period, calls, micro-USD ('' for no limit), then for each rate limit: name, interval (us per unit), tolerance (us), cost
 -- (units), longest (us that its next arrival can lie ahead).
 -- Returns {admitted, epoch, at} | {seen, admitted at} | {paused} | {open} | {lost} | {rate, until, us from now}
+-- | {ramp}: the canary's calls are all out or have ended
 -- | {budget, at, which} (counted from 1: it has no room) | {unbudgeted, at, sealed at, which ...} (they have no counters).
 -- It writes before it says yes, so it fails wherever `record` would fail: full memory, a read-only replica.
 local state, epoch = unpack(redis.call('HMGET', BREAKER, 'state', 'epoch'))
@@ -11,7 +12,21 @@ if not state or not epoch or not status or not sealed() then return {'lost'} end
 local before = redis.call('ZSCORE', PERMITS, ARGV[3]) or redis.call('ZSCORE', SETTLED, ARGV[3])
 if before then return {'seen', digits(tonumber(before))} end
 if state ~= 'closed' then return {'open'} end
-if status ~= 'ACTIVE' then return {'paused'} end
+-- One real call that an operator lets through the system's pause, never through one of an operator's.
+local tries = false
+if status ~= 'ACTIVE' then
+  local call, until_us = unpack(redis.call('HMGET', GATE, 'try_call', 'try_until'))
+  tries = call == ARGV[3] and now_us() < (tonumber(until_us or '') or 0) and only_the_system_pauses()
+  if not tries then return {'paused'} end
+end
+local stage, stage_since = stage_of()
+if stage == 0 then
+  local size, calls = unpack(redis.call('HMGET', GATE, 'stage_size', 'stage_calls'))
+  local out = redis.call('ZCOUNT', PERMITS, digits(stage_since), '+inf')
+  if (tonumber(calls or '') or 0) + out >= (tonumber(size or '') or 0) then return {'ramp'} end
+end
+-- A ramp goes at its share of the pace; what may come at once, a span of time, so shrinks as well.
+local stretch = stage and stage > 0 and 100 / stage or 1
 
 local now = now_us()
 -- All budgets are asked before any is charged, in the same step as the rate limits.
@@ -54,7 +69,7 @@ local arrivals = {}
 -- GCRA: each limit remembers the theoretical arrival time of the next call. A vendor may have told us a slower pace.
 for i = first_limit, #ARGV, 5 do
   local name, own, tolerance, cost = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  local interval = math.max(own, tonumber(redis.call('HGET', GATE, 'pace:' .. name) or '0'))
+  local interval = math.ceil(math.max(own, tonumber(redis.call('HGET', GATE, 'pace:' .. name) or '0')) * stretch)
   local arrival = math.max(tonumber(redis.call('HGET', GATE, 'tat:' .. name) or '0'), now)
   local latest = now + tonumber(ARGV[i + 4]) * math.max(interval / math.max(own, 1), 1)
   if arrival > latest then
@@ -72,6 +87,8 @@ if clear_at > now then return {'rate', digits(clear_at), digits(clear_at - now)}
 if #charges > 0 then redis.call('HSET', BUDGETS, unpack(charges)) end
 if #resolved > 0 then redis.call('HDEL', BUDGETS, unpack(resolved)) end
 if #arrivals > 0 then redis.call('HSET', GATE, unpack(arrivals)) end
+if stage then redis.call('HINCRBY', GATE, 'ramp_calls', 1) end
+if tries then redis.call('HDEL', GATE, 'try_call', 'try_until') end
 redis.call('ZADD', PERMITS, digits(now), ARGV[3])
 if redis.call('HEXISTS', GATE, 'remembers') == 1 then
   redis.call('HINCRBY', GATE, 'permits', 1)

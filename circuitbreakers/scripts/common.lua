@@ -4,7 +4,11 @@
 --   3 queue_pauses                hash    system, operator:all, operator:{service} -> JSON
 --   4 circuit_permits:{service}   zset    call id -> admitted at (us): calls in flight
 --   5 circuit_settled:{service}   zset    call id -> admitted at (us): answers that may not be booked yet
---   6 circuit_gate:{service}      hash    rate limits, throttling, failure-rate window, how many calls 4 and 5 hold
+--   6 circuit_gate:{service}      hash    rate limits, throttling, failure-rate window, how many calls 4 and 5 hold, and the
+--                                         stage of a ramp: stage (0 canary | 10 | 25 | 50 per cent; absent or 100: full),
+--                                         stage_since (us), stage_calls and stage_failed (settled, of those admitted since),
+--                                         stage_size (calls of the canary), stage_held (1), ramp_calls (admitted in all);
+--                                         try_call (the one call that the system pause lets through), try_until (us)
 --   7 circuit_failures:{service}  list    the last failures as JSON, newest first
 --   8 switch_seal                 hash    run_id of the server whose contents were compared with PostgreSQL, at
 --   9 circuit_probe:{service}     string  lease of the probe that is running
@@ -84,6 +88,26 @@ local function block(now, wait)
   redis.call('HSET', GATE, 'blocked_until', digits(now + wait), 'blocked_for', digits(wait))
 end
 
+-- The stage that this service is in, as a number, and since when (us); nil at full speed.
+local function stage_of()
+  local stage, since = unpack(redis.call('HMGET', GATE, 'stage', 'stage_since'))
+  stage, since = tonumber(stage or ''), tonumber(since or '')
+  if stage and since and stage < 100 then return stage, since end
+end
+
+-- Begin a stage of a service: calls admitted before `now` do not count in it.
+local function begin_stage(gate, stage, now)
+  redis.call('HSET', gate, 'stage', stage, 'stage_since', digits(now), 'stage_calls', 0, 'stage_failed', 0)
+  return stage
+end
+local NEXT_STAGE = {[0] = 10, [10] = 25, [25] = 50, [50] = 100}
+
+-- The canary is over when all its calls have ended, at most one of them by a failure. `overdue`: those that should have.
+local function canary_ends(calls, overdue)
+  return redis.call('HGET', GATE, 'stage_held') ~= '1'
+    and calls + overdue >= tonumber(redis.call('HGET', GATE, 'stage_size') or '0')
+end
+
 -- The one place where a state changes. Returns the new epoch.
 local function transition(state, now, fields)
   local epoch = digits(math.max(tonumber(redis.call('HGET', BREAKER, 'epoch') or '0') + 1, now))
@@ -96,7 +120,19 @@ local function pause_all(now, cause)
   for _, name in ipairs(SERVICES) do redis.call('HSET', STATUS, name, 'PAUSED') end
 end
 
--- CLOSED -> OPEN and the pause of everything, in one step. Returns what the announcement needs.
+-- An opening ends its service's ramp, and says which stage that was ('' for none) after how many calls.
+local function stop_ramp(stage, calls)
+  redis.call('HDEL', GATE, 'stage', 'stage_since', 'stage_calls', 'stage_failed', 'stage_size', 'stage_held', 'ramp_calls')
+  redis.call('HSET', BREAKER, 'stopped_stage', stage, 'stopped_calls', calls)
+end
+
+-- Whether the system's own pause stands, and none of an operator's that concerns this service.
+local function only_the_system_pauses()
+  return redis.call('HEXISTS', PAUSES, 'system') == 1 and redis.call('HEXISTS', PAUSES, 'operator:all') == 0
+    and redis.call('HEXISTS', PAUSES, 'operator:' .. SERVICE) == 0
+end
+
+-- CLOSED -> OPEN and the pause of everything, in one step: a ramp stops with it. Returns what the announcement needs.
 local function open(now, reason, failure_type, failures, wait_us)
   local opened_at = iso(now)
   local epoch = transition('open', now, {
@@ -104,6 +140,8 @@ local function open(now, reason, failure_type, failures, wait_us)
     'reason', reason, 'half_open_attempts', 0, 'reset_of', '', 'failure_type', failure_type,
     'failures', failures})
   redis.call('HSET', BREAKER, 'opening_epoch', epoch)
+  local stage, calls = stage_of() or '', redis.call('HGET', GATE, 'ramp_calls') or 0
+  stop_ramp(stage, calls)
   pause_all(now, SERVICE)
-  return {'opened', epoch, opened_at, failures, reason, failure_type, redis.call('LRANGE', FAILURES, 0, -1)}
+  return {'opened', epoch, opened_at, failures, reason, failure_type, redis.call('LRANGE', FAILURES, 0, -1), stage, calls}
 end

@@ -1,6 +1,6 @@
 -- Make a lost or rolled-back breaker agree with PostgreSQL. It creates what is missing and never closes anything.
 -- ARGV: 3 wanted state: closed | open, 4 epoch of the opening ('' for a new opening), 5 opened at, 6 reason, 7 failure type,
--- 8 held (0 | 1), 9 hold reason, 10 reset timeout (us).
+-- 8 held (0 | 1), 9 hold reason, 10 reset timeout (us), 11 the stage of a ramp that an opening stops ('' for none).
 -- Returns {kept} | {created, epoch} | {reopened, epoch}.
 local now, wanted, wait_us = now_us(), ARGV[3], tonumber(ARGV[10])
 local state, epoch, opening = unpack(redis.call('HMGET', BREAKER, 'state', 'epoch', 'opening_epoch'))
@@ -23,5 +23,6 @@ local epoch = transition('open', now, {
   'open_until_us', digits(now + wait_us), 'reason', ARGV[6], 'failure_type', ARGV[7], 'reset_of', '',
   'half_open_attempts', 0, 'held', ARGV[8] == '1' and '1' or '', 'hold_reason', ARGV[9]})
 redis.call('HSET', BREAKER, 'opening_epoch', ARGV[4] ~= '' and ARGV[4] or epoch)
+stop_ramp(ARGV[11], 0)
 pause_all(now, SERVICE)
 return {verb, epoch}

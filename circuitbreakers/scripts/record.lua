@@ -9,10 +9,14 @@ local call, epoch, outcome, failure_type = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local threshold, wait_us = tonumber(ARGV[9]), tonumber(ARGV[10])
 local window, retry_after = tonumber(ARGV[13]), tonumber(ARGV[14])
 local now = now_us()
+local stage, stage_since = stage_of()
+-- Whether the call was admitted in the stage that its service is in; any other counts for the breaker only.
+local staged = false
 
 if call ~= '' then
   local admitted_at = redis.call('ZSCORE', PERMITS, call)
   if not admitted_at then return {'duplicate'} end
+  staged = stage and tonumber(admitted_at) >= stage_since
   redis.call('ZREM', PERMITS, call)
   redis.call('ZADD', SETTLED, admitted_at, call)
   redis.call('HINCRBY', GATE, 'permits', -1)
@@ -47,7 +51,8 @@ end
 
 for i = 19 + tonumber(ARGV[16]), #ARGV, 4 do
   local field = 'tat:' .. ARGV[i]
-  local arrival = tonumber(redis.call('HGET', GATE, field) or '0') + tonumber(ARGV[i + 1]) * tonumber(ARGV[i + 2])
+  local interval = tonumber(ARGV[i + 1]) * (staged and stage > 0 and 100 / stage or 1)
+  local arrival = tonumber(redis.call('HGET', GATE, field) or '0') + interval * tonumber(ARGV[i + 2])
   -- What is owed beyond a whole period the vendor's own window has forgotten by then.
   redis.call('HSET', GATE, field, digits(math.max(math.min(arrival, now + tonumber(ARGV[i + 3])), 0)))
 end
@@ -83,10 +88,16 @@ local function count(failed)
   redis.call('HSET', GATE, 'slot:' .. slot % 12, digits(slot) .. ':' .. calls + 1 .. ':' .. failures + failed)
 end
 
+local staged_calls, staged_failed = 0, 0
+if staged and outcome ~= 'rate_limit' then
+  staged_calls = redis.call('HINCRBY', GATE, 'stage_calls', 1)
+  staged_failed = redis.call('HINCRBY', GATE, 'stage_failed', outcome == 'success' and 0 or 1)
+end
 if outcome == 'success' then
   count(0)
   redis.call('HSET', BREAKER, 'failure_count', 0)
   redis.call('HDEL', GATE, 'throttled_since', 'throttles')
+  if staged and stage == 0 and canary_ends(staged_calls, 0) then begin_stage(GATE, 10, now) end
   return {'counted', 0}
 end
 
@@ -101,6 +112,11 @@ redis.call('LTRIM', FAILURES, 0, EVIDENCE - 1)
 wait_us = math.max(wait_us, retry_after)
 if outcome == 'fatal' then return open(now, failure_type, failure_type, failures, wait_us) end
 if outcome == 'rate_limit' then return open(now, 'throttled without one success', failure_type, failures, wait_us) end
+if staged and stage == 0 and staged_failed > 1 then
+  return open(now, staged_failed .. ' of ' .. staged_calls .. ' canary calls failed', failure_type, failures, wait_us)
+end
+-- Whatever the policy says: three in a row stop a ramp.
+if stage then threshold = math.min(threshold, 3) end
 if failures >= threshold then
   return open(now, failures .. ' consecutive failures', failure_type, failures, wait_us)
 end
@@ -112,4 +128,5 @@ end
 if calls >= tonumber(ARGV[12]) and failed * 100 >= calls * tonumber(ARGV[11]) then
   return open(now, failed .. ' of ' .. calls .. ' calls failed', failure_type, failed, wait_us)
 end
+if staged and stage == 0 and canary_ends(staged_calls, 0) then begin_stage(GATE, 10, now) end
 return {'counted', failures}

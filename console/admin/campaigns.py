@@ -1,6 +1,6 @@
 """Campaigns are made, edited, started, paused, resumed, cancelled, duplicated and exported in the admin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -12,10 +12,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, estimate, funnel, lifecycle, spend, tallies, targets
+from campaigns import apollo_url, estimate, first_leads, funnel, lifecycle, spend, tallies, targets
 from campaigns.duplicate import duplicate as make_duplicate
 from campaigns.leads.exporting import export_csv
 from campaigns.models import Campaign
+from campaigns.moves import warnings_of
 from campaigns.permissions import ADD_CAMPAIGN, OPERATE_CAMPAIGN
 from campaigns.tallies import LeadTally
 from circuitbreakers import events
@@ -26,6 +27,8 @@ from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.orders import Order, actor_of
 
 Status = Campaign.Status
+# The start form says what so many leads cost, beside all of them.
+SOME = 10
 EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "research_prompt", "mail_prompt")
 
 
@@ -36,6 +39,22 @@ def calls(verb: Callable[..., object]) -> Callable[[Campaign, Order], None]:
         verb(row.pk, actor=order.actor, reason=order.reason)
 
     return run
+
+
+def start(row: Campaign, order: Order) -> str | None:
+    lifecycle.start(row.pk, actor=order.actor, reason=order.reason, first=order.first)
+    return f"Campaign {row.pk} holds after its first leads." if order.first else None
+
+
+def foretold(rows: Sequence[Campaign]) -> list[str]:
+    """Say before a start what each campaign will cost, what its first leads alone, and what will not last for all."""
+    lines = []
+    for row in rows:
+        if row.status == Status.CREATED:
+            first = estimate.of_campaign(row, first=SOME).sentence
+            lines.append(f"{row.name}: {estimate.of_campaign(row).sentence} {first}")
+            lines += [f"Warning: {warning}" for warning in warnings_of(row)]
+    return list(dict.fromkeys(lines))
 
 
 def retry_failed(row: Campaign, order: Order) -> str:
@@ -51,9 +70,19 @@ VERBS = {
     "start": AdminVerb(
         "Start",
         OPERATE_CAMPAIGN,
-        calls(lifecycle.start),
+        start,
         "Its leads go through all services; that costs money.",
         legal=lambda row: row.status == Status.CREATED,
+        may_hold=True,
+        foretold=foretold,
+    ),
+    "go_on": AdminVerb(
+        "Go on",
+        OPERATE_CAMPAIGN,
+        calls(first_leads.go_on),
+        "All leads, after the first ones: what is written is pushed.",
+        legal=lambda row: row.first_leads is not None and not row.finished,
+        foretold=lambda rows: [f"Warning: {text}" for row in rows for text in warnings_of(row)],
     ),
     "pause": AdminVerb(
         "Pause",
@@ -163,7 +192,8 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
 
     @admin.display(description="message")
     def message(self, row: Campaign) -> SafeString | str:
-        return clip(" ".join(part for part in (row.status_message, row.waits_for_target, row.waits_for_budget) if part))
+        parts = (row.status_message, row.waits_for_target, row.waits_for_budget, first_leads.shortly(row))
+        return clip(" ".join(filter(None, parts)))
 
     @admin.display(description="leads")
     def leads(self, row: Any) -> str:
@@ -191,6 +221,8 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
             "funnel": funnel.of_campaign(row.pk),
             "spend": {name: sums for name, sums in spent.items() if sums.calls},
             "history": Event.objects.filter(subject_type="campaign", subject_id=str(row.pk))[:100],
+            "first_leads_hold": first_leads.hold_of(row),
+            "written": first_leads.written(row),
             "export_url": reverse("admin:campaigns_campaign_export", args=[row.pk]),
         }
 

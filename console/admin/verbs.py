@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from campaigns.first_leads import MOST as MOST_FIRST
 from console import plan, shared_snapshot
 from console.labels import plural
 from console.orders import REFUSALS, Order, OrderRefused, order_of, why
@@ -37,6 +38,9 @@ class AdminVerb:
     reason_required: bool = False
     danger: bool = False
     may_force: bool = False
+    may_hold: bool = False
+    # What is said of the rows before they are acted on, a line each.
+    foretold: Callable[[Sequence[Any]], list[str]] = lambda rows: []
 
 
 class VerbsAdmin:
@@ -143,6 +147,8 @@ def _ask(
         "title": verb.label,
         "opts": admin.model._meta,
         "verb": verb,
+        "foretold": verb.foretold(rows[:NAMED]),
+        "most_first": MOST_FIRST,
         "action_name": name,
         "rows": rows[:NAMED],
         "more": max(0, len(rows) - NAMED),

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("circuitbreakers", "0008_incident_acknowledgement"),
+        ("circuitbreakers", "0010_incident_acknowledgement"),
     ]
 
     operations = [

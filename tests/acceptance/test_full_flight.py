@@ -48,7 +48,7 @@ def trip(drill, operator, service):
         operator(f"queue-management/circuit-breakers/{shut}/reset", reason="mended")
     assert drill.value("SELECT count(*) FROM campaigns WHERE status = 'RUNNING'") == 0
     drill.until("a resume is possible", lambda: operator("queue-management/resume-queue")["ready"])
-    assert operator("queue-management/resume-queue", reason="mended")["queue_resumed"]
+    assert operator("queue-management/resume-queue", reason="mended", all_at_once=True)["queue_resumed"]
 
 
 def still_to_come(drill, service):

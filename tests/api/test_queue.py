@@ -69,6 +69,7 @@ def test_a_resume_answers_with_the_contracts_body(operator: APIClient, live_proc
             "services_still_paused": [],
             "campaigns_still_paused": 0,
             "prerequisites_met": "All circuit breakers closed",
+            "stages": {"apollo": "canary: 0 of 5 calls have ended, 0 failed (one may); then 10 %"},
             "message": "Queue resumed successfully: 2 jobs and 2 campaigns resumed",
         },
     }

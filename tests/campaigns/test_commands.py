@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, OutlookReading
 from circuitbreakers import gate, pauses, switch
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
@@ -88,6 +88,10 @@ def test_the_actor_is_the_shells_user_unless_said_otherwise(manage: Any, monkeyp
         ("campaign", "start", "first"),
         ("campaign", "create"),
         ("campaign", "create", "A", "--max-leads", "0"),
+        ("campaign", "create", "A", "--first", "10"),
+        ("campaign", "start", 1, "--first", "0"),
+        ("campaign", "start", 1, "--first", "101"),
+        ("campaign", "start", 1, "--first", "ten"),
         ("campaign", "create", "A", "--csv", "a.csv", "--apollo-url", "https://app.apollo.io/#/people"),
         ("campaign", "create", "A", "--apollo-url", "https://example.com/"),
     ],
@@ -432,8 +436,31 @@ def test_the_latest_campaigns_are_listed(manage: Any) -> None:
             "status_message": "",
             "target_halt": "",
             "budget_halt": "",
+            "first_leads": None,
         }
     ]
+
+
+def test_the_commands_hold_after_the_first_leads_say_so_and_go_on(manage: Any, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("Email\nida@acme.example\nbo@acme.example\n")
+    OutlookReading.objects.create(service="apollo", asked_at=timezone.now(), left=0, unit="credits")
+    ran = manage("campaign", "create", "Autumn", "--csv", people, "--start", "--first", 1)
+    holds = "Holds after the first lead: 1 in work. Read the mails, then go on."
+    assert ran.out.splitlines()[-2:] == [f"It is RUNNING. {holds}", "Warning: apollo: no credits left"]
+    pk = Campaign.objects.get().pk
+    assert holds in manage("campaign", "status", pk).out
+    shown = manage("campaign", "status", pk, "--json").data
+    assert (shown["first_leads"], shown["first_leads_hold"]) == (1, holds)
+    assert manage("campaign", "status", "--json").data["campaigns"][0]["first_leads"] == 1
+    gone = manage("campaign", "go-on", pk, "--reason", "read", "--json")
+    assert (gone.status, gone.data["warnings"]) == (0, ["apollo: no credits left"])
+    again = manage("campaign", "go-on", pk)
+    assert (again.status, "does not hold after its first leads" in again.err) == (1, True)
+    second = make_campaign("CREATED")
+    make_lead(second)
+    started = manage("campaign", "start", second.pk, "--first", 10).out
+    assert started.startswith(f"Campaign {second.pk} is RUNNING. Holds after the first 10 leads: 1 in work.")
 
 
 # --- reconcile --------------------------------------------------------------------------------------------------------

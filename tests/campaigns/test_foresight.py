@@ -5,13 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
-from campaigns import foresight
+from campaigns import first_leads, foresight, lifecycle, recovery, resume_plan
 from campaigns.foresight import Usage, forecast
-from campaigns.models import OutlookReading
+from campaigns.models import Campaign, Lead, OutlookReading
+from campaigns.moves import MoveRefused, warnings_of
 from campaigns.tallies import CallTally
 from circuitbreakers.services import SERVICES
+from tests.breakers import ANN, reset, trip
+from tests.builders import ago, make_campaign, make_fleet
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)  # a Tuesday
 NOTHING = Usage()
@@ -120,6 +124,96 @@ def test_a_resume_is_warned_of_what_is_not_enough_for_all_that_waits() -> None:
     assert foresight.warnings(NOW, waiting=50) == []
     (warning,) = foresight.warnings(NOW, waiting=51)
     assert warning == "millionverifier: 50 credits left: enough for 50 leads at the present yield"
+
+
+def enough_for(leads: int) -> None:
+    """The verification's credits are enough for so many leads, as was read a moment ago."""
+    use("instantly", timezone.now().date(), "100")
+    use("millionverifier", timezone.now().date(), "100")
+    now = timezone.now()
+    reading(left=Decimal(leads), unit="credits", asked_at=now, read_at=now).save()
+
+
+@pytest.fixture
+def refusing(settings: Settings) -> None:
+    """More than ten leads beyond what is left are refused, and fifty are left."""
+    settings.REFUSE_UNFINISHABLE = 10
+    enough_for(50)
+
+
+def campaign_of(leads: int, **fields: Any) -> Campaign:
+    campaign = make_campaign("CREATED", **fields)
+    Lead.objects.bulk_create(Lead(campaign=campaign, email=f"p{n}@acme.example") for n in range(leads))
+    return campaign
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("in_step", "refusing")
+def test_a_start_that_cannot_be_finished_is_refused_above_the_setting() -> None:
+    assert lifecycle.start(campaign_of(60).pk, actor=ANN).status == "RUNNING"
+    campaign = campaign_of(61)
+    with pytest.raises(MoveRefused) as caught:
+        lifecycle.start(campaign.pk, actor=ANN)
+    assert str(caught.value) == (
+        f"Campaign {campaign.pk} cannot be finished: millionverifier has enough for 50 of 61 leads. {foresight.MEND}"
+    )
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.job_rows.count()) == ("CREATED", 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("in_step", "refusing")
+def test_first_leads_that_can_be_finished_begin_and_the_others_are_refused() -> None:
+    campaign = lifecycle.start(campaign_of(200).pk, actor=ANN, first=10)
+    assert campaign.status == "RUNNING"
+    with pytest.raises(MoveRefused, match="enough for 50 of 200 leads"):
+        first_leads.go_on(campaign.pk, actor=ANN)
+    campaign.refresh_from_db()
+    assert campaign.first_leads == 10
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("in_step", "refusing")
+def test_whom_a_search_may_find_counts() -> None:
+    with pytest.raises(MoveRefused, match="50 of 400 leads"):
+        lifecycle.start(campaign_of(3, search={"q": "x"}, max_leads=400).pk, actor=ANN)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("in_step", "refusing")
+@pytest.mark.parametrize(
+    "change", [{"problem": "HTTP 503"}, {"asked_at": ago(3 * 3600)}, {"left": None}, {"left": Decimal(10**6)}]
+)
+def test_an_outlook_that_cannot_be_read_is_old_or_says_nothing_blocks_nothing(change: dict[str, Any]) -> None:
+    OutlookReading.objects.update(**change)
+    assert lifecycle.start(campaign_of(61).pk, actor=ANN).status == "RUNNING"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("in_step")
+def test_without_the_setting_a_start_is_only_warned_of() -> None:
+    enough_for(0)
+    campaign = lifecycle.start(campaign_of(61).pk, actor=ANN)
+    (warning,) = warnings_of(campaign)
+    assert "millionverifier: no credits left" in warning
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("in_step", "refusing")
+def test_a_resume_lacks_its_outlook_and_says_what_to_do() -> None:
+    make_fleet()
+    campaign = lifecycle.start(campaign_of(61, instantly_campaign_id="").pk, actor=ANN, first=9)
+    Campaign.objects.filter(pk=campaign.pk).update(first_leads=None, first_left=None)
+    trip()
+    reset()
+    plan = resume_plan.plan()
+    item = plan.prerequisites[-1]
+    assert (item.name, item.ok, item.mend) == ("outlook", False, foresight.MEND)
+    with pytest.raises(recovery.ResumeRefused, match="not enough: millionverifier has enough for 50 of 61 leads"):
+        recovery.resume(actor=ANN)
+    Campaign.objects.filter(pk=campaign.pk).update(first_leads=9, first_left=9)  # of these it has enough
+    assert resume_plan.plan().ready
+    assert recovery.resume(actor=ANN).campaigns_resumed == 1
 
 
 def test_the_age_of_the_prices_is_said(settings: Settings) -> None:

@@ -249,6 +249,7 @@ def test_everything_the_system_paused_comes_back(caplog: pytest.LogCaptureFixtur
         "services_still_paused": [],
         "campaigns_still_paused": 0,
         "prerequisites_met": "All circuit breakers closed",
+        "stages": {"apollo": "canary: 0 of 5 calls have ended, 0 failed (one may); then 10 %"},
         "message": "Queue resumed successfully: 3 jobs and 2 campaigns resumed",
     }
     assert set(queue().values()) == {"ACTIVE"}

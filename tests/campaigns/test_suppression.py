@@ -346,7 +346,7 @@ def test_a_claim_and_the_ending_of_leads_read_by_indexes_only(rows: int) -> None
     )
     suppress((f"p{number}@birch.example" for number in range(rows)), "", OPERATOR)
     statements: list[tuple[str, dict[str, Any]]] = [
-        (_claim(), {"job": 1, "worker": "", "lease": timedelta(seconds=1)}),
+        (_claim(once=False), {"job": 1, "worker": "", "lease": timedelta(seconds=1)}),
         (END_LEADS, {"addresses": ["p1@acme1.example"], "domains": ["acme2.example"], "why": ""}),
     ]
     with connection.cursor() as cursor:

@@ -1,7 +1,7 @@
 """Workers, operators, supervisors and accidents in any order, against the real scripts on the real server.
 
-The model knows three things: which breakers are closed, which pauses stand, which calls are out. Everything else is
-compared with it after each step.
+The model knows four things: which breakers are closed, which pauses stand, which calls are out, which services are on
+their way back after a resume. Everything else is compared with it after each step.
 """
 
 from dataclasses import replace
@@ -10,6 +10,8 @@ from unittest import mock
 
 import pytest
 from django.db import transaction
+from django.db.models.functions import Coalesce
+from django.test import override_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,9 +22,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from circuitbreakers import breaker, gate, pauses, policies, policy, probes, rebuild, switch
+from circuitbreakers import breaker, gate, pauses, policies, policy, probes, ramp_verbs, ramps, rebuild, switch
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Breaker, Incident, QueuePause
+from circuitbreakers.models import Breaker, Incident, QueuePause, Ramp
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import breaker_opened
 from circuitbreakers.states import Opening
@@ -44,6 +46,7 @@ outcomes = st.sampled_from(
     ["success", "timeout", "server_error", "auth", "quota_exhausted", "invalid_request", "unknown"]
 )
 SYSTEM, ALL = QueuePause.SYSTEM, QueuePause.ALL
+CANARY, STEP = 3, 2  # calls; a step takes no time here, so that no clock is moved
 
 
 class Model:
@@ -62,6 +65,24 @@ class Model:
         self.top = 0  # the highest epoch ever seen
         self.calls: dict[str, gate.Permit] = {}  # out now
         self.permits: dict[str, gate.Permit] = {}  # ever given
+        self.stage: int | None = None  # of its ramp, None at full speed
+        self.stage_held = False
+        self.ended = self.failed = 0  # calls in this stage
+        self.staged: set[str] = set()  # those admitted in it
+        self.incident: list[int] | None = None  # the openings of the incident that its ramp belongs to
+
+    def at(self, stage: int | None) -> None:
+        """Begin a stage."""
+        self.stage, self.ended, self.failed, self.staged = stage, 0, 0, set()
+        self.stage_held = self.stage_held and stage is not None
+
+    def canary_ends(self) -> None:
+        if self.stage == 0 and not self.stage_held and self.ended >= CANARY:
+            self.at(10)
+
+    @property
+    def has_no_room(self) -> bool:
+        return self.stage == 0 and self.ended + len(self.staged & self.calls.keys()) >= CANARY
 
 
 class Switch(RuleBasedStateMachine):
@@ -81,6 +102,9 @@ class Switch(RuleBasedStateMachine):
         self.pauses: set[str] = set()
         self.told: list[tuple[str, int]] = []
         self.openings: list[tuple[str, int]] = []
+        self.incidents: list[tuple[str, list[int]]] = []  # each with the epochs of its openings
+        self.slower = override_settings(RESUME_CANARY_CALLS=CANARY, RAMP_STEP_CALLS=STEP, RAMP_STEP_SECONDS=0)
+        self.slower.enable()
         self.untold: set[tuple[str, int]] = set()
         self.unmarked: set[str] = set()  # resets that PostgreSQL does not know
         self.copy: dict[str, bytes] | None = None
@@ -90,6 +114,8 @@ class Switch(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         breaker_opened.disconnect(dispatch_uid="machine")
+        if hasattr(self, "slower"):
+            self.slower.disable()
         if hasattr(self, "around"):
             try:
                 self.everybody_goes_home()
@@ -111,9 +137,20 @@ class Switch(RuleBasedStateMachine):
         model, state = self.models[service], switch.read(service)
         model.state, model.waited, model.opening = "open", False, state.opening_epoch
         self.pauses.add(SYSTEM)
-        self.openings.append((service, state.opening_epoch))
+        self.opening_of(service, state.opening_epoch, goes_on=model.stage is not None and not model.held)
         if dies:
             self.untold.add((service, state.opening_epoch))
+
+    def opening_of(self, service: str, epoch: int, *, goes_on: bool = False) -> None:
+        """Note an opening: of an incident of its own, or of that whose ramp it stops."""
+        model = self.models[service]
+        self.openings.append((service, epoch))
+        if goes_on and model.incident is not None:
+            model.incident.append(epoch)
+        else:
+            self.incidents.append((service, [epoch]))
+        model.at(None)
+        model.incident = None
 
     def in_step(self) -> None:
         """Compare until quiet; every opening has its incident then, every reset its mark."""
@@ -128,6 +165,9 @@ class Switch(RuleBasedStateMachine):
         counts = model.state == "closed" and permit.epoch == str(switch.read(service).epoch)
         judged = policy.OUTCOMES[outcome]
         opens = False
+        staged = counts and call in model.staged and judged in ("success", "failure", "fatal")
+        model.ended, model.failed = model.ended + staged, model.failed + (staged and judged != "success")
+        threshold = model.threshold if model.stage is None else min(model.threshold, 3)
         if counts and judged == "success":
             model.count, model.throttled = 0, False
         elif counts and judged == "rate_limit":
@@ -137,7 +177,7 @@ class Switch(RuleBasedStateMachine):
             model.count += opens
         elif counts and judged in ("failure", "fatal"):
             model.count += 1
-            opens = judged == "fatal" or model.count >= model.threshold
+            opens = judged == "fatal" or model.count >= threshold or (model.stage == 0 and model.failed > 1)
         if dies:
             with mock.patch.object(gate, "announce"):
                 permit.settle(outcome, **details)
@@ -145,6 +185,8 @@ class Switch(RuleBasedStateMachine):
             permit.settle(outcome, **details)
         if opens:
             self.opens(service, dies=dies)
+        else:
+            model.canary_ends()
 
     # --- workers ---
 
@@ -152,6 +194,8 @@ class Switch(RuleBasedStateMachine):
         model = self.models[service]
         for call in [a_call() for _ in range(workers)]:
             expected = "open" if model.state != "closed" else "paused" if self.paused(service) else None
+            if expected is None and model.has_no_room:
+                expected = "ramp"
             if expected is None and model.blocked:
                 expected = "rate"
             try:
@@ -161,6 +205,7 @@ class Switch(RuleBasedStateMachine):
             else:
                 answer = None
                 model.calls[call] = model.permits[call] = permit
+                model.staged.add(call)
             assert answer == expected
 
     def out(self, *, late: bool = False) -> list[tuple[str, str]]:
@@ -205,10 +250,34 @@ class Switch(RuleBasedStateMachine):
         for key in sorted(self.pauses - {SYSTEM}):
             self.lift(key.removeprefix("operator:"))
         if SYSTEM in self.pauses:
-            self.bring_it_all_back()
+            self.bring_it_all_back(all_at_once=data.draw(st.booleans()))
         if self.models[service].blocked:
             self.time_passes(service)
         self.work_of(data, service, workers)
+
+    @rule(data=st.data(), service=services)
+    def come_back_step_by_step(self, data: st.DataObject, service: str) -> None:
+        """After a trip, mostly with successes: by chance alone hardly a run would get as far as its ramp."""
+        for key in sorted(self.pauses - {SYSTEM}):
+            self.lift(key.removeprefix("operator:"))
+        model = self.models[service]
+        if model.stage is None and model.state == "closed":
+            assert gate.record_failure(service, "no credit", "quota_exhausted") == "opened"
+            self.opens(service)
+        if SYSTEM in self.pauses:
+            self.bring_it_all_back(all_at_once=False)
+        model.blocked = False
+        move_gate_back(service, 1000)
+        mostly = st.sampled_from(["success"] * 5 + ["timeout", "unknown", "auth"])
+        for outcome in data.draw(st.lists(mostly, min_size=2, max_size=12)):
+            if model.state != "closed" or self.paused(service):
+                break
+            self.admit(service, data.draw(st.integers(0, 2)))
+            if model.calls:
+                self.result(service, data.draw(st.sampled_from(sorted(model.calls))), outcome)
+            if data.draw(st.booleans()):
+                self.step_the_ramps()
+            self.everything_is_as_the_model_says()
 
     def work_of(self, data: st.DataObject, service: str, workers: int) -> None:
         """Some calls begin, some end."""
@@ -353,8 +422,8 @@ class Switch(RuleBasedStateMachine):
     def look_before_resuming(self) -> None:
         self.seen = {service: switch.read(service).epoch for service in SERVICES}
 
-    @rule(looked_before=st.booleans())
-    def resume(self, looked_before: bool) -> None:
+    @rule(looked_before=st.booleans(), everyone=st.booleans(), all_at_once=st.booleans())
+    def resume(self, looked_before: bool, everyone: bool = False, all_at_once: bool = False) -> None:
         now = {service: switch.read(service).epoch for service in SERVICES}
         seen = self.seen if looked_before and self.seen else now
         allowed = seen == now and all(model.state == "closed" for model in self.models.values())
@@ -362,17 +431,32 @@ class Switch(RuleBasedStateMachine):
             self.in_step()  # recovery waits until the pause has finished spreading
         try:
             with switch_lock():
-                if row := pauses.standing(SYSTEM):
+                begin: list[str] | None = None
+                row = pauses.standing(SYSTEM)
+                if row:
                     pauses.end(row, actor=ANN, reason="")
-                active = pauses.activate(SYSTEM, seen)
+                    begin = ramps.begin(row, everyone=everyone, actor=ANN, reason="")
+                if all_at_once:
+                    ramps.skip(actor=ANN, reason="")
+                    begin = []
+                active = pauses.activate(SYSTEM, seen, begin)
         except pauses.SwitchRefused:
             assert not allowed
         else:
             assert allowed
             self.pauses.discard(SYSTEM)
+            for service, model in self.models.items():
+                opened = row and Incident.objects.filter(pause=row, service=service).exists()
+                if all_at_once:
+                    model.at(None)
+                elif row and (opened or everyone or model.stage is not None):
+                    model.stage_held = False
+                    model.at(0)
+                if opened:
+                    model.incident = [epochs for name, epochs in self.incidents if name == service][-1]
             assert active == [service for service in SERVICES if not self.paused(service)]
 
-    def bring_it_all_back(self) -> None:
+    def bring_it_all_back(self, *, all_at_once: bool) -> None:
         """What an operator does after each trip."""
         self.in_step()
         for service, model in self.models.items():
@@ -380,8 +464,34 @@ class Switch(RuleBasedStateMachine):
                 self.release(service)
             if model.state != "closed":
                 self.reset(service, ok=True, force=True)
-        self.resume(looked_before=False)
+        self.resume(looked_before=False, all_at_once=all_at_once)
         assert SYSTEM not in self.pauses
+
+    @precondition(lambda self: any(model.stage is not None for model in self.models.values()))
+    @rule(service=services, verb=st.sampled_from(["hold", "go_on", "back", "all_at_once"]))
+    def move_a_ramp(self, service: str, verb: str) -> None:
+        model = self.models[service]
+        act: Any = getattr(ramp_verbs, verb)
+        if model.stage is None or (verb == "back" and model.stage == 0):
+            with pytest.raises(ramp_verbs.RampRefused):
+                act(service, actor=ANN, reason="I say so")
+            return
+        did = act(service, actor=ANN, reason="I say so")
+        if verb in ("hold", "go_on"):
+            assert did is (model.stage_held is (verb == "go_on"))
+            model.stage_held = verb == "hold"
+        else:
+            model.at({10: 0, 25: 10, 50: 25}[model.stage] if verb == "back" else None)
+
+    @rule()
+    def step_the_ramps(self) -> None:
+        ramp_verbs.step(lambda service: 600)
+        for service, model in self.models.items():
+            if model.stage is None or self.paused(service):
+                continue
+            model.canary_ends()
+            if model.stage and not model.stage_held and model.ended >= STEP:
+                model.at({10: 25, 25: 50, 50: None}[model.stage] if model.failed * 10 < model.ended else model.stage)
 
     @rule(service=services, threshold=st.integers(1, 6))
     def change_policy(self, service: str, threshold: int) -> None:
@@ -419,11 +529,13 @@ class Switch(RuleBasedStateMachine):
         model.throttled = False
         redis_cli().hdel(f"circuit_gate:{service}", "throttled_since", "throttles", "blocked_until")
         model.blocked = False
+        if closed and model.stage is not None:
+            model.at(0)
         if not closed:
             let_the_wait_pass(service)
             model.state, model.waited = state.state, True
             if state.opening_epoch != model.opening:
-                self.openings.append((service, state.opening_epoch))
+                self.opening_of(service, state.opening_epoch)
             model.opening = state.opening_epoch
 
     @rule()
@@ -469,6 +581,10 @@ class Switch(RuleBasedStateMachine):
             assert state.held is model.held
             assert snapshot.queue[service] == ("PAUSED" if self.paused(service) else "ACTIVE")
             assert snapshot.gates[service].in_flight == len(model.calls)
+            stage = snapshot.gates[service].stage
+            assert (None if stage.full else stage.percent) == model.stage
+            assert model.stage is None or (stage.calls, stage.failed) == (model.ended, model.failed)
+            assert model.stage is None or stage.held is model.stage_held
             self.epochs_only_grow(model, state.epoch)
         if any(state.state != "closed" for state in snapshot.breakers.values()) or {SYSTEM, ALL} & self.pauses:
             assert set(snapshot.queue.values()) == {"PAUSED"}
@@ -483,9 +599,15 @@ class Switch(RuleBasedStateMachine):
     def every_opening_is_told_once_and_has_one_incident(self) -> None:
         assert len(set(self.told)) == len(self.told)
         assert len(set(self.openings)) == len(self.openings)
-        incidents = set(Incident.objects.values_list("service", "epoch"))
-        assert incidents == set(self.openings) - self.untold
-        assert set(self.told) == incidents
+        assert set(self.told) == set(self.openings) - self.untold
+        on_record = [
+            (service, told[0], told[-1])
+            for service, epochs in self.incidents
+            if (told := [epoch for epoch in epochs if (service, epoch) not in self.untold])
+        ]
+        rows = Incident.objects.annotate(begun=Coalesce("first_epoch", "epoch"))
+        assert set(rows.values_list("service", "begun", "epoch")) == set(on_record)
+        assert Incident.objects.count() == len(on_record)
 
     def everybody_goes_home(self) -> None:
         """L1: from wherever it ended, there is a way back to work."""
@@ -500,7 +622,9 @@ class Switch(RuleBasedStateMachine):
             if row := pauses.standing(SYSTEM):
                 pauses.end(row, actor=ANN, reason="")
             epochs = {service: switch.read(service).epoch for service in SERVICES}
-            assert pauses.activate(SYSTEM, epochs) == list(SERVICES)
+            ramps.skip(actor=ANN, reason="")
+            assert pauses.activate(SYSTEM, epochs, []) == list(SERVICES)
+        assert not Ramp.objects.filter(ended_at=None).exists()
         assert compare_until_quiet() == 0
         for service in SERVICES:
             move_gate_back(service, 1000)

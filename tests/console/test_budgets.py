@@ -35,6 +35,7 @@ def test_a_campaigns_page_and_the_dashboard_say_what_it_waits_for(viewer: Client
     dashboard = text_of(viewer.get(reverse("admin:index")))
     assert HELD in dashboard
     assert "Running, but 1 of 1 campaign is held: its budget is used up." in dashboard
+    assert f'id="hf-next" href="{reverse("admin:circuitbreakers_budget_changelist")}"' in dashboard
 
 
 def test_a_services_card_says_that_its_work_waits(viewer: Client) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from circuitbreakers.models import Incident, QueuePause
 from circuitbreakers.services import SERVICES
-from console.sentence import Sentence, compose
+from console.sentence import READ, Sentence, compose
 
 NOW = datetime(2026, 3, 4, 3, 20, tzinfo=UTC)
+TOMORROW = NOW + timedelta(days=1)
 CLOSED = dict.fromkeys(SERVICES, "closed")
 
 
@@ -76,6 +77,7 @@ def test_a_pause_of_another_day_names_its_day() -> None:
         ({"missing": ["worker", "supervisor"]}, "bad", "no live worker and no live supervisor"),
         ({"pauses": pause("operator:openai", actor="olga", reason="why")}, "warn", "olga has paused OpenAI: why"),
         ({"slowed": {"openai": NOW}, "campaigns": {"RUNNING": 1}}, "warn", "from OpenAI until 03:20:00 UTC"),
+        ({"slowed": {"openai": TOMORROW}, "campaigns": {"RUNNING": 1}}, "warn", f"{TOMORROW:%Y-%m-%d %H:%M:%S} UTC"),
         ({"campaigns": {"RUNNING": 2}, "jobs_open": 7}, "good", "Running: 2 campaigns, 7 jobs to do."),
         ({"campaigns": {"PAUSED": 2}}, "idle", "2 campaigns paused by operators"),
         ({}, "idle", "Ready. No campaign is running."),
@@ -91,3 +93,11 @@ def test_each_state_has_its_sentence(facts: dict[str, Any], tone: str, words: st
 def test_what_is_graver_comes_first() -> None:
     both = {**pause(), **pause("operator:all", actor="olga", reason="a drill")}
     assert "by olga" not in say(pauses=both, missing=["worker"], slowed={"openai": NOW}).text
+
+
+def test_campaigns_that_hold_after_their_first_leads_wait_for_a_reader() -> None:
+    said = say(campaigns={"RUNNING": 3}, holding=1)
+    assert (said.tone, said.text, said.next) == ("warn", "Running, but 1 campaign holds after its first leads.", READ)
+    assert said.page == "admin:campaigns_campaign_changelist"
+    assert say(campaigns={"RUNNING": 3}, holding=2).text == "Running, but 2 campaigns hold after their first leads."
+    assert say(campaigns={"RUNNING": 3}).tone == "good"

@@ -18,6 +18,7 @@ import redis
 from local.embedded import Servers
 from local.processes import free_port, wait_for
 from local.stack import PUBLISHED, ROOT, Interrupted, Stack
+from local.up import SANDBOX_LIMITS
 from tests.stub import make_project
 
 pytestmark = pytest.mark.processes
@@ -130,7 +131,8 @@ def test_another_terminal_finds_it_while_it_runs_and_only_then(up, tmp_path):
     run.wait_until_it_says("Ctrl-C stops it all")
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
     published = dict(line.split("=", 1) for line in env.read_text().splitlines())
-    assert tuple(published) == PUBLISHED
+    assert tuple(published) == (*PUBLISHED, *SANDBOX_LIMITS)
+    assert SANDBOX_LIMITS.items() <= published.items()
     assert published["MODE"] == "sandbox"
     with redis.Redis.from_url(published["REDIS_URL"]) as client:
         assert client.ping()

@@ -243,3 +243,36 @@ def test_two_dispatchers_at_once_send_each_job_once() -> None:
     make_jobs(make_campaign(), 200)
     assert sum(at_once(dispatch, dispatch)) == 200
     assert sorted(sent()) == sorted(JobRow.objects.values_list("pk", flat=True))
+
+
+# --- a canary ---------------------------------------------------------------------------------------------------------
+
+
+def at_its_canary(service: str = "apollo") -> None:
+    """As a queue resume leaves it."""
+    pauses.activate("", None, [service])
+
+
+def test_a_canary_gets_as_many_messages_as_it_has_calls_first_those_that_failed_first() -> None:
+    campaign, other = make_campaign(), make_campaign()
+    make_jobs(campaign, 10)
+    failed = [
+        make_job(one, kind="reveal", part=99 + n, failure_type="timeout") for n, one in enumerate([other, campaign])
+    ]
+    at_its_canary()
+    assert dispatch() == 5
+    assert sent()[:2] == [job.pk for job in failed]
+    assert dispatch() == 0
+    broker.client().flushdb()
+    permits = [gate.admit("apollo", f"{number}:1") for number in range(2)]
+    assert dispatch() == 3
+    broker.client().flushdb()
+    permits[0].settle("success")
+    permits[1].settle("unknown")
+    assert dispatch() == 4
+
+
+def test_other_services_are_sent_as_ever_beside_a_canary() -> None:
+    make_jobs(make_campaign(), 10)
+    at_its_canary("openai")
+    assert dispatch() == 10

@@ -71,8 +71,10 @@ def test_an_urgent_step_never_rests() -> None:
     assert step.rest == 0
     assert [step.name for step in steps() if step.urgent] == [
         "compare the stores",
+        "begin planned pauses",
         "pause what still runs",
         "end cancelled campaigns",
+        "step the ramps",
         "reclaim dead leases",
         "apply outcomes",
         "dispatch",

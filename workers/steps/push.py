@@ -7,7 +7,7 @@ claim stays one request under one permit.
 from decimal import Decimal
 from functools import partial
 
-from campaigns import pipeline, targets
+from campaigns import past_due, pipeline, targets
 from campaigns.contacts import pushing
 from campaigns.jobs import Done
 from campaigns.leads.addresses import holds_locked
@@ -35,6 +35,8 @@ def push(job: JobRow) -> Ready | Done | NotYet | Stopped:
     email = address_of(lead)
     if holds_locked(email):
         return Done(end="DROPPED", end_reason="suppressed", without_call=True)
+    if past_due.verify_again(job, lead):
+        return NotYet(0)  # it is ours no more: it comes back with the new verdict
     begun = pushing.begin(job, lead, email)
     if begun.busy:
         return NotYet(BUSY_WAIT)

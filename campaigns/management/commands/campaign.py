@@ -1,8 +1,7 @@
 """`manage.py campaign` makes campaigns, imports and exports leads, starts, pauses, resumes, retries, cancels."""
 
 import dataclasses
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, estimate, funnel, lifecycle, moves, prompts, spend, tallies, targets
+from campaigns import apollo_url, estimate, first_leads, lifecycle, moves, prompts, tallies, targets
 from campaigns.contacts.departing import depart
 from campaigns.contacts.policy import LIMITS, policy_of
 from campaigns.leads.csvfile import ImportRefused
@@ -18,17 +17,16 @@ from campaigns.leads.exporting import export_csv
 from campaigns.leads.foretell import foretell
 from campaigns.leads.importing import ImportReport, import_source
 from campaigns.leads.source import Source, opened
+from campaigns.management import campaign_report
 from campaigns.management.files import files_or_refusal, require_file, write
-from campaigns.management.reading import add_reading, report_lines
+from campaigns.management.reading import add_first, add_reading, progress_bar, report_lines
 from campaigns.models import Campaign, Lead
-from circuitbreakers.commands import WRONG_USAGE, VerbCommand, listed, table
+from campaigns.moves import warnings_of
+from circuitbreakers.commands import WRONG_USAGE, VerbCommand, table
 
 LISTED = 50
 NOTHING_CHANGED = "Nothing was changed."
-SPEND_COLUMNS = (
-    *("service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD"),
-    *("answers lost", "USD more at most"),
-)
+WARNING = "Warning: {}"
 
 
 class Command(VerbCommand):
@@ -44,6 +42,7 @@ class Command(VerbCommand):
         create.add_argument("--max-leads", type=int, default=100, metavar="N", help="of a search (default 100)")
         create.add_argument("--instantly-campaign", default="", metavar="ID", help="made at start when not given")
         create.add_argument("--start", action="store_true")
+        add_first(create)
         add_reading(create)
         importing = self.verb("import", "add the leads of a CSV", changes=True)
         importing.add_argument("id", type=int)
@@ -53,10 +52,14 @@ class Command(VerbCommand):
         for name, text in (
             ("start", "CREATED -> RUNNING"),
             ("pause", "an operator's pause; it survives a queue resume"),
+            ("go-on", "with all leads, after the first ones have been read"),
             ("resume", "lift an operator's pause"),
             ("cancel", "end it for good"),
         ):
-            self.verb(name, text, changes=True).add_argument("id", type=int)
+            parser = self.verb(name, text, changes=True)
+            parser.add_argument("id", type=int)
+            if name == "start":
+                add_first(parser)
         retry = self.verb("retry-failed", "put back what failed through a vendor's fault", changes=True)
         retry.add_argument("id", type=int)
         retry.add_argument(
@@ -91,6 +94,8 @@ class Command(VerbCommand):
 
     def create(self, options: dict[str, Any]) -> None:
         actor = self.actor(options)
+        if options["first"] is not None and not options["start"]:
+            raise CommandError("--first goes with --start.", returncode=WRONG_USAGE)
         fields: dict[str, Any] = {
             "name": options["name"],
             "max_leads": options["max_leads"],
@@ -110,14 +115,19 @@ class Command(VerbCommand):
                 return self._foretell_creation(fields, messages, source)
             campaign = lifecycle.create(actor=actor, reason=options["reason"], **fields)
             report = self._import(campaign, source, options) if source else None
+        warnings: list[str] = []
         if options["start"]:
-            campaign = lifecycle.start(campaign.pk, actor=actor, reason=options["reason"])
+            first = options["first"]
+            campaign = lifecycle.start(campaign.pk, actor=actor, reason=options["reason"], first=first)
+            warnings = warnings_of(campaign, campaign.first_leads)
         data = {"id": campaign.pk, "name": campaign.name, "status": campaign.status, "messages": messages}
+        data["warnings"] = warnings
         lines = [f"Campaign {campaign.pk} created: {campaign.name}", *messages]
         if report:
             data["import"] = report.as_dict()
             lines += report_lines(report)
-        return self.show(data, *lines, f"It is {campaign.status}.")
+        lines += [f"It is {campaign.status}. {first_leads.hold_of(campaign)}".rstrip()]
+        return self.show(data, *lines, *map(WARNING.format, warnings))
 
     def _foretell_creation(self, fields: dict[str, Any], messages: list[str], source: Source | None) -> None:
         Campaign(**fields).full_clean(exclude=["created_by", "idempotency_key"])
@@ -157,27 +167,21 @@ class Command(VerbCommand):
         arguments: dict[str, Any] = {
             "actor": self.actor(options),
             "reason": options["reason"],
-            "progress": self._progress(path.stat().st_size),
+            "progress": None if self.as_json else progress_bar(self.stderr, path.stat().st_size),
         }
         if skipped is None:
             return import_source(campaign, source, **arguments)
         with files_or_refusal(skipped), skipped.open("w", newline="", encoding="utf-8") as target:
             return import_source(campaign, source, skipped_to=target, **arguments)
 
-    def _progress(self, size: int) -> Callable[[int, int], None] | None:
-        """Show a bar on a terminal; nothing for programs."""
-        if self.as_json or not sys.stderr.isatty():
-            return None
-
-        def show(read: int, rows: int) -> None:
-            share = min(read / size, 1.0) if size else 1.0
-            bar = ("#" * round(share * 30)).ljust(30)
-            self.stderr.write(f"\r[{bar}] {share:4.0%} {rows:,} rows", ending="\n" if share >= 1 else "")
-
-        return show
-
     def start(self, options: dict[str, Any]) -> None:
-        self._moved(lifecycle.start(options["id"], actor=self.actor(options), reason=options["reason"]))
+        details = {"actor": self.actor(options), "reason": options["reason"], "first": options["first"]}
+        campaign = lifecycle.start(options["id"], **details)
+        self._moved(campaign, warnings_of(campaign, campaign.first_leads))
+
+    def go_on(self, options: dict[str, Any]) -> None:
+        campaign = first_leads.go_on(options["id"], actor=self.actor(options), reason=options["reason"])
+        self._moved(campaign, warnings_of(campaign, campaign.first_leads))
 
     def pause(self, options: dict[str, Any]) -> None:
         self._moved(lifecycle.pause(options["id"], actor=self.actor(options), reason=options["reason"]))
@@ -234,59 +238,33 @@ class Command(VerbCommand):
         campaign = Campaign.objects.get(pk=options["id"])
         lead = Lead.objects.get(pk=options["lead"], campaign=campaign) if options["lead"] is not None else None
         shown = prompts.preview(campaign, lead)
-        lines = [f"Campaign {campaign.pk} ({campaign.name}), {shown.lead}. {shown.missing}".rstrip()]
-        for kind, (instructions, prompt) in (("research", shown.research), ("mail", shown.mail)):
-            tokens = prompts.estimate_tokens(instructions + prompt)
-            lines += [
-                f"\n=== {kind}: instructions",
-                instructions,
-                f"\n=== {kind}: prompt (about {tokens} tokens in all)",
-            ]
-            lines.append(prompt)
-        self.show(dataclasses.asdict(shown), *lines)
+        self.show(dataclasses.asdict(shown), *campaign_report.preview_lines(campaign, shown))
 
-    def _moved(self, campaign: Campaign) -> None:
-        self.show(
-            {"id": campaign.pk, "status": campaign.status, "status_message": campaign.status_message},
-            f"Campaign {campaign.pk} is {campaign.status}. {campaign.status_message}".rstrip(),
+    def _moved(self, campaign: Campaign, warnings: list[str] | None = None) -> None:
+        data: dict[str, Any] = {name: getattr(campaign, name) for name in ("id", "status", "status_message")}
+        if warnings is not None:
+            data["warnings"] = warnings
+        parts = (
+            f"Campaign {campaign.pk} is {campaign.status}.",
+            campaign.status_message,
+            first_leads.hold_of(campaign),
         )
+        self.show(data, " ".join(filter(None, parts)), *map(WARNING.format, warnings or []))
 
     def status(self, options: dict[str, Any]) -> None:
         if options["id"] is None:
-            names = ("id", "name", "status", "status_message", "target_halt", "budget_halt")
+            names = ("id", "name", "status", "status_message", "target_halt", "budget_halt", "first_leads")
             rows = list(Campaign.objects.values(*names)[:LISTED])
             self.show(
                 {"mode": settings.MODE, "campaigns": rows},
                 f"Mode: {settings.MODE.upper()}",
-                table(["id", "name", "status", "message", "target", "budget"], [list(row.values()) for row in rows]),
+                table(
+                    ["id", "name", "status", "message", "target", "budget", "first leads"],
+                    [list(row.values()) for row in rows],
+                ),
             )
             return
-        campaign = Campaign.objects.get(pk=options["id"])
-        progress = dataclasses.asdict(tallies.progress([campaign.pk])[campaign.pk])
-        spent = spend.by_service(campaign=campaign.pk)
-        reached = funnel.of_campaign(campaign.pk)
-        data = {
-            "mode": settings.MODE,
-            "id": campaign.pk,
-            **{name: getattr(campaign, name) for name in ("name", "status", "status_message")},
-            **{name: getattr(campaign, name) for name in ("target_halt", "target_checked_at", "budget_halt")},
-            **progress,
-            "funnel": reached.as_dict(),
-            "spend": {service: dataclasses.asdict(sums) for service, sums in spent.items()},
-        }
-        self.show(
-            data,
-            f"Mode: {settings.MODE.upper()}",
-            f"Campaign {campaign.pk} ({campaign.name}) is {campaign.status}. {campaign.status_message}".rstrip(),
-            *([f"Its target: {campaign.target_halt}"] if campaign.waits_for_target else []),
-            *([campaign.budget_halt] if campaign.waits_for_budget else []),
-            *(f"{what}: {listed(numbers)}" for what, numbers in progress.items()),
-            f"funnel: {', '.join(f'{number} {name}' for name, number in reached.numbers().items())}",
-            *(f"{each} USD for each {what}" for what, each in reached.costs().items()),
-            table(
-                SPEND_COLUMNS, [[service, *dataclasses.astuple(sums)] for service, sums in spent.items() if sums.calls]
-            ),
-        )
+        self.show(*campaign_report.status_of(Campaign.objects.get(pk=options["id"])))
 
     def export(self, options: dict[str, Any]) -> None:
         if self.as_json and options["file"] is None:

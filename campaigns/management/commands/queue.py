@@ -5,14 +5,29 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import overview, recovery, resume_plan
-from circuitbreakers import pauses
-from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, listed, table
+from campaigns import overview, ramp_report, recovery, resume_plan, try_one
+from circuitbreakers import breaker, pauses, planned, ramp_verbs, switch
+from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, instant, listed, table
+
+MOVES = {name.replace("_", "-"): move for name, move in ramp_verbs.MOVES.items()}
+
+
+def in_words(ramp: dict[str, Any], service: str) -> str:
+    """Return one line on a ramp."""
+    held = f" ({ramp['hold_reason']})" if ramp["hold_reason"] else ""
+    spent = f"{ramp['calls']} calls, ${ramp['spent_usd']:.2f} so far"
+    return f"{service} is on its way back: {ramp['sentence']}{held}; {spent}"
 
 
 class Command(VerbCommand):
     help = "Look at the queue, pause it, plan its resume and resume it."
-    refusals = (recovery.ResumeRefused, pauses.SwitchRefused)
+    refusals = (
+        recovery.ResumeRefused,
+        pauses.SwitchRefused,
+        ramp_verbs.RampRefused,
+        try_one.TryRefused,
+        breaker.BreakerRefused,
+    )
 
     def add_verbs(self) -> None:
         self.verb("status", "breakers, queue, jobs and campaigns")
@@ -22,9 +37,29 @@ class Command(VerbCommand):
         resume = self.verb(
             "resume", "the queue resume; with a service or --all, lift an operator's own pause", changes=True
         )
-        for parser in (pause, resume):
+        plan_pause = self.verb(
+            "plan-pause",
+            "a pause that begins by itself; at its planned end it reminds, and never resumes",
+            changes=True,
+        )
+        plan_pause.add_argument("--start", type=instant, required=True, help="ISO 8601: when it begins")
+        plan_pause.add_argument("--end", type=instant, help="ISO 8601: when to remind whoever reads log and console")
+        cancel = self.verb("cancel-planned", "take back a planned pause that has not begun", changes=True)
+        cancel.add_argument("id", type=int)
+        for parser in (pause, resume, plan_pause):
             parser.add_argument("service", nargs="?")
             parser.add_argument("--all", action="store_true", dest="everything", help="every service")
+        resume.add_argument(
+            "--canary", choices=("opened", "all"), default="opened", help="who begins with a canary (default: opened)"
+        )
+        resume.add_argument("--all-at-once", action="store_true", help="no canary and no steps; needs a reason")
+        ramp = self.verb("ramp", "how far services are on their way back to full speed; move one", changes=True)
+        ramp.add_argument("move", nargs="?", choices=tuple(MOVES))
+        ramp.add_argument("service", nargs="?")
+        tried = self.verb(
+            "try-one", "let one real job of a service through while the system is paused; needs a reason", changes=True
+        )
+        tried.add_argument("service")
 
     def status(self, options: dict[str, Any]) -> None:
         data = overview.queue_status()
@@ -44,6 +79,16 @@ class Command(VerbCommand):
                 f"Paused by {p['actor']} since {p['since']:%Y-%m-%d %H:%M} ({p['key']}): {p['reason']}"
                 for p in data["pauses"]
             ),
+            *(in_words(b["ramp"], name) for name, b in data["circuit_breakers"].items() if b["ramp"]),
+            *data["stopped_resumes"],
+            *(
+                f"Planned pause {p['id']} of {p['service']} by {p['actor']}: from {p['starts_at']:%Y-%m-%d %H:%M} UTC"
+                + (f" to {p['ends_at']:%Y-%m-%d %H:%M} UTC" if p["ends_at"] else "")
+                + f": {p['reason']}"
+                for p in data["planned_pauses"]
+            ),
+            *(f"REMINDER: {reminder['text']}" for reminder in data["reminders"]),
+            *([data["resume_plan"]] if data["resume_plan"] else []),
             *(
                 f"{name} asked us to wait until {b['waits_until']:%Y-%m-%d %H:%M:%S} UTC "
                 f"(lift it with `manage.py breaker lift-wait {name}`)"
@@ -86,6 +131,25 @@ class Command(VerbCommand):
         message = f"The queue of {service} is paused." if changed else f"The queue of {service} was paused already."
         self.show({"service": service, "changed": changed, "message": message}, message)
 
+    def plan_pause(self, options: dict[str, Any]) -> None:
+        service = self._target(options)
+        if service is None:
+            raise CommandError("Name a service, or give --all.", returncode=WRONG_USAGE)
+        row = planned.plan(
+            service,
+            actor=self.actor(options),
+            reason=options["reason"],
+            starts_at=options["start"],
+            ends_at=options["end"],
+        )
+        self.show(overview.planned_pause(row), f"Planned pause {row.pk}: {row}. It never resumes by itself.")
+
+    def cancel_planned(self, options: dict[str, Any]) -> None:
+        changed = planned.cancel(options["id"], actor=self.actor(options), reason=options["reason"])
+        did = "is taken back" if changed else "has begun, or was taken back already"
+        message = f"Planned pause {options['id']} {did}."
+        self.show({"id": options["id"], "changed": changed, "message": message}, message)
+
     def resume(self, options: dict[str, Any]) -> None:
         service = self._target(options)
         if service is not None:
@@ -100,16 +164,45 @@ class Command(VerbCommand):
                 {"service": service, "changed": changed, "services_still_paused": still, "message": message}, message
             )
             return
-        result = recovery.resume(actor=self.actor(options), reason=options["reason"])
+        result = recovery.resume(
+            actor=self.actor(options),
+            reason=options["reason"],
+            canary_for_all=options["canary"] == "all",
+            all_at_once=options["all_at_once"],
+        )
         self.show(
             result.as_dict(),
             result.message,
             *result.errors,
+            *(f"{name}: {where}" for name, where in result.stages.items()),
             f"Still paused by operators: {result.campaigns_still_paused} campaigns; "
             f"queues: {', '.join(result.services_still_paused) or 'none'}",
         )
         if result.interrupted_by:
             raise CommandError("The resume was interrupted.", returncode=REFUSED)
+
+    def ramp(self, options: dict[str, Any]) -> None:
+        if not options["move"]:
+            reports, stopped = ramp_report.read(switch.read_all()), ramp_report.stopped()
+            self.show(
+                {"ramps": {one.service: one.as_dict() for one in reports}, "stopped_resumes": stopped},
+                *(in_words(one.as_dict(), one.service) for one in reports),
+                *stopped,
+                *([] if reports or stopped else ["Every service is at full speed, or paused."]),
+            )
+            return
+        if not options["service"]:
+            raise CommandError("Name the service.", returncode=WRONG_USAGE)
+        service, verb = options["service"], MOVES[options["move"]]
+        changed, message = verb(service, actor=self.actor(options), reason=options["reason"])
+        self.show({"service": service, "changed": changed, "message": message}, message)
+
+    def try_one(self, options: dict[str, Any]) -> None:
+        job = try_one.try_one(options["service"], actor=self.actor(options), reason=options["reason"])
+        message = (
+            f"Job {job.pk} ({job.kind}) is let through. What it finds is told by the incident within a minute or two."
+        )
+        self.show({"service": job.service, "job": job.pk, "message": message}, message)
 
     @staticmethod
     def _target(options: dict[str, Any]) -> str | None:

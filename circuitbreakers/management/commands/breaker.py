@@ -7,10 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.utils import timezone
 
 from circuitbreakers import breaker, gate, limits, limits_report, probes, switch
-from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, table
+from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, instant, table
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES, validate
 
@@ -25,7 +24,7 @@ class Command(VerbCommand):
         reset.add_argument("--force", action="store_true", help="even if the probe fails; needs a reason")
         probe = self.verb("probe", "one free health call now; on record with its actor and what it found", changes=True)
         hold = self.verb("hold", "force a breaker open until it is released", changes=True)
-        hold.add_argument("--remind-at", type=_instant, help="ISO 8601: when to ask whether it is still needed")
+        hold.add_argument("--remind-at", type=instant, help="ISO 8601: when to ask whether it is still needed")
         release = self.verb("release", "end a hold; the breaker stays open, to be reset", changes=True)
         lift = self.verb(
             "lift-wait", "ask a service again at once although it asked us to wait (429, Retry-After)", changes=True
@@ -210,11 +209,6 @@ class Command(VerbCommand):
 
     def _say(self, service: str, changed: bool, message: str) -> None:
         self.show({"service": service, "changed": changed, "message": message}, message)
-
-
-def _instant(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    return value if value.tzinfo else timezone.make_aware(value)
 
 
 def _window(text: str) -> int:

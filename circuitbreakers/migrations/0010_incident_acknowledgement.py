@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("circuitbreakers", "0006_limits_by_hand"),
+        ("circuitbreakers", "0009_ramps"),
     ]
 
     operations = [
