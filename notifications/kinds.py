@@ -24,7 +24,7 @@ class Kind:
 BUDGETS = "admin:circuitbreakers_budget_changelist"
 INDEX = "admin:index"
 
-# An event's subject type and verb; "*": of any subject.
+# By an event's subject type and verb.
 OF_EVENTS = {
     ("breaker", "opened"): Kind("opened", CRITICAL, "{id} failed: everything is paused", facts=False),
     ("breaker", "reset"): Kind("reset", INFO, "{id} was reset by {actor}", facts=False),
@@ -32,10 +32,16 @@ OF_EVENTS = {
     ("queue", "resume_refused"): Kind("resume_refused", WARNING, "A resume by {actor} was refused"),
     ("queue", "resumed"): Kind("resumed", INFO, "{actor} resumed the queue ({id})"),
     ("queue", "resume_interrupted"): Kind("resume_interrupted", WARNING, "A resume by {actor} was interrupted"),
-    ("*", "stopped_at_canary"): Kind("stopped_at_canary", CRITICAL, "The resume stopped at the canary"),
-    ("*", "stopped_at_ramp"): Kind("stopped_at_ramp", CRITICAL, "The resume stopped at the ramp"),
-    ("*", "resume_done"): Kind("resume_done", INFO, "The resume is done: everything runs at full rate"),
-    ("*", "reminded"): Kind("reminded", WARNING, "A reminder: {id}"),
+    ("queue", "resume_done"): Kind("resume_done", INFO, "The resume is done"),
+    ("breaker", "stopped_at_canary"): Kind(
+        "stopped_at_canary", CRITICAL, "{id} failed again: the resume stopped at its canary"
+    ),
+    ("breaker", "stopped_at_ramp"): Kind(
+        "stopped_at_ramp", CRITICAL, "{id} failed again: the resume stopped at a step"
+    ),
+    ("queue", "reminded"): Kind("reminded", WARNING, "A planned pause is over and still stands ({id})"),
+    ("breaker", "reminded"): Kind("reminded", WARNING, "{id} is still held"),
+    ("queue", "planned_pause_missed"): Kind("planned_pause_missed", WARNING, "A planned pause was missed ({id})"),
     ("budget", "nears_limit"): Kind("budget_nears_limit", WARNING, "A budget is nearly used up ({id})", page=BUDGETS),
     ("budget", "used_up"): Kind("budget_used_up", WARNING, "A budget is used up ({id})", page=BUDGETS),
     ("breaker", "foretold"): Kind("foretold", WARNING, "{id} ends soon", page=INDEX, sentence=False),
@@ -61,7 +67,7 @@ KINDS: dict[str, Kind] = {
 
 def of_event(subject_type: str, verb: str) -> Kind | None:
     """Return the kind of message that such an event is told by; None for most."""
-    return OF_EVENTS.get((subject_type, verb)) or OF_EVENTS.get(("*", verb))
+    return OF_EVENTS.get((subject_type, verb))
 
 
 def key_of(kind: str, event: int, incident: int | None) -> str:

@@ -16,6 +16,8 @@ from notifications.models import Condition
 
 logger = logging.getLogger(__name__)
 
+# Books are read a second time so much later before anything is said: while a supervisor has just begun, it still mends.
+UNBALANCED = timedelta(minutes=2)
 # A system pause that nobody is at is told again after so long.
 STANDING = {timedelta(minutes=30): "30 minutes", timedelta(hours=4): "4 hours", timedelta(hours=24): "24 hours"}
 # Processes are missed after so long without any: a deployment stops and starts them.
@@ -60,7 +62,8 @@ def supervisor_is_missed() -> bool:
 
 
 def look_at_books() -> int:
-    """Compare the books, which takes a while and so long a connection; tell what does not add up, twice in a row."""
+    """Compare the books, which takes a while; tell what does not add up, twice in a row and still after `UNBALANCED`.
+    How many messages."""
     try:
         wrong = {finding.check: finding.detail for finding in reconcile.reconcile()}
         again = {finding.check for finding in reconcile.reconcile()} if wrong else set()
@@ -68,7 +71,12 @@ def look_at_books() -> int:
         return 0
     # While everything moves, the two stores may be read a moment apart.
     details = [detail for check, detail in wrong.items() if check in again]
-    return note("books", wrong=bool(details), facts="; ".join(details))
+    return note("books", wrong=bool(details), after=UNBALANCED, facts="; ".join(details))
+
+
+def books_are_suspected() -> bool:
+    """Say whether the last look at the books found something that has not been told yet."""
+    return Condition.objects.filter(name="books", told_at=None).exists()
 
 
 def note(name: str, *, wrong: bool, after: timedelta = timedelta(0), facts: str = "") -> int:

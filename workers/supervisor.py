@@ -155,7 +155,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         Step("mend leads", feed.mend_leads, every=10.0),
         Step("watch what lasts", telling.watch, every=5.0),
         Step("sweep the outbox", outbox.sweep, every=5.0),
-        Step("look at the books", partial(telling.look_at_books, begin), every=3600.0),
+        Step("look at the books", partial(telling.Books().look, begin), every=60.0),
         Step("forget old budgets", budget_halts.forget_old, every=3600.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]
