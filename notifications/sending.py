@@ -14,11 +14,13 @@ from notifications import apprise_channels, retries, sealing, webhooks
 from notifications.models import Channel, Delivery, Message
 from notifications.sealing import Target
 from notifications.webhooks import DeliveryFailed
+from telemetry import counters
 
 logger = logging.getLogger(__name__)
 
 # Seconds that a delivery is somebody's. Longer than any attempt takes, or it is sent twice.
 LEASE = 60
+NEVER_ENDED = "No attempt has come to its end: whoever sent it died."
 SENDERS: dict[str, Callable[[Target, Message], None]] = {
     Channel.Kind.APPRISE: apprise_channels.send,
     Channel.Kind.WEBHOOK: webhooks.send,
@@ -53,7 +55,7 @@ def send_due(channel: int) -> int:
     attempts = 0
     while claimed := claim(channel):
         attempts += 1
-        error = attempt(claimed)
+        error = attempt(claimed) if claimed.attempt <= retries.MOST else NEVER_ENDED
         note(claimed, error)
         if error:
             break
@@ -91,9 +93,11 @@ def note(claimed: Claim, error: str) -> bool:
     mine = Delivery.objects.filter(pk=claimed.delivery, attempts=claimed.attempt, state=Delivery.State.PENDING)
     extra = {"channel": claimed.channel.name, "message_id": claimed.message.pk.hex}
     if not error:
+        counters.DELIVERIES.labels("sent").inc()
         return bool(mine.update(sent_at=timezone.now(), state=Delivery.State.SENT, last_error=""))
     wait = retries.wait_after(claimed.attempt)
     text = error[:300]
+    counters.DELIVERIES.labels("given_up" if wait is None else "failed").inc()
     if wait is None:
         logger.error(
             "Message '%s' to channel %s is given up: %s", claimed.message.subject, claimed.channel, text, extra=extra
