@@ -60,7 +60,7 @@ def refused() -> str:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if event == "socket.connect" and _guarded.on:
+    if event in ("socket.connect", "socket.sendto") and _guarded.on:
         _guarded.on = False  # what is looked up here is no target
         try:
             check(args[1])

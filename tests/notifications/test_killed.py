@@ -1,5 +1,5 @@
-"""A sender that is killed at each of its lines: whoever comes after it sends what is left, and a receiver that knows ids
-is told of each thing once."""
+"""A sender is killed at each of its lines: whoever comes after it sends what is left, and a receiver that knows ids is
+told of each thing once."""
 
 import os
 import signal
@@ -48,7 +48,9 @@ if name:
     module = import_module(module)
     dying = dies(getattr(module, function), when)
     setattr(module, function, dying)
-    sending.SENDERS = {kind: dying if send.__module__ + ".send" == name else send for kind, send in sending.SENDERS.items()}
+    for kind, send in sending.SENDERS.items():
+        if send.__module__ + ".send" == name:
+            sending.SENDERS[kind] = dying
 routing.route()
 for channel in sending.due_channels():
     sending.send_due(channel)

@@ -11,6 +11,7 @@ from standardwebhooks import WebhookVerificationError
 
 from circuitbreakers import events, incidents, notes
 from circuitbreakers.models import Event, Incident
+from circuitbreakers.signals import event_recorded
 from notifications import channels, retries, routing, sealing, sending
 from notifications.models import Channel, Delivery, Message
 from tests.breakers import ANN, reset, trip
@@ -63,7 +64,7 @@ def test_one_opening_is_one_message_however_many_processes_finish_it(receiver: S
         make_campaign()
     trip()
     opening = Event.objects.get(subject_type="breaker", verb="opened")
-    events.event_recorded.send_robust(sender=None, event=opening)
+    event_recorded.send_robust(sender=None, event=opening)
     tell()
     assert len(receiver.received) == 1
 
