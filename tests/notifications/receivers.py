@@ -1,6 +1,7 @@
 """Where messages arrive in tests: a mailbox behind a real SMTP server, and webhooks that another library reads."""
 
 import itertools
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -53,6 +54,9 @@ def text_of(mail: Mail) -> str:
     payload = parts[0].get_payload(decode=True)
     assert isinstance(payload, bytes)
     return payload.decode()
+
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # the server's: each line that it hears and says
 
 
 @contextmanager
