@@ -74,6 +74,11 @@ class Card:
     minutes: list[Minute] = field(default_factory=list)
     peak: int = 0
 
+    @property
+    def is_coming_back(self) -> bool:
+        """Say whether an operator has something to follow here although the breaker may be closed."""
+        return bool(self.ramp or self.stopped or self.tried)
+
 
 @dataclass
 class ConsoleSnapshot:
