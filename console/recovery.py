@@ -40,6 +40,8 @@ def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
         # What is to be reset first. Decided once: nothing may move under the pointer while the page is open.
         "services": sorted(SERVICES, key=lambda name: live_parts["snapshot"].state_of(name) == "closed"),
         "evidence": evidence,
+        # Also those that are reset: until the resume somebody is wanted.
+        "looked_after": list(Incident.objects.filter(pause__ended_at=None).order_by("-id")),
         "may_operate_breaker": user.has_perm(OPERATE_BREAKER),
         "may_operate_queue": user.has_perm(OPERATE_QUEUE),
         **more,
