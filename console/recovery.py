@@ -49,6 +49,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "fine": [name for name in SERVICES if name not in first],
         "services": SERVICES,
         "evidence": evidence,
+        # Also those that are reset: until the resume somebody is wanted.
+        "looked_after": list(Incident.objects.filter(pause__ended_at=None).order_by("-id")),
         "may_operate_breaker": user.has_perm(OPERATE_BREAKER),
         "may_operate_queue": user.has_perm(OPERATE_QUEUE),
     }

@@ -37,12 +37,13 @@ def remind_of_pause() -> int:
     if reached is None or incidents.exclude(acknowledged_at=None).exists():
         return 0
     latest = incidents.order_by("-id").first()
+    how = f"Whoever acknowledges incident {latest.pk} ends these reminders." if latest else ""
     return int(
         outbox.write(
             kinds.STANDING,
             key=f"standing:{pause.pk}:{int(reached.total_seconds())}",
             subject=kinds.STANDING.subject.format(id=STANDING[reached]),
-            facts="Acknowledge the incident, and you will not be reminded again.",
+            facts=how,
             incident=latest.pk if latest else None,
         )
     )
