@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from circuitbreakers.models import Incident
 from circuitbreakers.storable import REASON_LENGTH
-from notifications.kinds import KINDS, SEVERITIES
+from notifications.kinds import SEVERITIES
 
 
 class Channel(models.Model):
@@ -58,7 +58,7 @@ class Message(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.CharField(max_length=120, unique=True)
-    kind = models.CharField(max_length=30, choices=[(name, name) for name in KINDS])
+    kind = models.CharField(max_length=30, help_text="One of notifications/kinds.py, which may get more.")
     severity = models.CharField(max_length=10)
     subject = models.CharField(max_length=200)
     facts = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="A sentence on what happened.")

@@ -18,7 +18,7 @@ from notifications.sealing import Target
 PREFIX = "whsec_"
 # Bytes of a secret, by the standard.
 SHORTEST, LONGEST = 24, 64
-ROTATION = 24 * 3600  # seconds that an old secret signs along
+ROTATION = 86_400  # seconds that an old secret signs along
 TIMEOUT = (5, 10)  # seconds to connect, and to wait for the answer
 
 

@@ -169,6 +169,8 @@ def test_a_message_is_shown_with_its_text_and_its_incident(viewer: Client) -> No
 def test_a_channel_is_in_the_record_of_who_changed_it() -> None:
     row = make_channel(URL)
     channels.save(row, url="", secret=OTHER_SECRET, actor=ANN)
-    before, after = Event.objects.filter(subject_type="channel").order_by("pk").values_list("after", flat=True)
-    assert (before["secret"], after["secret"]) == ("new", "new")
-    assert (before["target"], after["target"]) == ("new", "as before")
+    made, changed = Event.objects.filter(subject_type="channel").order_by("pk")
+    assert made.after
+    assert changed.after
+    assert (made.after["secret"], changed.after["secret"]) == ("new", "new")
+    assert (made.after["target"], changed.after["target"]) == ("new", "as before")
