@@ -164,6 +164,7 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
         fields = (
             *("id", "service", "epoch", "opened_at", "reason", "failure_type", "failures", "campaigns_paused"),
             *("jobs_paused", "reset_at", "reset_by", "reset_reason", "acknowledged_at", "acknowledged_by"),
+            "assigned_to",
         )
         read_only_fields = fields
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from django.db import connection
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Min, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -19,6 +19,7 @@ from circuitbreakers import broker, switch
 from circuitbreakers.models import Incident
 from circuitbreakers.services import SERVICES
 from circuitbreakers.states import SwitchSnapshot
+from notifications.models import Delivery, Message
 
 MOST_WAITING = 10_000
 STATES = ("closed", "half_open", "open", "lost")
@@ -95,6 +96,19 @@ def of_outcomes() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "holdfast_outcomes_unknown", "Of a kind that we do not know, in the last day.", value=unknown
     )
+
+
+def of_outbox() -> Iterator[Metric]:
+    """Yield what people are to be told and nobody has sent yet, and since when; what waits for a channel that is off
+    is nobody's."""
+    unrouted = Message.objects.filter(routed_at=None).aggregate(number=Count("pk"), since=Min("at"))
+    waiting = Delivery.objects.filter(state=Delivery.State.PENDING, channel__enabled=True)
+    unsent = waiting.aggregate(number=Count("pk"), since=Min("queued_at"))
+    text = "Messages that are not routed, and deliveries that are not made."
+    yield GaugeMetricFamily("holdfast_outbox_waiting", text, value=unrouted["number"] + unsent["number"])
+    since = [row["since"] for row in (unrouted, unsent) if row["since"]]
+    age = (timezone.now() - min(since)).total_seconds() if since else 0.0
+    yield GaugeMetricFamily("holdfast_outbox_oldest_seconds", "Age of the oldest of them.", value=max(0.0, age))
 
 
 def of_switch(snapshot: SwitchSnapshot) -> Iterator[Metric]:

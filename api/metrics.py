@@ -21,6 +21,7 @@ SOURCES: tuple[Callable[[], Iterator[Metric]], ...] = (
     gauges.of_supervisor,
     gauges.of_ledger,
     gauges.of_outcomes,
+    gauges.of_outbox,
     totals.of_ledger,
     totals.of_openings,
     totals.of_resumes,

@@ -15,7 +15,7 @@ from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import SERVICES
 from telemetry import counters
 
-# An event of the queue -> the stage at which its resume ended.
+# An event of the queue, or of the service that stopped it -> the stage at which its resume ended.
 STAGES = {
     "resumed": "full",
     "resume_interrupted": "interrupted",
@@ -37,6 +37,8 @@ for _labels in product(SERVICES, REASONS):
     counters.REFUSALS.labels(*_labels)
 for _reason in ("died", "answer_lost"):
     counters.RECLAIMED.labels(_reason)
+for _outcome in ("sent", "failed", "given_up"):
+    counters.DELIVERIES.labels(_outcome)
 
 
 def of_ledger() -> Iterator[Metric]:
@@ -70,7 +72,7 @@ def of_openings() -> Iterator[Metric]:
 
 def of_resumes() -> Iterator[Metric]:
     """Yield resumes of the queue by the stage at which they ended."""
-    ended = Event.objects.filter(subject_type="queue", verb__in=STAGES).order_by().values_list("verb")
+    ended = Event.objects.filter(subject_type__in=("queue", "breaker"), verb__in=STAGES).order_by().values_list("verb")
     numbers = {STAGES[verb]: number for verb, number in ended.annotate(n=Count("pk"))}
     text = "Resumes of the queue, by the stage at which they ended."
     yield total("holdfast_queue_resumes", text, "stage", STAGES.values(), numbers)

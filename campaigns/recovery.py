@@ -98,7 +98,11 @@ def resume(
     logger.info("Manual queue resume requested - validating prerequisites", extra={"actor": actor.name})
     if all_at_once and not reason.strip():
         raise ResumeRefused("all at once needs a reason: it becomes part of the record")
-    incident = _reopen_queue(actor, reason, canary_for_all, all_at_once)
+    try:
+        incident = _reopen_queue(actor, reason, canary_for_all, all_at_once)
+    except ResumeRefused as refusal:
+        events.record("queue", "all", "resume_refused", actor=actor, reason=str(refusal), incident=incidents.current())
+        raise
     with ids.named(incident=incident.pk if incident else None):
         return _resume(actor, reason, incident)
 

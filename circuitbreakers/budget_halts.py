@@ -54,6 +54,7 @@ def hold(budget: KnownBudget, *, at: datetime, needs: int) -> bool:
     return True
 
 
+@transaction.atomic
 def _tell(row: Budget, percent: int, began: str) -> bool:
     """Say once in each period that so much of a budget is used."""
     told = Budget.objects.filter(pk=row.pk).exclude(Q(told_start=began, told_percent__gte=percent))

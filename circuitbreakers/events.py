@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
+
 from circuitbreakers.models import Event, Incident
+from circuitbreakers.signals import event_recorded
 from circuitbreakers.storable import fit
 
 NAME_LENGTH = 150  # of every column that holds a name, and of Django's user names
@@ -58,7 +61,10 @@ def build(
 
 
 def record(subject_type: str, subject_id: object, verb: str, *, actor: Actor, **details: Any) -> Event:
-    """Append one event, in the caller's transaction; `details` as for `build`."""
+    """Append one event, in the caller's transaction; `details` as for `build`. What hears of it belongs to the same
+    transaction."""
     event = build(subject_type, subject_id, verb, actor=actor, **details)
-    event.save()
+    with transaction.atomic(savepoint=False):
+        event.save()
+        event_recorded.send_robust(sender=None, event=event)
     return event

@@ -209,6 +209,7 @@ class Incident(models.Model):
     reset_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
+    assigned_to = models.CharField(max_length=150, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "incidents"

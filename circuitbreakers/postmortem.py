@@ -92,7 +92,8 @@ def markdown(incident: Incident) -> str:
         f"- Paused: {incident.campaigns_paused:,} campaigns, {incident.jobs_paused:,} jobs",
         f"- Reset: {ended}" + (f": {plain(incident.reset_reason)}" if incident.reset_reason else ""),
         f"- System pause ended: {f'{resumed:%Y-%m-%d %H:%M:%S} by {plain(incident.pause.ended_by)}' if resumed else 'not yet'}",  # noqa: E501
-        f"- Acknowledged: {plain(incident.acknowledged_by) or 'by nobody'}",
+        f"- Acknowledged: {plain(incident.acknowledged_by) or 'by nobody'}"
+        + (f", assigned to {plain(incident.assigned_to)}" if incident.assigned_to else ""),
         "",
         "## Timeline (UTC)",
         "",

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.utils import timezone
 
-from circuitbreakers import events, ramps, switch
+from circuitbreakers import events, pauses, ramps, switch
 from circuitbreakers.breaker import announce, require_reason
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Ramp, place
+from circuitbreakers.models import QueuePause, Ramp, place
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.states import Opening, Stage
@@ -18,6 +18,7 @@ from circuitbreakers.states import Opening, Stage
 # Seconds that a canary's call may take beyond its deadline before it counts as failed: less than jobs.LEASE_MARGIN.
 OVERDUE = 10
 SECOND = 1_000_000
+DONE = "Every service is at full speed again"
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,15 @@ def _write_down(row: Ramp, stage: Stage) -> int:
     row.stage = stage.percent
     if before != row.stage:
         _record(row, "ramp_full" if ends else "ramp_moved", actor=events.SUPERVISOR, before=before)
+    if ends:
+        _say_if_done(row, actor=events.SUPERVISOR)
     return 1
+
+
+def _say_if_done(row: Ramp, *, actor: events.Actor) -> None:
+    """Put on record that a resume has come to its end: its last ramp has ended, and nothing has paused all again."""
+    if not ramps.unfinished() and pauses.standing(QueuePause.SYSTEM) is None:
+        events.record("queue", "all", "resume_done", actor=actor, reason=DONE, incident=row.incident)
 
 
 def _record(row: Ramp, verb: str, *, actor: events.Actor, reason: str = "", before: int | None = None) -> None:
@@ -147,6 +156,7 @@ def all_at_once(service: str, *, actor: events.Actor, reason: str) -> None:
         _put(row, ramps.FULL, held=False)
         ramps.end(row, Ramp.SKIPPED)
         _record(row, "ramp_skipped", actor=actor, reason=why, before=before)
+        _say_if_done(row, actor=actor)
 
 
 # What an operator may do, for all doors: whether it changed anything, and a sentence on it.

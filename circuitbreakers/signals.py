@@ -23,6 +23,9 @@ limits_changed = Signal()
 # No arguments. Redis started anew and its contents agree with PostgreSQL again: what was only in Redis may be lost.
 switch_sealed = Signal()
 
+# event: models.Event. It was just recorded; sent in its transaction, which a listener must not break.
+event_recorded = Signal()
+
 # scope. Work of a budget's scope begins or ends to wait; sent in the transaction that writes it, by `send`: a listener
 # that raises undoes both.
 budget_halted = Signal()

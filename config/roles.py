@@ -17,9 +17,10 @@ from campaigns.permissions import (
     OPERATE_JOB,
 )
 from circuitbreakers.permissions import CHANGE_BREAKER, CHANGE_BUDGET, OPERATE_BREAKER, OPERATE_QUEUE
+from notifications.permissions import ADD_CHANNEL, CHANGE_CHANNEL, DELETE_CHANNEL, REPLAY_DELIVERY
 
 VIEWER, OPERATOR, ADMIN = "Viewer", "Operator", "Admin"
-OURS = ("circuitbreakers", "campaigns")
+OURS = ("circuitbreakers", "campaigns", "notifications")
 
 # app_label.codename, beside every `view_*` of our own apps.
 OPERATES = (
@@ -31,6 +32,7 @@ OPERATES = (
     CHANGE_CAMPAIGN,
     ADD_SUPPRESSION,
     CHANGE_SUPPRESSION,
+    REPLAY_DELIVERY,
 )
 ADMINISTERS = (
     CHANGE_BREAKER,
@@ -38,6 +40,9 @@ ADMINISTERS = (
     DELETE_CAMPAIGN,
     DELETE_SUPPRESSION,
     ERASE_PERSON,
+    ADD_CHANNEL,
+    CHANGE_CHANNEL,
+    DELETE_CHANNEL,
     "auth.view_user",
     "auth.add_user",
     "auth.change_user",

@@ -27,6 +27,7 @@ from config.environment import (
     words,
 )
 from config.hardening import weak_webhook, weakness
+from config.notify_defaults import NOTIFY_SCHEMA_DEFAULTS
 from config.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  (Django reads them here)
 from config.stores import database, redis_database, redis_server
 from config.unfold import UNFOLD  # noqa: F401  (Unfold reads it here)
@@ -44,10 +45,14 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DE
 if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
     raise ImproperlyConfigured(problem)
 
+# Older ones: what they signed or sealed is still read (sessions, the targets of channels).
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS", [])
+
 # By which the suppression list knows people who were erased: it stays when SECRET_KEY is changed.
 ERASURE_KEY = env.str("ERASURE_KEY", "") or SECRET_KEY
 
 WEB_URL = url("WEB_URL", "http://127.0.0.1:8000")
+CSRF_FAILURE_VIEW = "console.refused.old_form"
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
@@ -73,6 +78,7 @@ INSTALLED_APPS = [
     "circuitbreakers.apps.CircuitBreakersConfig",
     "integrations.apps.IntegrationsConfig",
     "campaigns.apps.CampaignsConfig",
+    "notifications.apps.NotificationsConfig",
     "workers.apps.WorkersConfig",
     "console.apps.ConsoleConfig",
 ]
@@ -207,6 +213,12 @@ CONTACT_COOLDOWN_DAYS = count("CONTACT_COOLDOWN_DAYS", 90, 0, 3650)
 CONTACT_DOMAIN_PEOPLE = count("CONTACT_DOMAIN_PEOPLE", 0, 0, 1_000_000)
 CONTACT_DOMAIN_DAYS = count("CONTACT_DOMAIN_DAYS", 30, 1, 3650)
 
+# --- being told -------------------------------------------------------------------------------------------------------
+
+# What Apprise may be used for (docs/notifications.md), and where in our own network a channel may lead.
+NOTIFY_SCHEMAS = words("NOTIFY_SCHEMAS", NOTIFY_SCHEMA_DEFAULTS)
+NOTIFY_PRIVATE_HOSTS = words("NOTIFY_PRIVATE_HOSTS", [])
+
 # --- web --------------------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -324,7 +336,16 @@ LOGGING = {
         "json": {"()": "config.logs.JsonFormatter"},
     },
     "filters": {"outages": {"()": "config.outages.Outages"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["outages"]}},
+    "handlers": {
+        "nowhere": {"class": "logging.NullHandler"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["outages"]},
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"axes": {"level": "WARNING"}, "dramatiq": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}},
+    "loggers": {
+        # It names targets; what it says of a failure is redacted and kept with the delivery.
+        "apprise": {"handlers": ["nowhere"], "propagate": False},
+        "axes": {"level": "WARNING"},
+        "dramatiq": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+    },
 }

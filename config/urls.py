@@ -21,5 +21,6 @@ urlpatterns = [
     path("metrics", MetricsView.as_view()),
 ]
 
+handler403 = "console.refused.forbidden"
 handler400 = "api.frame.not_found.unreadable"
 handler500 = "api.frame.not_found.broken"

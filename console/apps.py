@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class ConsoleConfig(AppConfig):
     name = "console"
+
+    def ready(self) -> None:
+        from console.snapshot import read_sentence
+        from notifications.texts import register_sentence
+
+        register_sentence(read_sentence)

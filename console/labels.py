@@ -35,6 +35,8 @@ STATES = {
     "unknown": ("Unknown", "warn"),
     "invalid_request": ("Invalid request", "off"),
     "rate_limit": ("Throttled", "warn"),
+    "GIVEN_UP": ("Given up", "bad"),
+    "FOLDED": ("In a digest", "off"),
 }
 
 FAILURES = {

@@ -63,6 +63,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             _model("campaigns", "process", "Processes", "memory"),
         ),
         _section(
+            "Being told",
+            _model("notifications", "channel", "Channels", "campaign"),
+            _model("notifications", "delivery", "Deliveries", "outgoing_mail"),
+            _model("notifications", "message", "Messages", "notifications"),
+        ),
+        _section(
             "Access",
             _model("auth", "user", "Users", "person"),
             _model("auth", "group", "Roles", "groups"),

@@ -18,6 +18,7 @@ from circuitbreakers.probes import ProbeRunning
 from circuitbreakers.ramp_verbs import RampRefused
 from circuitbreakers.storable import REASON_LENGTH
 from circuitbreakers.switch import RedisUnavailable
+from notifications.channels import ChannelRefused
 
 
 class OrderRefused(Exception):
@@ -37,6 +38,7 @@ REFUSALS = (
     TryRefused,
     ProbeRunning,
     RedisUnavailable,
+    ChannelRefused,
     ObjectDoesNotExist,
     ValidationError,
 )

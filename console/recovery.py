@@ -18,6 +18,7 @@ from console import live, plan, shared_snapshot
 from console.labels import plural, service_name
 from console.orders import REFUSALS, OrderRefused, order_of, why
 from console.service_verbs import VERBS
+from console.steps import unfolded
 
 
 @require_GET
@@ -28,21 +29,30 @@ def page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "console/pages/recovery.html", context(request))
 
 
-def context(request: HttpRequest, **more: Any) -> dict[str, Any]:
+def context(request: HttpRequest) -> dict[str, Any]:
     """Return the context that the page is drawn from."""
     user = request.user
     evidence = list(Incident.objects.filter(reset_at=None).order_by("-id"))
     live_parts = live.context_of("recovery")
+    cards = live_parts["snapshot"].cards
+    notes = list(messages.get_messages(request))
+    told = {tag for note in notes for tag in (note.extra_tags or "").split()}
+    # Decided once: nothing may move under the pointer while the page is open.
+    first = [card.service for card in cards if card.state != "closed" or card.is_coming_back or card.service in told]
     return {
         **admin.site.each_context(request),
         **live_parts,
         "title": "Recovery",
-        # What is to be reset first. Decided once: nothing may move under the pointer while the page is open.
-        "services": sorted(SERVICES, key=lambda name: live_parts["snapshot"].state_of(name) == "closed"),
+        "messages": notes,
+        "unfolded": unfolded(live_parts["steps"], cards, told),
+        "first": first,
+        "fine": [name for name in SERVICES if name not in first],
+        "services": SERVICES,
         "evidence": evidence,
+        # Also those that are reset: until the resume somebody is wanted.
+        "looked_after": list(Incident.objects.filter(pause__ended_at=None).order_by("-id")),
         "may_operate_breaker": user.has_perm(OPERATE_BREAKER),
         "may_operate_queue": user.has_perm(OPERATE_QUEUE),
-        **more,
     }
 
 
@@ -113,8 +123,8 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, text: str) -> HttpResponse:
-    """Show the page itself, with the refusal where the button is."""
+    """Go back to the page, which opens at the refusal, where the button is."""
     plan.forget()
     shared_snapshot.forget()
     messages.error(request, f"Refused: {text}", extra_tags="resume")
-    return TemplateResponse(request, "console/pages/recovery.html", context(request), status=409)
+    return redirect(f"{reverse('console:recovery')}#resume")

@@ -21,6 +21,7 @@ from circuitbreakers.states import SwitchSnapshot
 from console import statistics
 from console.sentence import Sentence, compose
 from console.statistics import CampaignRow, Minute
+from notifications.channels import troubles
 
 INCIDENTS = 6
 # Probes that a card shows, and for how long they are worth showing.
@@ -73,6 +74,11 @@ class Card:
     minutes: list[Minute] = field(default_factory=list)
     peak: int = 0
 
+    @property
+    def is_coming_back(self) -> bool:
+        """Say whether an operator has something to follow here although the breaker may be closed."""
+        return bool(self.ramp or self.stopped or self.tried)
+
 
 @dataclass
 class ConsoleSnapshot:
@@ -92,6 +98,7 @@ class ConsoleSnapshot:
     incidents: list[Incident]
     open_incidents: list[Incident]
     spent_today: Decimal
+    untold: list[str]
     reminders: list[str] = field(default_factory=list)
     planned: list[PlannedPause] = field(default_factory=list)
 
@@ -125,6 +132,12 @@ def read() -> ConsoleSnapshot:
         switch_snapshot = None
     with one_instant():
         return _read(switch_snapshot)
+
+
+def read_sentence() -> str:
+    """Read the first sentence anew, with what is to be done next."""
+    sentence = read().sentence
+    return f"{sentence.text} Next: {sentence.next}." if sentence.next else sentence.text
 
 
 def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
@@ -202,6 +215,7 @@ def _read(switch_snapshot: SwitchSnapshot | None) -> ConsoleSnapshot:
         incidents=latest,
         open_incidents=unreset,
         spent_today=sum((card.spent_today for card in cards), Decimal(0)),
+        untold=troubles(),
         reminders=[reminder.text for reminder in planned.due(rows.values())],
         planned=list(planned.ahead()[: planned.SHOWN]),
     )

@@ -1,11 +1,15 @@
 """A recovery has four steps; their states, which say how far it is, are decided here, purely."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from circuitbreakers.models import QueuePause
+from circuitbreakers.services import SERVICES
 from console.labels import plural, service_name
 from console.plan import PricedPlan
-from console.snapshot import ConsoleSnapshot
+from console.snapshot import Card, ConsoleSnapshot
+
+SECTIONS = ("broke", "breakers", "plan", "resume")  # of the page, one for each step
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,17 @@ def steps(snapshot: ConsoleSnapshot, plan: PricedPlan) -> list[RecoveryStep]:
         _plan(missing, waits=bool(shut)),
         _resume(paused, ready=not missing),
     ]
+
+
+def unfolded(steps: list[RecoveryStep], cards: Iterable[Card], told: set[str]) -> set[str]:
+    """Return the sections that begin unfolded: what is the operator's to do, what comes back, and what was answered.
+
+    `told`: the places of the answers to what was pressed last, sections or services. What is fine stays folded.
+    """
+    sections = {name for name, step in zip(SECTIONS, steps, strict=True) if step.tone in ("busy", "warn")} | told
+    if told.intersection(SERVICES) or any(card.is_coming_back for card in cards):
+        sections.add("breakers")
+    return sections
 
 
 def _plan(missing: int, *, waits: bool) -> RecoveryStep:

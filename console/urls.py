@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import live, login, passwords, people, recovery, spend
+from console import incidents, live, login, passwords, people, recovery, spend
+from console.refused import pressed
 
 app_name = "console"
 urlpatterns = [
@@ -14,6 +15,15 @@ urlpatterns = [
     path("spend/", admin.site.admin_view(spend.page), name="spend"),
     path("person/", admin.site.admin_view(people.page), name="person"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
-    path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
-    path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),
+    path("recovery/resume/", pressed(recovery.resume), name="resume"),
+    *(
+        path(
+            f"recovery/incident/<int:pk>/{verb}/",
+            pressed(incidents.act),
+            {"verb": verb},
+            f"incident_{verb}",
+        )
+        for verb in incidents.VERBS
+    ),
+    path("recovery/<str:verb>/<str:service>/", pressed(recovery.act), name="act"),
 ]

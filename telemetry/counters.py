@@ -43,6 +43,9 @@ RECLAIMED = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+DELIVERIES = Counter(
+    "holdfast_deliveries_total", "Attempts to tell people something, by how they ended.", ["outcome"], registry=REGISTRY
+)
 ROUND_SECONDS = Histogram(
     "holdfast_supervisor_round_duration_seconds",
     "A round of the leading supervisor.",

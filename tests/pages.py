@@ -12,7 +12,7 @@ from django.conf import settings
 ROOT = Path(settings.BASE_DIR)
 CONTRACT, STATES = ROOT / "docs" / "contract.md", ROOT / "docs" / "states.md"
 NOT_OURS = {"tests", "bench"}
-DOMAIN = ("circuitbreakers", "integrations", "campaigns", "workers")
+DOMAIN = ("circuitbreakers", "integrations", "campaigns", "notifications", "workers")
 VERB = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]+)+)`")
 
 

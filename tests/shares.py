@@ -22,9 +22,11 @@ STACKS = (
         # Both with the package's one house.
         "tests/browser/test_looks.py",
         "tests/browser/test_story.py",
+        "tests/browser/test_third_night.py",
         "tests/browser/test_what_comes_back.py",
         "tests/acceptance/test_left_alone.py",
         "tests/acceptance/test_frozen.py",
+        "tests/acceptance/test_being_told.py",
         "tests/local/test_up.py",
         "tests/api/test_story.py",
     ),

@@ -16,6 +16,7 @@ from tests.pages import ROOT, quoted, rows
 FLOORS = (
     ("circuitbreakers", "local", "telemetry"),
     ("campaigns", "integrations"),
+    ("notifications",),
     ("workers", "api"),
     ("console",),
     ("config", "bench"),

@@ -12,7 +12,7 @@ from circuitbreakers.services import SERVICES
 from tests.workers.chain import KINDS
 
 ROOT = Path(settings.BASE_DIR)
-APPS = ("circuitbreakers", "integrations", "campaigns", "workers", "api", "console", "local", "config")
+APPS = ("circuitbreakers", "integrations", "campaigns", "notifications", "workers", "api", "console", "local", "config")
 NOT_PYTHON = (".env.example", "Makefile", "compose.yaml", "Dockerfile")
 # Nothing in the house has a reason to name this one that would not hold for a sixth.
 PLAIN = "millionverifier"

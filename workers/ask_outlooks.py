@@ -4,6 +4,7 @@ whatever is paused, which no breaker counts. What ends soon is told once at each
 import logging
 from collections.abc import Callable
 
+from django.db import transaction
 from django.utils import timezone
 
 from campaigns import foresight
@@ -47,6 +48,7 @@ def note(service: str, found: Outlook | None, problem: str = "") -> None:
     OutlookReading.objects.update_or_create(service=service, defaults=values)
 
 
+@transaction.atomic
 def tell() -> int:
     """Tell of each end that has come nearer than the last time it was told: a log line and an event; how many."""
     now, told = timezone.now(), 0

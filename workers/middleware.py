@@ -46,9 +46,9 @@ class Liveness(dramatiq.Middleware):
         from django.db import DatabaseError, connection
 
         from circuitbreakers import broker, postgresql
-        from workers import liveness
+        from workers import liveness, supervisor, telling
 
-        registered = False
+        registered, stand_in = False, telling.StandIn()
         while True:
             stop = self.stopping.is_set()
             try:
@@ -60,6 +60,8 @@ class Liveness(dramatiq.Middleware):
                     liveness.register("worker", queues=queues)
                     registered = True
                 postgresql.Availability.answered(wrote=True)
+                if not stop:
+                    stand_in.look(supervisor.in_background)
             except DatabaseError as error:
                 logger.warning("Sign of life not written: %s", error)
                 connection.close()

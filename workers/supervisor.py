@@ -21,8 +21,9 @@ from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, budget_halts, planned, postgresql, probes, ramp_verbs, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
+from notifications import outbox
 from telemetry import counters
-from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim
+from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim, telling
 from workers.ask_targets import Asker, stop_if_all_refuse
 
 logger = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         # Before anything is sent: who opted out a second ago is not written to. Whatever is paused, this is not.
         Step("apply outcomes", apply_outcomes.apply, every=0.1, limit=LONGEST, urgent=True),
         Step("watch budgets", budget_halts.watch, every=1.0),
+        Step("tell", partial(telling.Teller().tell_due, begin), every=0.5),
         Step("feed leads", feed.feed, every=0.2, limit=LONGEST),
         Step("dispatch", dispatch.dispatch, limit=LONGEST, urgent=True),
         Step("finish campaigns", finish.finish_campaigns, every=0.5),
@@ -151,6 +153,9 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         Step("bounce guard", bounce_guard.pause_bouncing, every=60.0),
         Step("remind", reminders.remind, every=5.0),
         Step("mend leads", feed.mend_leads, every=10.0),
+        Step("watch what lasts", telling.watch, every=5.0),
+        Step("sweep the outbox", outbox.sweep, every=5.0),
+        Step("look at the books", partial(telling.Books().look, begin), every=60.0),
         Step("forget old budgets", budget_halts.forget_old, every=3600.0),
         Step("forget dead processes", liveness.forget_dead, every=3600.0),
     ]

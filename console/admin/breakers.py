@@ -132,6 +132,11 @@ def acknowledge(row: Incident, order: Order) -> None:
         raise breaker.BreakerRefused(f"Incident {row.pk} was acknowledged already.")
 
 
+def take(row: Incident, order: Order) -> None:
+    if not notes.assign(row.pk, order.actor.name, actor=order.actor, reason=order.reason):
+        raise breaker.BreakerRefused(f"Incident {row.pk} was yours already.")
+
+
 def add_note(row: Incident, order: Order) -> None:
     notes.note(row.pk, actor=order.actor, text=order.reason)
 
@@ -140,7 +145,7 @@ def add_note(row: Incident, order: Order) -> None:
 class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     list_display = (
         *("number", "name", "opened", "reason", "failure_type"),
-        *("campaigns_paused", "jobs_paused", "reset", "acknowledged_by"),
+        *("campaigns_paused", "jobs_paused", "reset", "at_it"),
     )
     list_display_links = ("number", "name")
     list_filter = ("service", ("reset_at", admin.EmptyFieldListFilter))
@@ -154,6 +159,7 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
             "Others see that you look after it.",
             legal=lambda row: not row.acknowledged_at,
         ),
+        "take": AdminVerb("Take it", OPERATE_QUEUE, take, "It is yours from now on, and acknowledged."),
         "add_note": AdminVerb(
             "Add a note",
             OPERATE_QUEUE,
@@ -177,6 +183,10 @@ class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
     @admin.display(description="opened", ordering="id")
     def opened(self, row: Incident) -> SafeString | str:
         return time(row.opened_at)
+
+    @admin.display(description="at it")
+    def at_it(self, row: Incident) -> str:
+        return notes.at_it(row) or "nobody"
 
     @admin.display(description="reset")
     def reset(self, row: Incident) -> SafeString | str:

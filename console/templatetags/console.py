@@ -8,6 +8,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from circuitbreakers import notes
+from circuitbreakers.models import Incident
 from circuitbreakers.storable import REASON_LENGTH
 from console import labels
 from console.statistics import Minute
@@ -30,6 +32,13 @@ def chip(tone: str, text: str) -> SafeString:
     return format_html(
         '<span class="hf-state hf-{}"><span aria-hidden="true">{}</span> {}</span>', tone, SIGNS[tone], text
     )
+
+
+@register.filter
+def at_it(incident: Incident) -> str:
+    """Say in a sentence who is at an incident."""
+    who = notes.at_it(incident)
+    return f"{who} is at it." if who else "Nobody is at it yet."
 
 
 @register.simple_tag

@@ -47,6 +47,13 @@ API: dict[str, dict[str, str]] = {
     f"{QUEUE}/campaign-status": {"GET": VIEWER},
     "api/v1/incidents": {"GET": VIEWER},
     "api/v1/incidents/<int:pk>": {"GET": VIEWER},
+    "api/v1/incidents/<int:pk>/acknowledge": {"POST": OPERATOR},
+    "api/v1/incidents/<int:pk>/assign": {"POST": OPERATOR},
+    "api/v1/incidents/<int:pk>/note": {"POST": OPERATOR},
+    "api/v1/channels": {"GET": VIEWER},
+    "api/v1/channels/<int:pk>/test": {"POST": ADMIN},
+    "api/v1/deliveries": {"GET": VIEWER},
+    "api/v1/deliveries/<int:pk>/replay": {"POST": OPERATOR},
     "api/v1/events": {"GET": VIEWER},
     "api/v1/budgets": {"GET": VIEWER, "POST": ADMIN},
     "api/v1/budgets/remove": {"POST": ADMIN},
@@ -97,6 +104,9 @@ PAGES: dict[str, dict[str, str]] = {
     "recovery": {"GET": VIEWER},
     "resume": {"POST": OPERATOR},
     "act": {"POST": OPERATOR},
+    "incident_acknowledge": {"POST": OPERATOR},
+    "incident_assign": {"POST": OPERATOR},
+    "incident_note": {"POST": OPERATOR},
     "campaigns_campaign_import": {"GET": OPERATOR},
     "campaigns_campaign_contacts": {"GET": OPERATOR, "POST": OPERATOR},
     "campaigns_campaign_preview": {"POST": OPERATOR},
@@ -126,6 +136,9 @@ MODELS: dict[str, dict[str, str]] = {
     "campaigns.suppression": {"view": VIEWER, "add": OPERATOR, "change": OPERATOR, "delete": ADMIN},
     "campaigns.verdict": {"view": VIEWER},
     "campaigns.process": {"view": VIEWER},
+    "notifications.channel": {"view": VIEWER, "add": ADMIN, "change": ADMIN},
+    "notifications.message": {"view": VIEWER},
+    "notifications.delivery": {"view": VIEWER},
 }
 # Addresses of the admin below a model, by what their name ends in: the right that they need.
 NEEDS = {
@@ -141,7 +154,7 @@ NEEDS = {
 }
 # The page that asks before a verb acts, and does it: the least role for every verb of every model, but for these.
 VERBS = OPERATOR
-VERBS_OF = {"campaigns.suppression": ADMIN, "circuitbreakers.budget": ADMIN}
+VERBS_OF = {"campaigns.suppression": ADMIN, "circuitbreakers.budget": ADMIN, "notifications.channel": ADMIN}
 
 
 def may(role: str, least: str) -> bool:

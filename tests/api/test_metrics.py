@@ -68,16 +68,18 @@ def test_an_opening_is_counted_with_the_seconds_of_its_cascade(viewer: APIClient
 
 
 @pytest.mark.parametrize(
-    ("verb", "stage"),
+    ("subject", "verb", "stage"),
     [
-        ("resumed", "full"),
-        ("resume_interrupted", "interrupted"),
-        ("stopped_at_canary", "canary"),
-        ("stopped_at_ramp", "ramp"),
+        ("queue", "resumed", "full"),
+        ("queue", "resume_interrupted", "interrupted"),
+        ("breaker", "stopped_at_canary", "canary"),
+        ("breaker", "stopped_at_ramp", "ramp"),
     ],
 )
-def test_resumes_are_counted_by_the_stage_at_which_they_ended(viewer: APIClient, verb: str, stage: str) -> None:
-    events.record("queue", "all", verb, actor=ANN)
+def test_resumes_are_counted_by_the_stage_at_which_they_ended(
+    viewer: APIClient, subject: str, verb: str, stage: str
+) -> None:
+    events.record(subject, "all", verb, actor=ANN)
     events.record("campaign", 1, verb, actor=ANN)
     counted = {name: value for name, value in samples(viewer).items() if name.startswith("holdfast_queue_resumes")}
     assert {name for name, value in counted.items() if value} == {f"holdfast_queue_resumes_total {stage}"}

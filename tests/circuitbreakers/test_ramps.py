@@ -272,6 +272,31 @@ def test_without_either_nothing_is_slower(settings: Any) -> None:
     assert not Ramp.objects.exists()
 
 
+def done() -> int:
+    return Event.objects.filter(subject_type="queue", verb="resume_done").count()
+
+
+def test_a_resume_is_done_with_the_last_of_its_ramps() -> None:
+    brought_back("openai", everyone=True)
+    for service in OTHERS:
+        ramp_verbs.all_at_once(service, actor=ANN, reason="it was well all along")
+    assert done() == 0
+    to_step(50)
+    settle(*["success"] * 20)
+    let_a_step_pass()
+    step()
+    assert done() == 1
+    assert step() == 0
+    assert done() == 1
+
+
+def test_a_resume_is_not_done_while_another_opening_has_paused_all_again() -> None:
+    brought_back()
+    trip("openai")
+    ramp_verbs.all_at_once("apollo", actor=ANN, reason="it is well")
+    assert done() == 0
+
+
 # --- stopped: the same incident goes on -------------------------------------------------------------------------------
 
 

@@ -1,11 +1,13 @@
 """The recovery page and its verbs: permissions, reasons, refusals in place, the numbers repeated before a resume."""
 
+import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Process
 from circuitbreakers import breaker, switch
 from circuitbreakers.models import Event, QueuePause
 from tests.breakers import ANN, reset, trip
@@ -23,6 +25,12 @@ def a_system_pause(jobs: int = 3) -> Campaign:
         make_job(campaign)
     trip()
     return campaign
+
+
+def is_unfolded(page: str, section: str) -> bool:
+    """Whether a section of the page is open."""
+    (tag,) = re.findall(f'<details class="hf-panel" id="{section}"[^>]*>', page)
+    return tag.endswith(" open>")
 
 
 def act(client: Client, verb: str, service: str = "apollo", **data: Any) -> Any:
@@ -89,11 +97,65 @@ def test_an_unknown_verb_or_service_is_not_found(operator: Client, path: str) ->
 
 def test_a_resume_that_is_refused_says_in_place_what_is_missing(operator: Client) -> None:
     a_system_pause()
-    answer = operator.post(RESUME, {"reason": "too early"})
-    assert answer.status_code == 409
+    answer = operator.post(RESUME, {"reason": "too early"}, follow=True)
+    # At the page's own address, which a reload asks for again without resuming, and where the refusal stands.
+    assert answer.redirect_chain == [(f"{PAGE}#resume", 302)]
     text = answer.content.decode()
+    assert is_unfolded(text, "resume")
     assert "Refused: Cannot resume queue: Circuit breakers still open for: apollo (open)" in text
     assert 'id="live-plan"' in text
+
+
+def test_what_is_to_be_done_is_unfolded_and_what_is_fine_is_not(operator: Client) -> None:
+    sections = ("broke", "breakers", "plan", "resume", "queue")
+
+    def unfolded() -> set[str]:
+        page = operator.get(PAGE).content.decode()
+        return {section for section in sections if is_unfolded(page, section)}
+
+    make_fleet()
+    assert unfolded() == set()
+    a_system_pause()
+    assert unfolded() == {"breakers"}
+    page = operator.get(PAGE).content.decode()
+    # Apollo alone, the others in one fold.
+    assert page.index('id="apollo"') < page.index('<details class="hf-fine">') < page.index('id="openai"')
+    assert is_unfolded(act(operator, "reset", reason="mended").content.decode(), "breakers")
+    assert unfolded() == {"resume"}
+
+
+def test_what_lacks_a_prerequisite_unfolds_the_plan(operator: Client) -> None:
+    a_system_pause()
+    reset()
+    Process.objects.all().delete()
+    page = operator.get(PAGE).content.decode()
+    assert is_unfolded(page, "plan")
+    assert not is_unfolded(page, "resume")
+
+
+def test_who_is_signed_out_in_the_middle_comes_back_to_the_page_and_is_told(operator: Client) -> None:
+    a_system_pause()
+    operator.logout()
+    answer = operator.post(f"{PAGE}reset/apollo/", {"reason": "mended"})
+    assert answer["Location"] == f"/admin/login/?next={PAGE}"
+    assert switch.read("apollo").state == "open"
+    operator.force_login(User.objects.get(username="operator"))
+    assert "You were signed out, so nothing was done." in operator.get(PAGE).content.decode()
+
+
+def test_a_form_from_before_the_login_says_what_to_do(operator: Client) -> None:
+    a_system_pause()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = operator.cookies
+    answer = strict.post(f"{PAGE}reset/apollo/", {"reason": "mended", "csrfmiddlewaretoken": "old"})
+    assert answer.status_code == 403
+    assert "Nothing was done: the form is older than your login" in answer.content.decode()
+
+
+def test_a_viewer_who_presses_is_told_whom_to_ask(viewer: Client) -> None:
+    answer = act(viewer, "hold", reason="let me")
+    assert answer.status_code == 403
+    assert "Nothing was done: your role may look, but not do this." in answer.content.decode()
 
 
 def test_a_resume_asks_first_and_repeats_the_numbers(operator: Client) -> None:

@@ -87,6 +87,12 @@ CASES: dict[str, tuple[dict[str, str], str, str, dict[str, str], str]] = {
     "HoldfastLeasesReclaimed": (
         {'holdfast_leases_reclaimed_total{reason="died"}': "0x30 0+1x60"}, "40m", "1h", {"reason": "died"}, "29",
     ),
+    "HoldfastMessagesWait": ({"holdfast_outbox_oldest_seconds": "0x5 0+60x30"}, "12m", "20m", {}, "14m 0s"),
+    "HoldfastMessagesGivenUp": (
+        {'holdfast_deliveries_total{outcome="given_up"}': "0x30 1x60",
+         'holdfast_deliveries_total{outcome="failed"}': "0+1x90"},
+        "30m", "35m", {}, "",
+    ),
     "HoldfastCampaignHalted": ({"holdfast_campaigns_halted": "0x5 2x60"}, "30m", "40m", {}, "2"),
     "HoldfastOutcomesWait": ({"holdfast_outcomes_waiting": "5x5 200x20"}, "10m", "20m", {}, ""),
     "HoldfastWebhookMissed": (

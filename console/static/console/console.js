@@ -96,7 +96,43 @@
         }, 0);
     });
 
-    function tick() { showTimes(); showTitle(); showStale(); }
+    // What is pressed while the server does not answer would end on the browser's own page: say so first, and let a
+    // second press through.
+    document.addEventListener("submit", function (event) {
+        var form = event.target;
+        if (form.method !== "post" || !document.body.classList.contains("hf-is-stale") || form.dataset.warned) { return; }
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        form.dataset.warned = "yes";
+        var note = document.createElement("p");
+        note.className = "hf-note hf-note-warning hf-whole";
+        note.setAttribute("role", "alert");
+        note.textContent = signedOut
+            ? "Nothing was sent: you are signed out. Reload the page, sign in, and press again."
+            : "Nothing was sent: there is no connection just now. Wait until the numbers are fresh, or press again to try.";
+        form.appendChild(note);
+    }, true);
+
+    // Instants are told in UTC; beside it, what that is where the reader sits.
+    var UTC = /(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)(:\d\d)? UTC(?! \()/g;
+    function showHere() {
+        var banner = document.getElementById("hf-banner");
+        if (!banner || new Date().getTimezoneOffset() === 0) { return; }
+        var today = banner.dataset.at.slice(0, 10);
+        document.querySelectorAll(".hf-sentence strong, .hf-live-breaker time, #live-pauses span").forEach(function (place) {
+            place.childNodes.forEach(function (node) {
+                if (node.nodeType !== Node.TEXT_NODE) { return; }
+                var told = node.data.replace(UTC, function (all, day, minutes, seconds) {
+                    var at = new Date((day || today) + "T" + minutes + (seconds || ":00") + "Z");
+                    var here = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+                    return all + " (" + here + " here)";
+                });
+                if (told !== node.data) { node.data = told; }
+            });
+        });
+    }
+
+    function tick() { showTimes(); showTitle(); showStale(); showHere(); }
 
     document.addEventListener("DOMContentLoaded", function () {
         // Unfold marks no main landmark: without one a screen reader has to pass the whole sidebar.
