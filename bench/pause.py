@@ -43,7 +43,7 @@ def run() -> Measured:
             "The bare UPDATE gives all these jobs another state, without triggers, and is rolled back.",
             "The first call is sent by a loop that dispatches all the time; a supervisor with nothing to do looks once "
             "a second, or when it is woken.",
-            "A resume takes a transaction for each campaign, a pause one for all of them.",
+            "A pause and a resume are one transaction each, whatever the number of campaigns and jobs.",
         ],
     )
 

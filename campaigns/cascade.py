@@ -15,7 +15,7 @@ from campaigns.models import Campaign
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events, incidents, pauses, ramps
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Event, Incident, QueuePause
+from circuitbreakers.models import Incident, QueuePause
 from circuitbreakers.states import Opening
 from telemetry import ids
 
@@ -59,10 +59,7 @@ def pause_running(service: str, incident: Incident | None) -> list[int]:
         paused = _pause(running.filter(pk__in=free), message) if free else []
     details: Any = {"actor": events.BREAKER, "reason": message, "incident": incident}
     details |= {"before": {"status": "RUNNING"}, "after": {"status": "PAUSED"}}
-    Event.objects.bulk_create(
-        [events.build("campaign", pk, "paused", **details) for pk in paused],
-        batch_size=1000,
-    )
+    events.record_each("campaign", paused, "paused", **details)
     paused_jobs.record(paused, actor=events.BREAKER, incident=incident)
     for pk in paused:
         logger.warning(

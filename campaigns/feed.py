@@ -8,14 +8,13 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from campaigns.contacts.conversations import take_in
 from campaigns.contacts.names import keys_of
 from campaigns.contacts.policy import policy_of
 from campaigns.contacts.rows import Person
-from campaigns.models import Campaign, JobRow, Lead
+from campaigns.models import JobRow, Lead
 from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
 from campaigns.retry import AFRESH
 from campaigns.wake import wake_supervisor
@@ -96,6 +95,17 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 """
 
 
+# RUNNING campaigns that have no first job of their own yet, each with its kind.
+UNBEGUN = """
+SELECT c.id, kind FROM campaigns c
+CROSS JOIN LATERAL (
+    VALUES ('find', c.search IS NOT NULL), ('prepare', c.instantly_campaign_id = '')
+) AS wants (kind, is_wanted)
+WHERE c.status = 'RUNNING' AND is_wanted
+    AND NOT EXISTS (SELECT FROM job_rows WHERE campaign_id = c.id AND lead_id IS NULL AND job_rows.kind = wants.kind)
+"""
+
+
 class TakenMeanwhile(Exception):
     """Somebody else has taken in the first leads that were left. Nothing has changed; the next round looks again."""
 
@@ -166,17 +176,12 @@ def _json(value: str | None) -> dict[str, Any] | None:
 
 
 def _feed_campaigns() -> int:
-    running = Campaign.objects.filter(status=Campaign.Status.RUNNING)
-    jobs = JobRow.objects.filter(campaign=OuterRef("pk"), lead=None)
-    searches = running.filter(search__isnull=False).exclude(Exists(jobs.filter(kind="find")))
-    targets = running.filter(instantly_campaign_id="").exclude(Exists(jobs.filter(kind="prepare")))
+    with connection.cursor() as cursor:
+        cursor.execute(UNBEGUN)
+        unbegun = cursor.fetchall()
     new = [
-        JobRow(campaign_id=pk, kind="find", service=SERVICE_OF["find"], part=1, run_at=Now())
-        for pk in searches.values_list("pk", flat=True)
-    ]
-    new += [
-        JobRow(campaign_id=pk, kind="prepare", service=SERVICE_OF["prepare"], run_at=Now())
-        for pk in targets.values_list("pk", flat=True)
+        JobRow(campaign_id=pk, kind=kind, service=SERVICE_OF[kind], part=int(kind == "find"), run_at=Now())
+        for pk, kind in unbegun
     ]
     if not new:
         return 0

@@ -1,26 +1,34 @@
 """The queue resume is the only way back for campaigns that the system paused. `resume_plan` says what it needs."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Left, Now
 
 from campaigns import ramp_report, resume_plan
 from campaigns.models import Campaign, Job
-from campaigns.moves import move
 from campaigns.resume_plan import ResumePlan, services_still_paused
 from campaigns.tallies import JobCount, summed
 from campaigns.wake import wake_supervisor
-from circuitbreakers import events, incidents, pauses, ramps, switch
+from circuitbreakers import events, incidents, pauses, postgresql, ramps, switch
 from circuitbreakers.locks import switch_lock
 from circuitbreakers.models import Incident, QueuePause
 from circuitbreakers.services import SERVICES
+from circuitbreakers.storable import length_of
 from telemetry import ids
 
 logger = logging.getLogger(__name__)
 
 RESUMED = "Campaign resumed - services are available"
+# What a campaign says that an operator paused too; in their own words, which are cut to what its column holds.
+STILL_PAUSED = Left(
+    Concat(Value("Paused by "), F("operator_paused_by"), Value(": "), F("operator_pause_reason")),
+    length_of(Campaign, "status_message") or 0,
+)
 Status = Campaign.Status
 
 
@@ -83,11 +91,21 @@ class Resumed:
         return {**body, "message": self.message}
 
 
+@dataclass(frozen=True)
+class Lifted:
+    """These campaigns are no longer paused by the system: those that run again, with the number of their jobs by
+    service, and those that an operator keeps paused."""
+
+    running: list[int]
+    jobs: dict[str, int]
+    still_paused: list[int]
+
+
 def resume(
     *, actor: events.Actor, reason: str = "", canary_for_all: bool = False, all_at_once: bool = False
 ) -> Resumed:
-    """Bring back queue -> campaigns -> jobs -> workers, in this order. May be repeated: it picks up what an interrupted
-    one left.
+    """Bring back queue -> campaigns -> jobs -> workers, in one transaction whatever their number. May be repeated: it
+    picks up what an interrupted one left.
 
     Services whose breakers had opened begin at their canary: all services with `canary_for_all`, none with
     `all_at_once`, which needs a reason and also ends the ramps of an earlier resume.
@@ -99,17 +117,43 @@ def resume(
     if all_at_once and not reason.strip():
         raise ResumeRefused("all at once needs a reason: it becomes part of the record")
     try:
-        incident = _reopen_queue(actor, reason, canary_for_all, all_at_once)
+        paused, incident, lifted = _reopen(actor, reason, canary_for_all, all_at_once)
     except ResumeRefused as refusal:
         events.record("queue", "all", "resume_refused", actor=actor, reason=str(refusal), incident=incidents.current())
         raise
     with ids.named(incident=incident.pk if incident else None):
-        return _resume(actor, reason, incident)
+        result = Resumed()
+        if lifted is not None:
+            _report(result, lifted, actor)
+        else:
+            _lift_one_by_one(paused, result, actor, reason, incident)
+        return _finish(result, actor, reason, incident)
 
 
-def _resume(actor: events.Actor, reason: str, incident: Incident | None) -> Resumed:
-    result = Resumed()
-    _resume_campaigns(result, actor, reason, incident)
+def _reopen(
+    actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool
+) -> tuple[list[int], Incident | None, Lifted | None]:
+    """Bring queue and campaigns back, in one transaction: the campaigns that the system had paused, the incident that
+    ends, and what was lifted; None if each has to be lifted for itself."""
+    with switch_lock():
+        plan = _require_ready(actor)
+        eligible = Campaign.objects.filter(status=Status.PAUSED).exclude(system_paused_at=None)
+        paused = list(eligible.order_by("pk").values_list("pk", flat=True))
+        incident, begin = _end_pause(plan, actor, reason, canary_for_all, all_at_once)
+        if incident is None and paused:
+            # A repeated resume goes on with what an interrupted one left of the latest incident.
+            incident = Incident.objects.order_by("-id").first()
+        lifted = _lift_all(paused, actor, reason, incident)
+        try:
+            # Last, so that whatever fails before it has changed nothing; nobody can see a campaign run before it.
+            pauses.activate(QueuePause.SYSTEM, plan.epochs, begin)
+        except pauses.SwitchRefused as error:
+            raise ResumeRefused(str(error), plan) from None
+        return paused, incident, lifted
+
+
+def _finish(result: Resumed, actor: events.Actor, reason: str, incident: Incident | None) -> Resumed:
+    """Say what the resume has done: to the caller, in the record and in the log."""
     result.services_still_paused = services_still_paused()
     result.services = [name for name in SERVICES if name not in result.services_still_paused]
     result.campaigns_still_paused = (
@@ -119,8 +163,9 @@ def _resume(actor: events.Actor, reason: str, incident: Incident | None) -> Resu
         result.services = []
     else:
         result.stages = {one.service: one.sentence for one in ramp_report.read(switch.read_all())}
-    for service, count in result.jobs.items():
-        logger.info("Queue resume: %d jobs resumed for %s", count, service, extra={"service": service})
+    for service in SERVICES:
+        if count := result.jobs.get(service):
+            logger.info("Queue resume: %d jobs resumed for %s", count, service, extra={"service": service})
     verb = "resume_interrupted" if result.interrupted_by else "resumed"
     after = {"jobs": result.jobs_resumed, "campaigns": result.campaigns_resumed}
     events.record("queue", "all", verb, actor=actor, reason=reason, after=after, incident=incident)
@@ -137,83 +182,102 @@ def _resume(actor: events.Actor, reason: str, incident: Incident | None) -> Resu
     return result
 
 
-def _reopen_queue(actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool) -> Incident | None:
-    """Check everything and make the queue ACTIVE, under the switch lock: step 1. Returns the incident that it ends."""
-    begin = None
-    with switch_lock():
-        plan = resume_plan.plan()
-        if any(item.name in ("redis", "broker") and not item.ok for item in plan.prerequisites):
-            raise switch.RedisUnavailable
-        if not plan.ready:
-            raise ResumeRefused(plan.missing, plan)
-        logger.info(
-            "Prerequisites met: All circuit breakers are closed - proceeding with queue resume",
-            extra={"actor": actor.name},
-        )
-        incident = incidents.current()
-        row = pauses.standing(QueuePause.SYSTEM)
-        if row:
-            # Redis's clock, as in the ledger: no admission can be earlier than this instant.
-            pauses.end(row, actor=actor, reason=reason, at=plan.at)
-        if all_at_once:
-            ramps.skip(actor=actor, reason=reason)
-            begin = []
-        elif row:
-            begin = ramps.begin(row, everyone=canary_for_all, actor=actor, reason=reason)
-        try:
-            pauses.activate(QueuePause.SYSTEM, plan.epochs, begin)
-        except pauses.SwitchRefused as error:
-            raise ResumeRefused(str(error), plan) from None
-        left = Campaign.objects.exclude(system_paused_at=None).exists()
-    # A repeated resume goes on with what an interrupted one left of the latest incident.
-    return incident or (Incident.objects.order_by("-id").first() if left else None)
+def _require_ready(actor: events.Actor) -> ResumePlan:
+    """Check every prerequisite: step 1."""
+    plan = resume_plan.plan()
+    if any(item.name in ("redis", "broker") and not item.ok for item in plan.prerequisites):
+        raise switch.RedisUnavailable
+    if not plan.ready:
+        raise ResumeRefused(plan.missing, plan)
+    logger.info(
+        "Prerequisites met: All circuit breakers are closed - proceeding with queue resume",
+        extra={"actor": actor.name},
+    )
+    return plan
 
 
-def _resume_campaigns(result: Resumed, actor: events.Actor, reason: str, incident: Incident | None) -> None:
-    """Resume each campaign in its own transaction: step 2; one that fails is reported and does not stop the others."""
-    eligible = Campaign.objects.filter(status=Status.PAUSED).exclude(system_paused_at=None)
-    ids = list(eligible.order_by("pk").values_list("pk", flat=True))
-    jobs: dict[int, dict[str, int]] = {}
-    paused = JobCount.objects.filter(status=Job.Status.PAUSED, campaign_id__in=ids)
-    for (pk, service), count in summed(paused, "campaign_id", "service").items():
-        jobs.setdefault(pk, {})[service] = count
-    for pk in ids:
+def _end_pause(
+    plan: ResumePlan, actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool
+) -> tuple[Incident | None, list[str] | None]:
+    """Write the end of the system's pause: step 2. Returns the incident that it ends, and the services that begin a
+    ramp: None leaves those alone that are under way."""
+    incident = incidents.current()
+    row = pauses.standing(QueuePause.SYSTEM)
+    if row:
+        # Redis's clock, as in the ledger: no admission can be earlier than this instant.
+        pauses.end(row, actor=actor, reason=reason, at=plan.at)
+    if all_at_once:
+        ramps.skip(actor=actor, reason=reason)
+        return incident, []
+    return incident, ramps.begin(row, everyone=canary_for_all, actor=actor, reason=reason) if row else None
+
+
+def _lift(campaigns: Sequence[int], actor: events.Actor, reason: str, incident: Incident | None) -> Lifted:
+    """Lift the system's pause of these campaigns: step 3. Call it under the switch lock; those that are not paused by
+    then are left alone."""
+    paused = Campaign.objects.filter(pk__in=campaigns, status=Status.PAUSED).exclude(system_paused_at=None)
+    by_operator = dict(paused.order_by("pk").values_list("pk", "operator_paused_at"))
+    running = [pk for pk, at in by_operator.items() if not at]
+    still_paused = [pk for pk, at in by_operator.items() if at]
+    waiting = JobCount.objects.filter(status=Job.Status.PAUSED, campaign_id__in=running)
+    jobs = summed(waiting, "service")
+    paused.filter(operator_paused_at=None).update(
+        status=Status.RUNNING,
+        status_message=RESUMED,
+        system_paused_at=None,
+        running_since=Now(),  # by the clock that messages are dated by
+    )
+    paused.exclude(operator_paused_at=None).update(status_message=STILL_PAUSED, system_paused_at=None)
+    details: Any = {"actor": actor, "reason": reason, "incident": incident, "before": {"status": Status.PAUSED}}
+    events.record_each("campaign", running, "resumed", after={"status": Status.RUNNING}, **details)
+    events.record_each("campaign", still_paused, "system_pause_lifted", after={"status": Status.PAUSED}, **details)
+    if running:
+        wake_supervisor()
+    return Lifted(running, jobs, still_paused)
+
+
+def _lift_all(campaigns: Sequence[int], actor: events.Actor, reason: str, incident: Incident | None) -> Lifted | None:
+    """Lift the system's pause of all these campaigns at once; None when one of their rows is stuck or refuses."""
+    try:
+        with transaction.atomic():
+            return _lift(campaigns, actor, reason, incident)
+    except DatabaseError as error:
+        if postgresql.server_away(error):
+            raise
+        return None
+
+
+def _lift_one_by_one(
+    campaigns: Sequence[int], result: Resumed, actor: events.Actor, reason: str, incident: Incident | None
+) -> None:
+    """Resume each campaign in its own transaction: one that fails is reported and does not stop the others."""
+    for pk in campaigns:
         try:
             with switch_lock():
                 again = incidents.current()
                 if again or pauses.standing(QueuePause.SYSTEM):
                     result.interrupted_by = again.service if again else "the system"
-                    result.campaigns_eligible = len(ids)
+                    result.campaigns_eligible = len(campaigns)
                     return
-                running = _resume_campaign(pk, actor, reason, incident)
+                lifted = _lift([pk], actor, reason, incident)
         except DatabaseError as error:
             connection.close_if_unusable_or_obsolete()
             result.campaigns_eligible += 1
             result.errors.append(f"Campaign {pk}: {type(error).__name__}")
             logger.error("Campaign %s could not be resumed: %r", pk, error, extra={"campaign": pk})
-            continue
-        if running is None:
-            continue
-        result.campaigns_eligible += running
-        result.campaigns_resumed += running
-        if running:
-            if result.campaigns_resumed == 1:
-                wake_supervisor()  # the first calls need not wait for the last campaign
+        else:
+            _report(result, lifted, actor)
+
+
+def _report(result: Resumed, lifted: Lifted, actor: events.Actor) -> None:
+    """Count campaigns whose pause is lifted, and write their lines to the log."""
+    result.campaigns_eligible += len(lifted.running)
+    result.campaigns_resumed += len(lifted.running)
+    for service, number in lifted.jobs.items():
+        result.jobs[service] = result.jobs.get(service, 0) + number
+    running = set(lifted.running)
+    for pk in sorted([*lifted.running, *lifted.still_paused]):
+        verb = "resumed" if pk in running else "system_pause_lifted"
+        logger.info("Campaign %s %s by %s", pk, verb, actor.name, extra={"campaign": pk})
+        if pk in running:
             logger.info("Queue resume: Campaign %s resumed", pk, extra={"campaign": pk})
-            for service in SERVICES:
-                if number := jobs.get(pk, {}).get(service):
-                    result.jobs[service] = result.jobs.get(service, 0) + number
-
-
-def _resume_campaign(pk: int, actor: events.Actor, reason: str, incident: Incident | None) -> bool | None:
-    """Lift the system's pause of one campaign: True when it runs, False when an operator's stands, None when gone."""
-    campaign = Campaign.objects.filter(pk=pk, status=Status.PAUSED).exclude(system_paused_at=None).first()
-    if campaign is None:
-        return None
-    details: Any = {"actor": actor, "reason": reason, "incident": incident, "system_paused_at": None}
-    if campaign.operator_paused_at:
-        message = f"Paused by {campaign.operator_paused_by}: {campaign.operator_pause_reason}"
-        move(campaign, Status.PAUSED, message, verb="system_pause_lifted", **details)
-        return False
-    move(campaign, Status.RUNNING, RESUMED, verb="resumed", **details)
-    return True

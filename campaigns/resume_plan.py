@@ -170,15 +170,17 @@ def services_still_paused() -> list[str]:
 
 def _open_leads(campaigns: QuerySet[Campaign]) -> int:
     """Count the leads that these campaigns go on with: of one that holds after its first leads no more than these."""
-    leads = summed(
-        LeadTally.objects.filter(state=Lead.State.OPEN, campaign_id__in=campaigns.values("pk")), "campaign_id"
-    )
+    leads = summed(LeadTally.objects.filter(state=Lead.State.OPEN, campaign_id__in=_ids(campaigns)), "campaign_id")
     first = dict(campaigns.exclude(first_leads=None).values_list("pk", "first_leads"))
     return sum(min(number, first.get(pk) or number) for pk, number in leads.items())
 
 
 def _jobs_by_service(campaigns: QuerySet[Campaign]) -> dict[str, int]:
-    counts = summed(
-        JobCount.objects.filter(status=Job.Status.PAUSED, campaign_id__in=campaigns.values("pk")), "service"
-    )
+    counts = summed(JobCount.objects.filter(status=Job.Status.PAUSED, campaign_id__in=_ids(campaigns)), "service")
     return {name: counts[name] for name in SERVICES if name in counts}
+
+
+def _ids(campaigns: QuerySet[Campaign]) -> list[int]:
+    """Read the ids. As a subquery they would be joined by statistics from before the pause: every tally is then read
+    for each campaign."""
+    return list(campaigns.order_by().values_list("pk", flat=True))

@@ -47,7 +47,8 @@ class KnownBudget:
 
 def start(period: str, at: datetime) -> str:
     """Write the beginning of the period which `at` (UTC) lies in: a day, a month, or `total`."""
-    return {DAY: f"{at:%Y-%m-%d}", MONTH: f"{at:%Y-%m}", TOTAL: TOTAL}[period]
+    day = at.date().isoformat()
+    return {DAY: day, MONTH: day[:7], TOTAL: TOTAL}[period]
 
 
 def days_of(period: str, at: datetime) -> tuple[date | None, date | None]:

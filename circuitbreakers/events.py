@@ -1,9 +1,10 @@
 """This is the append-only record of everything that changed, by whom or what, through which door."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.signals import event_recorded
@@ -68,3 +69,21 @@ def record(subject_type: str, subject_id: object, verb: str, *, actor: Actor, **
         event.save()
         event_recorded.send_robust(sender=None, event=event)
     return event
+
+
+def record_each(subject_type: str, subject_ids: Iterable[object], verb: str, *, actor: Actor, **details: Any) -> None:
+    """Append the same event for each of many subjects, by one statement; `details` as for `build`.
+
+    Nobody hears of these by `event_recorded`: what people are told has one subject."""
+    event = build(subject_type, "", verb, actor=actor, **details)
+    values = {
+        str(field.column): field.get_db_prep_save(getattr(event, field.attname), connection)
+        for field in Event._meta.concrete_fields
+        if field.name not in ("id", "subject_id")
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO events ({', '.join(values)}, subject_id)"  # noqa: S608 (names of columns only)
+            f" SELECT {'%s, ' * len(values)} subject FROM unnest(%s::text[]) AS subject",
+            [*values.values(), list(map(str, subject_ids))],
+        )

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from circuitbreakers.models import PAUSE_KEYS, Breaker, Incident, QueuePause, Ra
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES
 from circuitbreakers.signals import switch_sealed
-from circuitbreakers.states import BreakerState, SwitchSnapshot
+from circuitbreakers.states import BreakerState, Stage, SwitchSnapshot
 from circuitbreakers.storable import fit
 
 logger = logging.getLogger(__name__)
@@ -32,10 +33,11 @@ class Comparison:
         self.mended = 0
         self.failed: list[str] = []
 
-    def mend(self, what: str, piece: Callable[[], int]) -> None:
-        """Run one piece in a savepoint of its own and count what it mended."""
+    def mend(self, what: str, piece: Callable[[], int], *, calm: bool = False) -> None:
+        """Run one piece in a savepoint of its own, or without one where it has nothing to write, and count what it
+        mended."""
         try:
-            with transaction.atomic():
+            with nullcontext() if calm else transaction.atomic():
                 self.mended += piece()
         except switch.RedisUnavailable:
             raise
@@ -54,7 +56,8 @@ def compare() -> int:
     """
     comparison = Comparison()
     for state in switch.read_all().breakers.values():
-        comparison.mend(f"the opening of {state.service}", partial(_finish_opening, state))
+        closed = state.state not in ("open", "half_open")
+        comparison.mend(f"the opening of {state.service}", partial(_finish_opening, state), calm=closed)
     with switch_lock():
         snapshot = switch.read_all()
         open_incidents = incidents.unreset()
@@ -62,16 +65,17 @@ def compare() -> int:
         ramping = ramps.unfinished()
         for service in SERVICES:
             state, incident, ramp = snapshot.breakers[service], open_incidents.get(service), ramping.get(service)
-            mend = partial(_mend_breaker, state, incident, breakers.get(service), ramp)
-            comparison.mend(f"the breaker of {service}", mend)
-            stage = snapshot.gates[service].stage
-            comparison.mend(
-                f"the ramp of {service}", partial(ramps.match, service, stage, ramp, sealed=snapshot.sealed)
-            )
-        for service, row in breakers.items():
-            comparison.mend(f"the hold of {service}", partial(_match_hold, snapshot.breakers[service], row))
+            row, stage = breakers.get(service), snapshot.gates[service].stage
+            pieces = {
+                "breaker": partial(_mend_breaker, state, incident, row, ramp),
+                "ramp": partial(ramps.match, service, stage, ramp, sealed=snapshot.sealed),
+            } | ({"hold": partial(_match_hold, state, row)} if row else {})
+            for what, piece in pieces.items():
+                comparison.mend(f"the {what} of {service}", piece, calm=_is_calm(state, stage, incident, row, ramp))
         _match_pauses(snapshot, comparison)
-        comparison.mend("the queue status", partial(_mend_status, all_compared=not comparison.failed))
+        # What was mended may have changed it since the snapshot.
+        if comparison.mended or comparison.failed or _status_is_wrong(snapshot):
+            comparison.mend("the queue status", partial(_mend_status, all_compared=not comparison.failed))
         sealed = not snapshot.sealed and _seal(snapshot.run_id, comparison.failed)
     if sealed:
         # After the lock: whoever listens may have many rows to touch.
@@ -119,6 +123,15 @@ def _status_is_wrong(snapshot: SwitchSnapshot) -> bool:
         if status not in ("ACTIVE", "PAUSED") or (paused and status == "ACTIVE"):
             return True
     return False
+
+
+def _is_calm(
+    state: BreakerState, stage: Stage, incident: Incident | None, row: Breaker | None, ramp: Ramp | None
+) -> bool:
+    """Say whether both stores have a service closed, not held and at full speed: then there is nothing to write, and no
+    savepoint to be paid for each second."""
+    held = state.held or (row is not None and row.held_at is not None)
+    return state.state == "closed" and not held and stage.full and incident is None and ramp is None
 
 
 def _finish_opening(state: BreakerState) -> int:

@@ -123,12 +123,13 @@ def dispatch() -> int:
     for jobs that have failed before. Raises RedisUnavailable.
     """
     counters.DISPATCH_ROUNDS.inc()
+    # First, so that a Holdfast in which nothing runs asks nothing else.
+    running = Campaign.objects.filter(status=Campaign.Status.RUNNING, target_halt="", budget_halt="").count()
+    if not running:
+        return 0
     snapshot = switch.read_all()
     free = rooms(snapshot)
-    running = (
-        Campaign.objects.filter(status=Campaign.Status.RUNNING, target_halt="", budget_halt="").count() if free else 0
-    )
-    if not running:
+    if not free:
         return 0
     canaries = {service: room for service, room in free.items() if snapshot.gates[service].stage.canary}
     again = _send(FAILED_BEFORE, canaries) if canaries else Counter[str]()

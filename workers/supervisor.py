@@ -270,25 +270,26 @@ class Watch:
 
     def __init__(self, todo: list[Step]) -> None:
         self.leadership, self.todo = Leadership(), todo
-        self.signed = -1e9
+        self.signed, self.led = -1e9, False
 
     def leads(self) -> bool:
         """Sign, and say whether this process leads."""
-        leads = self.leadership.held()
-        self.signed = time.monotonic()
+        self.led, self.signed = self.leadership.held(), time.monotonic()
         try:
-            liveness.sign("supervisor", leading=leads, steps=report(self.todo))
+            liveness.sign("supervisor", leading=self.led, steps=report(self.todo))
         except DatabaseError as error:
             logger.warning("Sign of life not written: %s", error)
             connection.close()
+            self.led = False
             return False
         postgresql.Availability.answered(wrote=True)
-        return leads
+        return self.led
 
     def still_leads(self) -> bool:
-        """Say whether this process still leads, between two steps: a lock's session that is silent for ten seconds is
-        ended."""
-        return time.monotonic() - self.signed < liveness.INTERVAL or self.leads()
+        """Say whether this process leads, of which a sign of a moment ago is proof enough: a lock's session that is
+        silent for ten seconds is ended, and one whose session is gone looks at once."""
+        fresh = self.led and self.leadership.session is not None
+        return (fresh and time.monotonic() - self.signed < liveness.INTERVAL) or self.leads()
 
 
 def supervise(stopping: Callable[[], bool]) -> None:
@@ -296,7 +297,7 @@ def supervise(stopping: Callable[[], bool]) -> None:
     todo = steps()
     watch = Watch(todo)
     while not stopping():
-        leads = watch.leads()
+        leads = watch.still_leads()
         started = time.monotonic()
         busy = leads and run_round(todo, started, watch.still_leads) > 0
         watch.leadership.wait(SOON if busy else ROUND if leads else 2.0)

@@ -19,7 +19,16 @@ if status ~= 'ACTIVE' then
   tries = call == ARGV[3] and now_us() < (tonumber(until_us or '') or 0) and only_the_system_pauses()
   if not tries then return {'paused'} end
 end
-local stage, stage_since = stage_of()
+-- One reading of all that is asked of the gate below: the script's time is mostly the number of its commands.
+local first_limit = 6 + 4 * tonumber(ARGV[4])
+local asked = {'stage', 'stage_since', 'blocked_until', 'blocked_for', 'remembers', 'permits'}
+local before_limits = #asked
+for i = first_limit, #ARGV, 5 do
+  asked[#asked + 1] = 'pace:' .. ARGV[i]
+  asked[#asked + 1] = 'tat:' .. ARGV[i]
+end
+local gate = redis.call('HMGET', GATE, unpack(asked))
+local stage, stage_since = stage_of(gate[1], gate[2])
 if stage == 0 then
   local size, calls = unpack(redis.call('HMGET', GATE, 'stage_size', 'stage_calls'))
   local out = redis.call('ZCOUNT', PERMITS, digits(stage_since), '+inf')
@@ -30,11 +39,11 @@ local stretch = stage and stage > 0 and 100 / stage or 1
 
 local now = now_us()
 -- All budgets are asked before any is charged, in the same step as the rate limits.
-local first_limit, charges, resolved = 6 + 4 * tonumber(ARGV[4]), {}, {}
+local charges, resolved = {}, {}
 if first_limit > 6 then
-  local most, fields = tonumber(ARGV[5]), {}
+  local most, fields, today = tonumber(ARGV[5]), {}, iso(now)
   for i = 6, first_limit - 1, 4 do
-    local counter = counter_of(ARGV[i], ARGV[i + 1], now)
+    local counter = counter_of(ARGV[i], ARGV[i + 1], today)
     fields[#fields + 1] = counter .. 'calls'
     fields[#fields + 1] = counter .. 'usd'
     fields[#fields + 1] = counter .. 'claim|' .. ARGV[3]
@@ -64,35 +73,38 @@ if first_limit > 6 then
   if #absent > 3 then return absent end
 end
 
-local clear_at = blocked_until(now)
-local arrivals = {}
+local clear_at = blocked_until(now, gate[3], gate[4])
+local changes = {}
 -- GCRA: each limit remembers the theoretical arrival time of the next call. A vendor may have told us a slower pace.
 for i = first_limit, #ARGV, 5 do
-  local name, own, tolerance, cost = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  local interval = math.ceil(math.max(own, tonumber(redis.call('HGET', GATE, 'pace:' .. name) or '0')) * stretch)
-  local arrival = math.max(tonumber(redis.call('HGET', GATE, 'tat:' .. name) or '0'), now)
+  local own, tolerance, cost = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+  local place = before_limits + (i - first_limit) / 5 * 2
+  local pace, tat, field = gate[place + 1], gate[place + 2], asked[place + 2]
+  local interval = math.ceil(math.max(own, tonumber(pace or '0')) * stretch)
+  local arrival = math.max(tonumber(tat or '0'), now)
   local latest = now + tonumber(ARGV[i + 4]) * math.max(interval / math.max(own, 1), 1)
   if arrival > latest then
     -- No admission can have put it there: a clock was ahead. Written, or it would be as far off at the next look.
     arrival = latest
-    redis.call('HSET', GATE, 'tat:' .. name, digits(arrival))
+    redis.call('HSET', GATE, field, digits(arrival))
   end
   -- The whole cost must fit, or nothing else be owed: a cost above the burst would never fit.
   clear_at = math.max(clear_at, arrival - math.max(tolerance - interval * (cost - 1), 0))
-  arrivals[#arrivals + 1] = 'tat:' .. name
-  arrivals[#arrivals + 1] = digits(arrival + interval * cost)
+  changes[#changes + 1] = field
+  changes[#changes + 1] = digits(arrival + interval * cost)
 end
 if clear_at > now then return {'rate', digits(clear_at), digits(clear_at - now)} end
 
 if #charges > 0 then redis.call('HSET', BUDGETS, unpack(charges)) end
 if #resolved > 0 then redis.call('HDEL', BUDGETS, unpack(resolved)) end
-if #arrivals > 0 then redis.call('HSET', GATE, unpack(arrivals)) end
 if stage then redis.call('HINCRBY', GATE, 'ramp_calls', 1) end
 if tries then redis.call('HDEL', GATE, 'try_call', 'try_until') end
 redis.call('ZADD', PERMITS, digits(now), ARGV[3])
-if redis.call('HEXISTS', GATE, 'remembers') == 1 then
-  redis.call('HINCRBY', GATE, 'permits', 1)
+if gate[5] then
+  changes[#changes + 1] = 'permits'
+  changes[#changes + 1] = digits((tonumber(gate[6] or '0')) + 1)
 else
   forgot(now)
 end
+if #changes > 0 then redis.call('HSET', GATE, unpack(changes)) end
 return {'admitted', epoch, digits(now)}

@@ -47,15 +47,19 @@ local function iso(us)
     math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, micros)
 end
 
--- The counter of a budget for the period that `now` lies in, by this server's clock (KnownBudget.counter).
-local function counter_of(name, period, now)
-  local start = period == 'total' and period or string.sub(iso(now), 1, period == 'day' and 10 or 7)
+-- The counter of a budget for the period that `today` (ISO 8601, by this server's clock) lies in (KnownBudget.counter).
+local function counter_of(name, period, today)
+  local start = period == 'total' and period or string.sub(today, 1, period == 'day' and 10 or 7)
   return name .. '|' .. start .. '|'
 end
 
 -- A server that restarted or failed over may have lost the last writes: until the supervisor has compared it with
 -- PostgreSQL and sealed it under its new run id, nothing is admitted.
-local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
+local function run_id()
+  local server = redis.call('INFO', 'server')
+  local _, colon = string.find(server, 'run_id:', 1, true)
+  return string.match(server, '^%w+', colon + 1)
+end
 local function sealed() return redis.call('HGET', SEAL, 'run_id') == run_id() end
 
 -- How many calls `permits` and `settled` must hold. Whatever takes some of them away behind the scripts' back (an
@@ -75,8 +79,9 @@ end
 
 -- The instant (us) until which a vendor, or the backoff after its 429, keeps everybody away; 0 for none. Never further off
 -- than it was when it was set: one that a clock wrote which was ahead is put right.
-local function blocked_until(now)
-  local at, wait = unpack(redis.call('HMGET', GATE, 'blocked_until', 'blocked_for'))
+-- `at` and `wait` as they are stored, from a caller that has read them together with other fields.
+local function blocked_until(now, at, wait)
+  if at == nil then at, wait = unpack(redis.call('HMGET', GATE, 'blocked_until', 'blocked_for')) end
   at, wait = tonumber(at or '') or 0, tonumber(wait or '') or 86400000000
   if at - now <= wait then return at end
   redis.call('HSET', GATE, 'blocked_until', digits(now + wait))
@@ -88,9 +93,10 @@ local function block(now, wait)
   redis.call('HSET', GATE, 'blocked_until', digits(now + wait), 'blocked_for', digits(wait))
 end
 
--- The stage that this service is in, as a number, and since when (us); nil at full speed.
-local function stage_of()
-  local stage, since = unpack(redis.call('HMGET', GATE, 'stage', 'stage_since'))
+-- The stage that this service is in, as a number, and since when (us); nil at full speed. Given both as they are stored, it
+-- reads nothing.
+local function stage_of(stage, since)
+  if stage == nil then stage, since = unpack(redis.call('HMGET', GATE, 'stage', 'stage_since')) end
   stage, since = tonumber(stage or ''), tonumber(since or '')
   if stage and since and stage < 100 then return stage, since end
 end

@@ -9,7 +9,12 @@ local call, epoch, outcome, failure_type = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local threshold, wait_us = tonumber(ARGV[9]), tonumber(ARGV[10])
 local window, retry_after = tonumber(ARGV[13]), tonumber(ARGV[14])
 local now = now_us()
-local stage, stage_since = stage_of()
+-- The window is a ring of twelve slots, 'slot:calls:failures' each: exact enough, and never larger.
+local slot = math.floor(now / (window / 12))
+-- One reading of what nearly every call needs of the gate: the script's time is mostly the number of its commands.
+local gate = redis.call('HMGET', GATE, 'stage', 'stage_since', 'permits', 'settled', 'throttled_since', 'throttles',
+  'slot:' .. slot % 12)
+local stage, stage_since = stage_of(gate[1], gate[2])
 -- Whether the call was admitted in the stage that its service is in; any other counts for the breaker only.
 local staged = false
 
@@ -19,8 +24,8 @@ if call ~= '' then
   staged = stage and tonumber(admitted_at) >= stage_since
   redis.call('ZREM', PERMITS, call)
   redis.call('ZADD', SETTLED, admitted_at, call)
-  redis.call('HINCRBY', GATE, 'permits', -1)
-  redis.call('HINCRBY', GATE, 'settled', 1)
+  redis.call('HSET', GATE, 'permits', digits(tonumber(gate[3] or '0') - 1),
+    'settled', digits(tonumber(gate[4] or '0') + 1))
   forget_old(SETTLED, 'settled', now)
   -- A call whose end nobody could record is over by now too.
   forget_old(PERMITS, 'permits', now)
@@ -42,9 +47,9 @@ if call ~= '' then
     if #changes > 0 then redis.call('HSET', BUDGETS, unpack(changes)) end
   end
 end
-local state = redis.call('HGET', BREAKER, 'state')
+local state, present, failed_before = unpack(redis.call('HMGET', BREAKER, 'state', 'epoch', 'failure_count'))
 if not state then return {'lost'} end
-if state ~= 'closed' or (epoch ~= '' and epoch ~= redis.call('HGET', BREAKER, 'epoch')) then
+if state ~= 'closed' or (epoch ~= '' and epoch ~= present) then
   redis.call('HINCRBY', GATE, 'late', 1)
   return {'stale'}
 end
@@ -74,17 +79,14 @@ if outcome == 'rate_limit' then
   end
 end
 
--- The window is a ring of twelve slots, 'slot:calls:failures' each: exact enough, and never larger.
-local slot = math.floor(now / (window / 12))
-local function tally(i)
-  local at, calls, failures = string.match(redis.call('HGET', GATE, 'slot:' .. i) or '', '^(%d+):(%d+):(%d+)$')
-  if not at or tonumber(at) <= slot - 12 or tonumber(at) > slot then return 0, 0 end
-  return tonumber(calls), tonumber(failures)
+local function tally(text)
+  local at, calls, failures = string.match(text or '', '^(%d+):(%d+):(%d+)$')
+  if not at or tonumber(at) <= slot - 12 or tonumber(at) > slot then return 0, 0, 0 end
+  return tonumber(calls), tonumber(failures), tonumber(at)
 end
 local function count(failed)
-  local at = string.match(redis.call('HGET', GATE, 'slot:' .. slot % 12) or '', '^(%d+)')
-  local calls, failures = 0, 0
-  if at and tonumber(at) == slot then calls, failures = tally(slot % 12) end
+  local calls, failures, at = tally(gate[7])
+  if at ~= slot then calls, failures = 0, 0 end
   redis.call('HSET', GATE, 'slot:' .. slot % 12, digits(slot) .. ':' .. calls + 1 .. ':' .. failures + failed)
 end
 
@@ -95,8 +97,8 @@ if staged and outcome ~= 'rate_limit' then
 end
 if outcome == 'success' then
   count(0)
-  redis.call('HSET', BREAKER, 'failure_count', 0)
-  redis.call('HDEL', GATE, 'throttled_since', 'throttles')
+  if failed_before ~= '0' then redis.call('HSET', BREAKER, 'failure_count', 0) end
+  if gate[5] or gate[6] then redis.call('HDEL', GATE, 'throttled_since', 'throttles') end
   if staged and stage == 0 and canary_ends(staged_calls, 0) then begin_stage(GATE, 10, now) end
   return {'counted', 0}
 end
@@ -122,7 +124,7 @@ if failures >= threshold then
 end
 local calls, failed = 0, 0
 for i = 0, 11 do
-  local c, f = tally(i)
+  local c, f = tally(redis.call('HGET', GATE, 'slot:' .. i))
   calls, failed = calls + c, failed + f
 end
 if calls >= tonumber(ARGV[12]) and failed * 100 >= calls * tonumber(ARGV[11]) then

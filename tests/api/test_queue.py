@@ -1,9 +1,9 @@
 """The queue through the API: status, plan, resume and what a refusal says."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from campaigns import recovery
@@ -12,7 +12,7 @@ from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
 from tests.breakers import reset, trip
 from tests.builders import make_campaign, make_job
-from tests.stores import away
+from tests.stores import away, locked, refusing
 
 URL = "/api/v1/queue-management"
 RESUME = f"{URL}/resume-queue"
@@ -82,41 +82,34 @@ def test_a_resume_with_nothing_to_resume_succeeds_with_zeros(operator: APIClient
     assert (data["queue_resumed"], data["jobs_resumed"], data["campaigns_resumed"]) == (True, 0, 0)
 
 
-@pytest.mark.django_db(transaction=True)  # recovery drops the connection after an error
-def test_a_campaign_that_fails_is_reported_and_the_others_resume(
-    operator: APIClient, live_processes: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.django_db(transaction=True)  # another session keeps the row
+def test_a_campaign_that_fails_is_reported_and_the_others_resume(operator: APIClient, live_processes: None) -> None:
     stuck = a_system_pause(campaigns=3)[1].pk
     reset()
-    real = recovery._resume_campaign
-
-    def unless_stuck(pk: int, *rest: Any) -> bool | None:
-        if pk == stuck:
-            raise OperationalError("lock timeout")
-        return real(pk, *rest)
-
-    monkeypatch.setattr(recovery, "_resume_campaign", unless_stuck)
-    data = operator.post(RESUME).json()["data"]
+    with locked("campaigns", stuck):
+        data = operator.post(RESUME).json()["data"]
     assert (data["campaigns_eligible"], data["campaigns_resumed"]) == (3, 2)
     assert data["campaign_resume_errors"] == [f"Campaign {stuck}: OperationalError"]
     assert data["message"] == "Queue resumed successfully: 2 jobs and 2 campaigns resumed (with 1 campaign errors)"
 
 
+@pytest.mark.django_db(transaction=True)  # the database refuses a row, so that they come back one by one
 def test_a_resume_that_another_opening_interrupts_is_a_conflict(
     operator: APIClient, live_processes: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a_system_pause(campaigns=3)
+    *_, last = a_system_pause(campaigns=3)
     reset()
-    real = recovery._resume_campaign
+    real = recovery._lift
 
-    def and_then_openai_opens(*args: Any) -> bool | None:
-        done = real(*args)
-        if Event.objects.filter(subject_id="openai", verb="opened").count() == 0:
+    def and_then_openai_opens(pks: Sequence[int], *rest: Any) -> recovery.Lifted:
+        done = real(pks, *rest)
+        if len(pks) == 1 and Event.objects.filter(subject_id="openai", verb="opened").count() == 0:
             trip("openai")
         return done
 
-    monkeypatch.setattr(recovery, "_resume_campaign", and_then_openai_opens)
-    answer = operator.post(RESUME)
+    monkeypatch.setattr(recovery, "_lift", and_then_openai_opens)
+    with refusing("campaigns", last.pk):
+        answer = operator.post(RESUME)
     assert answer.status_code == 409
     assert answer.json()["status"] == "error"
     assert answer.json()["detail"].startswith("Paused again by openai while resuming: 1 of 3 campaigns")

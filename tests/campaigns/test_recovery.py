@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -33,10 +33,10 @@ from tests.breakers import (
     trip_and_die,
 )
 from tests.builders import ago, make_campaign, make_fleet, make_job
-from tests.stores import away, refusing
+from tests.stores import another_session, away, locked, refusing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
-MANY = 300  # campaigns whose resumption takes some ten times as long as an opening
+MANY = 300  # campaigns whose resumption one by one takes some ten times as long as an opening
 
 
 def after_a_reset(campaigns: int = 2) -> list[Campaign]:
@@ -268,29 +268,46 @@ def test_queue_then_campaigns_then_jobs_which_cost_nothing() -> None:
     assert list(JobRow.objects.values_list("status", "error", "attempts")) == [("PENDING", None, 2)] * 2
 
 
-def test_work_begins_before_the_last_campaign_is_resumed() -> None:
+def test_a_resume_writes_the_same_few_statements_however_many_campaigns_it_brings_back() -> None:
+    written = []
+    for campaigns in (2, 40):
+        after_a_reset(campaigns)
+        with CaptureQueriesContext(connection) as captured:
+            assert resume(actor=ANN).campaigns_resumed >= campaigns
+        statements = [query["sql"] for query in captured.captured_queries]
+        written.append(sum(sql.startswith(("UPDATE", "INSERT")) for sql in statements))
+    assert written[0] == written[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_supervisor_is_woken_in_the_transaction_that_resumes_all_campaigns() -> None:
     after_a_reset(3)
     with CaptureQueriesContext(connection) as captured:
         resume(actor=ANN)
     statements = [query["sql"] for query in captured.captured_queries]
-    moved = [place for place, sql in enumerate(statements) if sql.startswith('UPDATE "campaigns"')]
-    woken = [place for place, sql in enumerate(statements) if sql.startswith("NOTIFY")]
-    assert moved[0] < woken[0] < moved[1]
+    moved = next(place for place, sql in enumerate(statements) if sql.startswith('UPDATE "campaigns"'))
+    woken = next(place for place, sql in enumerate(statements) if sql.startswith("NOTIFY"))
+    assert moved < woken < statements.index("COMMIT")
 
 
-def test_the_queue_is_active_before_the_first_campaign_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    after_a_reset()
-    seen: list[tuple[set[str], int, bool]] = []
-    really = recovery._resume_campaign
+@pytest.mark.django_db(transaction=True)
+def test_the_queue_is_active_before_anybody_sees_a_campaign_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    campaigns = after_a_reset()
+    seen: list[tuple[set[str], int]] = []
+    really = pauses.activate
 
-    def look(*args: Any) -> bool | None:
-        running = Campaign.objects.filter(status="RUNNING").count()
-        seen.append((set(queue().values()), running, pauses.standing(QueuePause.SYSTEM) is not None))
-        return really(*args)
+    def look(*args: Any) -> list[str]:
+        services = really(*args)
+        with another_session() as session:
+            running = session.execute("SELECT count(*) FROM campaigns WHERE status = 'RUNNING'").fetchone()
+        assert running
+        seen.append((set(queue().values()), running[0]))
+        return services
 
-    monkeypatch.setattr(recovery, "_resume_campaign", look)
+    monkeypatch.setattr(pauses, "activate", look)
     resume(actor=ANN)
-    assert seen == [({"ACTIVE"}, 0, False), ({"ACTIVE"}, 1, False)]
+    assert seen == [({"ACTIVE"}, 0)]
+    assert statuses() == {campaign.pk: "RUNNING" for campaign in campaigns}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -317,25 +334,51 @@ def test_with_nothing_to_resume_it_succeeds_with_zeros() -> None:
     assert set(queue().values()) == {"ACTIVE"}
 
 
-def test_a_resume_that_was_interrupted_is_taken_up_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    campaigns = after_a_reset(4)
-    really, calls = recovery._resume_campaign, 0
+def test_a_resume_that_dies_before_its_end_has_changed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    after_a_reset(4)
+    before = everything()
 
-    def die_at_the_third(*args: Any) -> bool | None:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        return really(*args)
+    def die(*args: Any) -> list[str]:
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(recovery, "_resume_campaign", die_at_the_third)
+        dying.setattr(pauses, "activate", die)
+        with pytest.raises(KeyboardInterrupt):
+            resume(actor=ANN)
+    assert everything() == before
+    assert resume(actor=ANN).campaigns_resumed == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_resume_that_was_interrupted_is_taken_up_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one, as they come back beside a row that refuses."""
+    campaigns = after_a_reset(4)
+    really, alone = recovery._lift, itertools.count(1)
+
+    def die_at_the_third(pks: Sequence[int], *args: Any) -> recovery.Lifted:
+        if len(pks) == 1 and next(alone) == 3:
+            raise KeyboardInterrupt
+        return really(pks, *args)
+
+    with monkeypatch.context() as dying, refusing("campaigns", campaigns[-1].pk):
+        dying.setattr(recovery, "_lift", die_at_the_third)
         with pytest.raises(KeyboardInterrupt):
             resume(actor=ANN)
     assert sorted(statuses().values()) == ["PAUSED"] * 2 + ["RUNNING"] * 2
     result = resume(actor=ANN)
     assert (result.campaigns_resumed, result.jobs_resumed) == (2, 2)
     assert statuses() == {campaign.pk: "RUNNING" for campaign in campaigns}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_somebody_keeps_locked_keeps_only_its_own_campaign_paused() -> None:
+    first, stuck, third = after_a_reset(3)
+    with locked("campaigns", stuck.pk):
+        result = resume(actor=ANN)
+    assert statuses() == {first.pk: "RUNNING", stuck.pk: "PAUSED", third.pk: "RUNNING"}
+    assert result.errors == [f"Campaign {stuck.pk}: OperationalError"]
+    assert set(queue().values()) == {"ACTIVE"}
+    assert resume(actor=ANN).campaigns_resumed == 1
 
 
 def test_an_operators_pauses_stack_and_survive() -> None:
@@ -349,6 +392,26 @@ def test_an_operators_pauses_stack_and_survive() -> None:
     assert {name for name, state in queue().items() if state == "PAUSED"} == {"openai"}
     assert pauses.lift("openai", actor=ANN)
     assert set(queue().values()) == {"ACTIVE"}
+
+
+def test_a_campaign_that_an_operator_paused_too_says_so_again_in_their_words() -> None:
+    first, second = after_a_reset()
+    lifecycle.pause(first.pk, actor=ANN, reason="wrong list")
+    Campaign.objects.filter(pk=second.pk).update(
+        operator_paused_at=timezone.now(), operator_paused_by="b" * 150, operator_pause_reason="r" * 500
+    )
+    result = resume(actor=ANN)
+    assert (result.campaigns_eligible, result.campaigns_resumed, result.jobs_resumed) == (0, 0, 0)
+    assert result.campaigns_still_paused == 2
+    rows = Campaign.objects.order_by("pk").values_list("status", "status_message", "system_paused_at")
+    assert list(rows) == [
+        ("PAUSED", "Paused by ann: wrong list", None),
+        ("PAUSED", f"Paused by {'b' * 150}: {'r' * 338}", None),
+    ]
+    lifted = Event.objects.filter(subject_type="campaign", verb="system_pause_lifted")
+    assert {event.subject_id for event in lifted} == {str(first.pk), str(second.pk)}
+    assert [event.actor for event in lifted] == ["ann"] * 2
+    assert all(event.before == event.after == {"status": "PAUSED"} for event in lifted)
 
 
 def test_an_operators_pause_of_everything_outlives_the_systems() -> None:
@@ -429,16 +492,19 @@ def tripping_at(reached: threading.Event, service: str) -> Iterator[None]:
 def test_a_breaker_that_opens_in_the_middle_of_many_pauses_all_again_and_the_caller_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    resume_one, resumed, some_run = recovery._resume_campaign, itertools.count(1), threading.Event()
+    """One by one, as they come back beside a row that refuses: all together, nothing comes in between."""
+    lift, alone, some_run = recovery._lift, itertools.count(1), threading.Event()
 
-    def resume_one_under_no_incident(*args: Any) -> bool | None:
+    def lift_under_no_incident(pks: Sequence[int], *args: Any) -> recovery.Lifted:
+        if len(pks) > 1:
+            return lift(pks, *args)
         assert incidents.current() is None, "a campaign was resumed after the opening"
-        running = resume_one(*args)
-        if next(resumed) == 50:
+        lifted = lift(pks, *args)
+        if next(alone) == 50:
             some_run.set()
-        return running
+        return lifted
 
-    monkeypatch.setattr(recovery, "_resume_campaign", resume_one_under_no_incident)
+    monkeypatch.setattr(recovery, "_lift", lift_under_no_incident)
     make_fleet()
     Campaign.objects.bulk_create(
         Campaign(name=f"Many {n}", status="RUNNING", started_at=timezone.now()) for n in range(MANY)
@@ -446,7 +512,8 @@ def test_a_breaker_that_opens_in_the_middle_of_many_pauses_all_again_and_the_cal
     trip()
     reset()
 
-    with tripping_at(some_run, "openai"):
+    last = Campaign.objects.order_by("-pk")[0]
+    with refusing("campaigns", last.pk), tripping_at(some_run, "openai"):
         result = resume(actor=ANN)
     assert set(statuses().values()) == {"PAUSED"}
     assert set(queue().values()) == {"PAUSED"}
