@@ -115,10 +115,11 @@ def test_nobody_is_shown_numbers_older_than_two_seconds(
     made: list[float] = []
     read = snapshot.read
     monkeypatch.setattr(snapshot, "read", lambda: (made.append(time.time()), read())[1])
+    began = time.time()
+    monkeypatch.setattr(time, "time", lambda: began)
     shared_snapshot.current()
     if somebody_is_making_one:
         cache.set(f"{shared_snapshot.KEY}:making", 1)
-    began = time.time()
     monkeypatch.setattr(time, "time", lambda: began + age)
     shared_snapshot.current()
     old_enough = age < 1 or (age < 2 and somebody_is_making_one)
