@@ -6,15 +6,15 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from campaigns import ramp_report, resume_plan
+from campaigns import ramp_report, resume_plan, two_persons
 from campaigns.models import Campaign, Job
 from campaigns.moves import move
 from campaigns.resume_plan import ResumePlan, services_still_paused
 from campaigns.tallies import JobCount, summed
 from campaigns.wake import wake_supervisor
-from circuitbreakers import events, incidents, pauses, ramps, switch
+from circuitbreakers import confirmations, events, incidents, pauses, ramps, switch
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Incident, QueuePause
+from circuitbreakers.models import Confirmation, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from telemetry import ids
 
@@ -84,7 +84,12 @@ class Resumed:
 
 
 def resume(
-    *, actor: events.Actor, reason: str = "", canary_for_all: bool = False, all_at_once: bool = False
+    *,
+    actor: events.Actor,
+    reason: str = "",
+    canary_for_all: bool = False,
+    all_at_once: bool = False,
+    confirmed: Confirmation | None = None,
 ) -> Resumed:
     """Bring back queue -> campaigns -> jobs -> workers, in this order. May be repeated: it picks up what an interrupted
     one left.
@@ -92,13 +97,15 @@ def resume(
     Services whose breakers had opened begin at their canary: all services with `canary_for_all`, none with
     `all_at_once`, which needs a reason and also ends the ramps of an earlier resume.
 
-    Raises ResumeRefused when a prerequisite is missing, RedisUnavailable. Jobs are PENDING with their campaign;
+    `confirmed` is what a second person has claimed. Raises ResumeRefused when a prerequisite is missing, or more would
+    go on than was shown to two persons; SecondPersonNeeded; RedisUnavailable. Jobs are PENDING with their campaign;
     the answer counts them and does not wait for them.
     """
     logger.info("Manual queue resume requested - validating prerequisites", extra={"actor": actor.name})
     if all_at_once and not reason.strip():
         raise ResumeRefused("all at once needs a reason: it becomes part of the record")
-    incident = _reopen_queue(actor, reason, canary_for_all, all_at_once)
+    with confirmations.asking(actor=actor, reason=reason):
+        incident = _reopen_queue(actor, reason, canary_for_all, all_at_once, confirmed)
     with ids.named(incident=incident.pk if incident else None):
         return _resume(actor, reason, incident)
 
@@ -133,7 +140,9 @@ def _resume(actor: events.Actor, reason: str, incident: Incident | None) -> Resu
     return result
 
 
-def _reopen_queue(actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool) -> Incident | None:
+def _reopen_queue(
+    actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool, confirmed: Confirmation | None
+) -> Incident | None:
     """Check everything and make the queue ACTIVE, under the switch lock: step 1. Returns the incident that it ends."""
     begin = None
     with switch_lock():
@@ -142,6 +151,10 @@ def _reopen_queue(actor: events.Actor, reason: str, canary_for_all: bool, all_at
             raise switch.RedisUnavailable
         if not plan.ready:
             raise ResumeRefused(plan.missing, plan)
+        if confirmed and (grown := two_persons.grown(plan, confirmed)):
+            raise ResumeRefused(f"it is not what was asked for: {grown}. Ask anew", plan)
+        if not confirmed:
+            two_persons.require(plan, canary_for_all=canary_for_all, all_at_once=all_at_once)
         logger.info(
             "Prerequisites met: All circuit breakers are closed - proceeding with queue resume",
             extra={"actor": actor.name},

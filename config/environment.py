@@ -70,6 +70,19 @@ def count(name: str, default: int, minimum: int = 0, maximum: float = 1e12) -> i
     return int(value)
 
 
+def optional_number(name: str) -> float | None:
+    """Read a finite number from 0 on; None when there is none."""
+    return number(name, 0) if text(name) else None
+
+
+def some_of(name: str, *allowed: str) -> list[str]:
+    """Read a list of some of the `allowed` words, with commas between them; empty by default."""
+    given = [word.lower() for word in words(name, [])]
+    if wrong := [word for word in given if word not in allowed]:
+        raise ImproperlyConfigured(f"{name} must name some of {', '.join(allowed)}, not {wrong[0]!r}.")
+    return given
+
+
 def choice(name: str, default: str, *allowed: str) -> str:
     """Read one of the `allowed` words and return it in their spelling; capitals do not matter."""
     value = text(name, default)

@@ -16,9 +16,11 @@ from config.environment import (
     env,
     flag,
     number,
+    optional_number,
     prices,
     rate_limits,
     read_files,
+    some_of,
     text,
     throttle,
     timezone,
@@ -199,6 +201,13 @@ RATE_LIMITS = {service: rate_limits(service, default) for service, default in RA
 # that a pause finds little to refuse.
 DISPATCH_WINDOW = count("DISPATCH_WINDOW", 256, 1, 10_000)
 
+# --- two persons ------------------------------------------------------------------------------------------------------
+
+# A resume that costs more than so many USD (none: any), and what else waits for a second person's confirmation.
+TWO_PERSONS_ABOVE_USD = optional_number("TWO_PERSONS_ABOVE_USD")
+TWO_PERSONS_FOR = some_of("TWO_PERSONS_FOR", "forced-reset", "all-at-once")
+TWO_PERSONS_MINUTES = count("TWO_PERSONS_MINUTES", 15, 1, 1440)
+
 # --- contacts ---------------------------------------------------------------------------------------------------------
 
 # One person, one conversation (campaigns/contacts/policy.py); a campaign may depart from it, with a reason.
@@ -238,6 +247,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 # The first backend refuses a user and IP address with too many wrong passwords, before any password is looked at.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# The one login with a password that company logins leave open; each use of it is an event.
+BREAK_GLASS_USER = text("BREAK_GLASS_USER")
 AXES_FAILURE_LIMIT = count("LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1, 525_600))
 # Both together: a stranger cannot lock an operator out from elsewhere.

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import live, login, passwords, people, recovery, spend
+from console import confirmations, live, login, passwords, people, recovery, spend
 
 app_name = "console"
 urlpatterns = [
@@ -15,5 +15,11 @@ urlpatterns = [
     path("person/", admin.site.admin_view(people.page), name="person"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
+    path("recovery/second-person/", admin.site.admin_view(confirmations.page), name="confirmations"),
+    path(
+        "recovery/second-person/<int:pk>/<str:verb>/",
+        admin.site.admin_view(confirmations.answer),
+        name="confirmation",
+    ),
     path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),
 ]
