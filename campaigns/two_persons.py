@@ -28,7 +28,7 @@ def cost_of_resume() -> Cost:
     calls = remaining.remaining_calls(returning.exclude(system_paused_at=None).values_list("pk", flat=True))
     prices = remaining.mean_costs()
     unpriced = tuple(name for name, number in calls.items() if number and prices[name] is None)
-    return Cost(sum(((prices[name] or 0) * number for name, number in calls.items()), Decimal(0)), unpriced)
+    return Cost(sum(((prices[name] or Decimal(0)) * number for name, number in calls.items()), Decimal(0)), unpriced)
 
 
 def reason_for_two(cost: Cost | None, *, all_at_once: bool) -> str:

@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.company import Company, parse_roles
 from circuitbreakers.rates import RateLimit
 from circuitbreakers.rates import parse as parse_rates
+from integrations.loopback import is_loopback
 from integrations.prices import parse as parse_prices
 
 env = environ.Env()
@@ -108,6 +110,26 @@ def url(name: str, default: str) -> str:
     if not fits:
         raise ImproperlyConfigured(f"{name} must look like https://host.example/path, not {value!r}.")
     return value
+
+
+def company_login() -> Company | None:
+    """Read the four variables of the company's login: all of them, or none for None."""
+    names = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLES")
+    given = {name: text(name) for name in names}
+    if not any(given.values()):
+        return None
+    if missing := [name for name, value in given.items() if not value]:
+        raise ImproperlyConfigured(f"{missing[0]} is not set, and others of the company's login are.")
+    address = url("OIDC_ISSUER", "")
+    if not (address.startswith("https://") or is_loopback(urlsplit(address).hostname or "")):
+        raise ImproperlyConfigured("OIDC_ISSUER must begin with https://: passwords and tokens go there.")
+    try:
+        claim, roles = parse_roles(given["OIDC_ROLES"])
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"OIDC_ROLES must look like groups: team-a=Viewer, team-b=Operator; {error}."
+        ) from error
+    return Company(given["OIDC_ISSUER"], given["OIDC_CLIENT_ID"], given["OIDC_CLIENT_SECRET"], claim, roles)
 
 
 def timezone(name: str, default: str) -> str:

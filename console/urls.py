@@ -3,13 +3,17 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import confirmations, live, login, passwords, people, recovery, spend
+from console import account, company, confirmations, live, login, passwords, people, recovery, spend
 
 app_name = "console"
 urlpatterns = [
     # The first two are found before the admin's own.
     path("login/", login.login),
     path("password_change/", admin.site.admin_view(passwords.change_own, cacheable=True)),
+    path("company/", company.out, name="company-out"),
+    path("company/back/", company.back, name="company-callback"),
+    path("company/logged-out/", company.logged_out, name="company-logged-out"),
+    path("account/", admin.site.admin_view(account.page), name="account"),
     path("live/", live.live, name="live"),
     path("spend/", admin.site.admin_view(spend.page), name="spend"),
     path("person/", admin.site.admin_view(people.page), name="person"),
