@@ -8,6 +8,6 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import break_glass
+        from accounts import break_glass, checks  # noqa: F401  (the checks register themselves)
 
         user_logged_in.connect(break_glass.tell_of_login, dispatch_uid="break_glass")

@@ -5,7 +5,6 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -22,7 +21,7 @@ class LoginRefused(Exception):
     """The company's login did not let the person in; the text may be shown to the person."""
 
 
-class PasswordsClosed(BaseBackend):
+class PasswordsClosed:
     """Before Django looks at a password: where company logins are on, only the break-glass login has one."""
 
     def authenticate(self, request: HttpRequest | None, username: str | None = None, **kwargs: Any) -> None:
