@@ -114,12 +114,17 @@ def url(name: str, default: str) -> str:
 
 def company_login() -> Company | None:
     """Read the four variables of the company's login: all of them, or none for None."""
-    names = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLES")
-    given = {name: text(name) for name in names}
+    given = {
+        "OIDC_ISSUER": text("OIDC_ISSUER"),
+        "OIDC_CLIENT_ID": text("OIDC_CLIENT_ID"),
+        "OIDC_CLIENT_SECRET": text("OIDC_CLIENT_SECRET"),
+        "OIDC_ROLES": text("OIDC_ROLES"),
+    }
     if not any(given.values()):
         return None
     if missing := [name for name, value in given.items() if not value]:
-        raise ImproperlyConfigured(f"{missing[0]} is not set, and others of the company's login are.")
+        known = ", ".join(name for name, value in given.items() if value)
+        raise ImproperlyConfigured(f"{missing[0]} is not set, and {known} of the company's login is.")
     address = url("OIDC_ISSUER", "")
     if not (address.startswith("https://") or is_loopback(urlsplit(address).hostname or "")):
         raise ImproperlyConfigured("OIDC_ISSUER must begin with https://: passwords and tokens go there.")

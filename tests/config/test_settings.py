@@ -17,7 +17,7 @@ from local.stack import ROOT
 MODULES = ("environment.py", "settings.py")
 EXAMPLE = (ROOT / ".env.example").read_text()
 READS = re.compile(
-    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|url|timezone|prices)\(\s*"([A-Z_]+)"'
+    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|url|timezone|prices|optional_number|some_of)\(\s*"([A-Z_]+)"'
 )
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
