@@ -2,11 +2,13 @@
 
 import logging
 import time
+from collections.abc import Callable
+from functools import wraps
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -39,16 +41,21 @@ def _refused(request: HttpRequest, text: str) -> HttpResponse:
     return redirect("admin:login")
 
 
-def _only_where_set_up() -> None:
-    if settings.COMPANY_LOGIN is None:
-        raise Http404
+def where_set_up(view: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Have the view lead to the console where there is no company login."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponseBase:
+        return redirect("admin:index") if settings.COMPANY_LOGIN is None else view(request)
+
+    return guarded
 
 
 @never_cache
 @require_GET
+@where_set_up
 def out(request: HttpRequest) -> HttpResponseBase:
     """Send the browser to the provider, with state, nonce and PKCE challenge."""
-    _only_where_set_up()
     if answer := too_many(request):
         return answer
     try:
@@ -60,9 +67,9 @@ def out(request: HttpRequest) -> HttpResponseBase:
 
 @never_cache
 @require_GET
+@where_set_up
 def back(request: HttpRequest) -> HttpResponseBase:
     """Let the person in whom the provider sends back, or say on the login page why not."""
-    _only_where_set_up()
     try:
         return Back.as_view()(request)
     except LoginRefused as refusal:
@@ -75,10 +82,10 @@ def back(request: HttpRequest) -> HttpResponseBase:
 @csrf_exempt
 @never_cache
 @require_POST
+@where_set_up
 def logged_out(request: HttpRequest) -> HttpResponse:
     """OpenID's back-channel logout: the provider posts a `logout_token`, and the person's sessions end. 400 if it is
     none."""
-    _only_where_set_up()
     try:
         claims = provider.claims_of(request.POST.get("logout_token", ""), required=("iat", "aud", "iss"))
     except (provider.ProviderRefused, provider.ProviderAway) as error:

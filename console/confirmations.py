@@ -2,8 +2,8 @@
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -51,12 +51,13 @@ def _may(request: HttpRequest, row: Confirmation) -> bool:
 @require_POST
 def answer(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     """Confirm or decline one, and go back to the page, which says how it went."""
-    if verb not in ("confirm", "decline"):
-        raise Http404
     # Before it is looked for: who may answer none learns nothing of any.
     if not any(request.user.has_perm(permission) for permission in confirmations.PERMISSION.values()):
         raise PermissionDenied
-    row = get_object_or_404(Confirmation, pk=pk)
+    row = Confirmation.objects.filter(pk=pk).first()
+    if row is None:
+        messages.error(request, f"There is no number {pk}.")
+        return redirect(reverse("console:confirmations"))
     if not _may(request, row):
         raise PermissionDenied
     try:

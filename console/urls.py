@@ -21,9 +21,16 @@ urlpatterns = [
     path("recovery/resume/", admin.site.admin_view(recovery.resume), name="resume"),
     path("recovery/second-person/", admin.site.admin_view(confirmations.page), name="confirmations"),
     path(
-        "recovery/second-person/<int:pk>/<str:verb>/",
+        "recovery/second-person/<int:pk>/confirm/",
         admin.site.admin_view(confirmations.answer),
-        name="confirmation",
+        {"verb": "confirm"},
+        name="confirm",
+    ),
+    path(
+        "recovery/second-person/<int:pk>/decline/",
+        admin.site.admin_view(confirmations.answer),
+        {"verb": "decline"},
+        name="decline",
     ),
     path("recovery/<str:verb>/<str:service>/", admin.site.admin_view(recovery.act), name="act"),
 ]
