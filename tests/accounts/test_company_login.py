@@ -16,6 +16,7 @@ from accounts.models import Identity
 from api.models import ApiToken
 from circuitbreakers.models import Event
 from tests import openid
+from tests.breakers import at_once
 from tests.builders import make_user
 from tests.openid import Claims, Provider
 
@@ -231,6 +232,19 @@ def test_until_the_check_is_due_the_provider_is_not_asked(provider: Provider, si
     assert provider.asked == ["/token", "/userinfo"]
     assert is_in(client)
     assert provider.asked == ["/token", "/userinfo"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_requests_at_once_one_asks_the_provider(provider: Provider, sign_in: SignIn) -> None:
+    """It takes a refresh token just once: a second one asking with it would look like a thief."""
+    provider.add("ida", "ops")
+    client, _ = sign_in("ida")
+    token = a_token_of(client)
+    let_the_check_be_due()
+    provider.asked.clear()
+    codes = at_once(*[lambda: Client().get(STATUS, headers=token).status_code] * 4)
+    assert codes == [200] * 4
+    assert provider.asked.count("/token") == 1
 
 
 def test_losing_the_group_ends_session_and_tokens_at_the_next_check(provider: Provider, sign_in: SignIn) -> None:

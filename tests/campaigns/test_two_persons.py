@@ -18,7 +18,7 @@ from circuitbreakers.confirmations import ConfirmationRefused, SecondPersonNeede
 from circuitbreakers.events import Actor
 from circuitbreakers.models import Confirmation, Event, Incident, Ramp
 from tests import breakers
-from tests.breakers import trip
+from tests.breakers import at_once, trip
 from tests.builders import make_call, make_campaign, make_fleet, make_job, make_user
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +120,23 @@ def test_a_confirmation_is_of_one_use(ann: User, bob: User) -> None:
     trip()
     with pytest.raises(ConfirmationRefused, match="no longer waits"):
         confirming.confirm(row, actor=actor(bob))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_confirm_at_once_one_does_it(ann: User, bob: User) -> None:
+    trip()
+    row, third = ask_for_reset(ann), make_user("cem", "operator")
+
+    def confirm(user: User) -> str:
+        try:
+            return confirming.confirm(row, actor=actor(user))
+        except ConfirmationRefused as refused:
+            return str(refused)
+
+    answers = sorted(at_once(lambda: confirm(bob), lambda: confirm(third)))
+    assert answers[0].startswith("It no longer waits")
+    assert answers[1] == "The apollo breaker is reset by force."
+    assert Event.objects.filter(subject_type="confirmation", verb="confirmed").count() == 1
 
 
 def test_a_reset_is_bound_to_the_opening_that_was_seen(ann: User, bob: User) -> None:
