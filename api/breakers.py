@@ -21,6 +21,7 @@ from api.breaker_serializers import (
 from api.filters import EventFilter, IncidentFilter
 from api.frame.views import ApiView, Listing
 from circuitbreakers import breaker, gate, pauses, probes
+from circuitbreakers.confirmations import SecondPersonNeeded
 from circuitbreakers.models import Event, Incident
 from circuitbreakers.permissions import OPERATE_BREAKER, OPERATE_QUEUE, VIEW_EVENT, VIEW_INCIDENT
 from circuitbreakers.services import validate
@@ -43,7 +44,7 @@ class BreakerVerb(ApiView):
     """A BreakerVerb acts on the service in the path: `act` returns whether it changed anything, and a sentence."""
 
     required = {"POST": OPERATE_BREAKER}
-    refusals = {breaker.BreakerRefused: 409}
+    refusals: ClassVar[dict[type[Exception], int]] = {breaker.BreakerRefused: 409, SecondPersonNeeded: 409}
     serializer_class: Any = Reason
     action: ClassVar[str]
 

@@ -19,6 +19,7 @@ from campaigns import overview, recovery, resume_plan
 from campaigns.models import Campaign, Job
 from campaigns.permissions import VIEW_CAMPAIGN, VIEW_JOB
 from circuitbreakers import pauses, switch
+from circuitbreakers.confirmations import SecondPersonNeeded
 from circuitbreakers.permissions import OPERATE_QUEUE, VIEW_BREAKER
 from circuitbreakers.services import SERVICES, validate
 
@@ -226,7 +227,7 @@ class ResumeQueue(ApiView):
     """GET: what a resume needs and would do. POST: resume queue, campaigns that the system paused, and their jobs."""
 
     required = {"GET": VIEW_BREAKER, "POST": OPERATE_QUEUE}
-    refusals = {recovery.ResumeRefused: 400, pauses.SwitchRefused: 409}
+    refusals = {recovery.ResumeRefused: 400, pauses.SwitchRefused: 409, SecondPersonNeeded: 409}
     doing = "resuming queue"
     serializer_class = ResumeRequest
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from api.breakers import BreakerVerb, describe
 from campaigns import ramp_report, try_one
 from circuitbreakers import breaker, ramp_verbs, switch
+from circuitbreakers.confirmations import SecondPersonNeeded
 from circuitbreakers.permissions import OPERATE_QUEUE, VIEW_BREAKER
 from circuitbreakers.services import validate
 from circuitbreakers.storable import REASON_LENGTH
@@ -57,7 +58,7 @@ class RampView(BreakerVerb):
     one step, or go to full speed at once."""
 
     required = {"GET": VIEW_BREAKER, "POST": OPERATE_QUEUE}
-    refusals = {ramp_verbs.RampRefused: 409, breaker.BreakerRefused: 409}
+    refusals = {ramp_verbs.RampRefused: 409, breaker.BreakerRefused: 409, SecondPersonNeeded: 409}
     doing = "moving ramp"
     action = "move_ramp"
     serializer_class = RampRequest

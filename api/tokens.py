@@ -16,6 +16,7 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import break_glass, second_factor
 from api.frame.permissions import EVERYBODY, LOGIN
 from api.frame.throttling import Logins
 from api.frame.views import ApiView
@@ -34,6 +35,9 @@ class TooManyTokens(Exception):
 class TokenRequest(serializers.Serializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False, style={"input_type": "password"})
+    code = serializers.CharField(
+        max_length=20, required=False, default="", allow_blank=True, help_text="Where the login has a second factor."
+    )
     name = serializers.CharField(max_length=100, default="API token", help_text="Which script or machine uses it.")
     days = serializers.IntegerField(
         min_value=1, max_value=3650, required=False, help_text="Until it expires; at most what the settings allow."
@@ -90,13 +94,10 @@ class TokenView(ApiView):
     def post(self, request: Request) -> Response:
         body = self.body()
         user = self.user_of(request._request, body["username"], body["password"])
-        refuse_too_many(user)
-        longest = timedelta(days=settings.TOKEN_DAYS)
-        expiry = min(timedelta(days=body["days"]), longest) if "days" in body else longest
-        row, token = ApiToken.objects.create(user=user, expiry=expiry, name=body["name"])
-        events.record(
-            "token", row.token_key, "created", actor=events.Actor(user.get_username(), "api"), after={"name": row.name}
-        )
+        self.require_second_factor(request._request, user, body["code"])
+        break_glass.tell(user, request._request, door="api")
+        actor = events.Actor(user.get_username(), "api", user.pk)
+        row, token = make(user, name=body["name"], days=body.get("days"), actor=actor)
         return Response({"token": token, **TokenInfo(row).data}, status=status.HTTP_201_CREATED)
 
     @staticmethod
@@ -110,6 +111,17 @@ class TokenView(ApiView):
             raise AuthenticationFailed(WRONG)
         return user
 
+    @staticmethod
+    def require_second_factor(request: HttpRequest, user: AbstractBaseUser, code: str) -> None:
+        """Raise AuthenticationFailed for a missing or wrong code, or for a second factor that is still to be set up."""
+        if second_factor.missing(user):
+            raise AuthenticationFailed("Set up your second factor in the console first.")
+        try:
+            second_factor.require(user, code, request)
+        except second_factor.CodeRefused as refusal:
+            request.axes_locked_out = False  # type: ignore[attr-defined]  # else the middleware answers in its own words
+            raise AuthenticationFailed(str(refusal)) from None
+
     @extend_schema(tags=["auth"], operation_id="revoke_this_token", request=None, responses={200: Revoked})
     def delete(self, request: Request) -> Response:
         if not isinstance(request.auth, ApiToken):
@@ -120,6 +132,19 @@ class TokenView(ApiView):
 def tokens_of(user: Any) -> QuerySet[ApiToken]:
     """Return a user's tokens that have not expired: no more than TOKEN_LIMIT_PER_USER, give or take a race."""
     return ApiToken.objects.filter(user=user, expiry__gt=timezone.now())
+
+
+def make(user: Any, *, name: str, days: int | None, actor: events.Actor) -> tuple[ApiToken, str]:
+    """Make a token that lives so many days, at most what the settings allow: its row, and its text, which nobody keeps.
+
+    Raises TooManyTokens.
+    """
+    refuse_too_many(user)
+    longest = timedelta(days=settings.TOKEN_DAYS)
+    expiry = min(timedelta(days=days), longest) if days else longest
+    row, token = ApiToken.objects.create(user=user, expiry=expiry, name=name)
+    events.record("token", row.token_key, "created", actor=actor, after={"name": row.name})
+    return row, token
 
 
 def refuse_too_many(user: AbstractBaseUser) -> None:

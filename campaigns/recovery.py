@@ -9,14 +9,14 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Left, Now
 
-from campaigns import ramp_report, resume_plan
+from campaigns import ramp_report, resume_plan, two_persons
 from campaigns.models import Campaign, Job
 from campaigns.resume_plan import ResumePlan, services_still_paused
 from campaigns.tallies import JobCount, summed
 from campaigns.wake import wake_supervisor
-from circuitbreakers import events, incidents, pauses, postgresql, ramps, switch
+from circuitbreakers import confirmations, events, incidents, pauses, postgresql, ramps, switch
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Incident, QueuePause
+from circuitbreakers.models import Confirmation, Incident, QueuePause
 from circuitbreakers.services import SERVICES
 from circuitbreakers.storable import length_of
 from telemetry import ids
@@ -102,7 +102,12 @@ class Lifted:
 
 
 def resume(
-    *, actor: events.Actor, reason: str = "", canary_for_all: bool = False, all_at_once: bool = False
+    *,
+    actor: events.Actor,
+    reason: str = "",
+    canary_for_all: bool = False,
+    all_at_once: bool = False,
+    confirmed: Confirmation | None = None,
 ) -> Resumed:
     """Bring back queue -> campaigns -> jobs -> workers, in one transaction whatever their number. May be repeated: it
     picks up what an interrupted one left.
@@ -110,14 +115,16 @@ def resume(
     Services whose breakers had opened begin at their canary: all services with `canary_for_all`, none with
     `all_at_once`, which needs a reason and also ends the ramps of an earlier resume.
 
-    Raises ResumeRefused when a prerequisite is missing, RedisUnavailable. Jobs are PENDING with their campaign;
+    `confirmed` is what a second person has claimed. Raises ResumeRefused when a prerequisite is missing, or more would
+    go on than was shown to two persons; SecondPersonNeeded; RedisUnavailable. Jobs are PENDING with their campaign;
     the answer counts them and does not wait for them.
     """
     logger.info("Manual queue resume requested - validating prerequisites", extra={"actor": actor.name})
     if all_at_once and not reason.strip():
         raise ResumeRefused("all at once needs a reason: it becomes part of the record")
     try:
-        paused, incident, lifted = _reopen(actor, reason, canary_for_all, all_at_once)
+        with confirmations.asking(actor=actor, reason=reason):
+            paused, incident, lifted = _reopen(actor, reason, canary_for_all, all_at_once, confirmed)
     except ResumeRefused as refusal:
         events.record("queue", "all", "resume_refused", actor=actor, reason=str(refusal), incident=incidents.current())
         raise
@@ -131,12 +138,12 @@ def resume(
 
 
 def _reopen(
-    actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool
+    actor: events.Actor, reason: str, canary_for_all: bool, all_at_once: bool, confirmed: Confirmation | None
 ) -> tuple[list[int], Incident | None, Lifted | None]:
     """Bring queue and campaigns back, in one transaction: the campaigns that the system had paused, the incident that
     ends, and what was lifted; None if each has to be lifted for itself."""
     with switch_lock():
-        plan = _require_ready(actor)
+        plan = _require_ready(actor, canary_for_all, all_at_once, confirmed)
         eligible = Campaign.objects.filter(status=Status.PAUSED).exclude(system_paused_at=None)
         paused = list(eligible.order_by("pk").values_list("pk", flat=True))
         incident, begin = _end_pause(plan, actor, reason, canary_for_all, all_at_once)
@@ -182,13 +189,19 @@ def _finish(result: Resumed, actor: events.Actor, reason: str, incident: Inciden
     return result
 
 
-def _require_ready(actor: events.Actor) -> ResumePlan:
-    """Check every prerequisite: step 1."""
+def _require_ready(
+    actor: events.Actor, canary_for_all: bool, all_at_once: bool, confirmed: Confirmation | None
+) -> ResumePlan:
+    """Check every prerequisite, and that a second person has confirmed where one is wanted: step 1."""
     plan = resume_plan.plan()
     if any(item.name in ("redis", "broker") and not item.ok for item in plan.prerequisites):
         raise switch.RedisUnavailable
     if not plan.ready:
         raise ResumeRefused(plan.missing, plan)
+    if confirmed and (grown := two_persons.grown(plan, confirmed)):
+        raise ResumeRefused(f"it is not what was asked for: {grown}. Ask anew", plan)
+    if not confirmed:
+        two_persons.require(plan, canary_for_all=canary_for_all, all_at_once=all_at_once)
     logger.info(
         "Prerequisites met: All circuit breakers are closed - proceeding with queue resume",
         extra={"actor": actor.name},

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from circuitbreakers import events, incidents, probes, switch
+from circuitbreakers import confirmations, events, incidents, probes, switch
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import Breaker
+from circuitbreakers.models import Breaker, Confirmation
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.signals import breaker_opened
@@ -71,11 +71,19 @@ def require_reason(reason: str) -> str:
     return reason
 
 
-def reset(service: str, *, actor: events.Actor, reason: str = "", force: bool = False) -> bool:
+def reset(
+    service: str,
+    *,
+    actor: events.Actor,
+    reason: str = "",
+    force: bool = False,
+    confirmed: Confirmation | None = None,
+) -> bool:
     """Close the breaker of `service`; True when it was open, False when it was closed already.
 
-    Touches neither queue nor campaigns nor jobs. Raises UnknownService, RedisUnavailable, BreakerRefused (held; the
-    probe failed and it is not forced; forced without a reason).
+    Touches neither queue nor campaigns nor jobs. `confirmed` is what a second person has claimed. Raises
+    UnknownService, RedisUnavailable, SecondPersonNeeded, BreakerRefused (held; the probe failed and it is not forced;
+    forced without a reason; opened again since it was asked for).
     """
     state = switch.read(validate(service))
     if state.state == "lost":
@@ -85,6 +93,8 @@ def reset(service: str, *, actor: events.Actor, reason: str = "", force: bool = 
     if state.held:
         raise BreakerRefused(f"The {service} breaker is held: {state.hold_reason}. Release it first.")
     if state.state != "closed":
+        if force:
+            _require_second_person(state, actor, require_reason(reason), confirmed)
         _require_probe(service, actor, reason, force)
         finish_announcement(state)
         if incidents.of_opening(state) is None:
@@ -107,6 +117,18 @@ def reset(service: str, *, actor: events.Actor, reason: str = "", force: bool = 
             events.record("breaker", service, "failures_cleared", actor=actor, reason=reason)
     logger.info("Circuit breaker manually reset for %s", service, extra={"service": service, "actor": actor.name})
     return verdict == "reset"
+
+
+def _require_second_person(
+    state: BreakerState, actor: events.Actor, reason: str, confirmed: Confirmation | None
+) -> None:
+    shown = {"epoch": state.opening_epoch}
+    if confirmed:
+        if confirmed.shown != shown:
+            raise BreakerRefused(f"The {state.service} breaker has opened again since this was asked for. Ask anew.")
+    elif confirmations.rules(confirmations.FORCED_RESET):
+        with confirmations.asking(actor=actor, reason=reason):
+            raise confirmations.Needed(Confirmation.RESET, "a forced reset", state.service, shown)
 
 
 def _require_probe(service: str, actor: events.Actor, reason: str, force: bool) -> None:

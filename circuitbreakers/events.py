@@ -1,7 +1,7 @@
 """This is the append-only record of everything that changed, by whom or what, through which door."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
@@ -20,10 +20,12 @@ class Actor:
 
     Redis keeps any name and PostgreSQL does not, and a change may be in one of them already. So a name is made to fit
     here: cut to NAME_LENGTH, with a mark for what cannot be printed. Commands refuse such a name before they begin.
+    `user`: the primary key of the user who is signed in; None for processes, and for commands, which believe any name.
     """
 
     name: str
     door: str
+    user: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         fit = "".join(char if char.isprintable() else UNPRINTABLE for char in self.name)[:NAME_LENGTH]

@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from circuitbreakers.budget import DAY, MONTH, MOST_CALLS, MOST_USD, SYSTEM, TOTAL, KnownBudget, halt_of, micro
+from circuitbreakers.confirmation_models import Confirmation
 from circuitbreakers.pause_models import PAUSE_KEYS, PlannedPause, QueuePause
 from circuitbreakers.policy import Limits, Policy
 from circuitbreakers.services import SERVICES
 from circuitbreakers.storable import REASON_LENGTH
 
-__all__ = ["PAUSE_KEYS", "Breaker", "Budget", "Event", "Incident", "PlannedPause", "QueuePause"]
+__all__ = ["PAUSE_KEYS", "Breaker", "Budget", "Confirmation", "Event", "Incident", "PlannedPause", "QueuePause"]
 
 SERVICE_CHOICES = [(name, name) for name in SERVICES]
 DEFAULT = Policy()

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.utils import timezone
 
-from circuitbreakers import events, pauses, ramps, switch
+from circuitbreakers import confirmations, events, pauses, ramps, switch
 from circuitbreakers.breaker import announce, require_reason
 from circuitbreakers.locks import switch_lock
-from circuitbreakers.models import QueuePause, Ramp, place
+from circuitbreakers.models import Confirmation, QueuePause, Ramp, place
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import validate
 from circuitbreakers.states import Opening, Stage
@@ -148,11 +148,16 @@ def back(service: str, *, actor: events.Actor, reason: str = "") -> int:
     return row.stage
 
 
-def all_at_once(service: str, *, actor: events.Actor, reason: str) -> None:
-    """Go to full speed without the steps that are left."""
+def all_at_once(service: str, *, actor: events.Actor, reason: str, confirmed: Confirmation | None = None) -> None:
+    """Go to full speed without the steps that are left. Raises SecondPersonNeeded where it takes two; `confirmed` is
+    what the second one has claimed."""
     why = require_reason(reason)
-    with _ramp(service) as row:
-        before = row.stage
+    with confirmations.asking(actor=actor, reason=why), _ramp(service) as row:
+        before, shown = row.stage, {"ramp": row.pk}
+        if confirmed and confirmed.shown != shown:
+            raise RampRefused(f"{service} has been paused and resumed since this was asked for. Ask anew.")
+        if not confirmed and confirmations.rules(confirmations.ALL_AT_ONCE):
+            raise confirmations.Needed(Confirmation.FULL_SPEED, "full speed without the steps", service, shown)
         _put(row, ramps.FULL, held=False)
         ramps.end(row, Ramp.SKIPPED)
         _record(row, "ramp_skipped", actor=actor, reason=why, before=before)

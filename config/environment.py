@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.company import Company, parse_roles
 from circuitbreakers.rates import RateLimit
 from circuitbreakers.rates import parse as parse_rates
+from integrations.loopback import is_loopback
 from integrations.prices import parse as parse_prices
 
 env = environ.Env()
@@ -70,6 +72,19 @@ def count(name: str, default: int, minimum: int = 0, maximum: float = 1e12) -> i
     return int(value)
 
 
+def optional_number(name: str) -> float | None:
+    """Read a finite number from 0 on; None when there is none."""
+    return number(name, 0) if text(name) else None
+
+
+def some_of(name: str, *allowed: str) -> list[str]:
+    """Read a list of some of the `allowed` words, with commas between them; empty by default."""
+    given = [word.lower() for word in words(name, [])]
+    if wrong := [word for word in given if word not in allowed]:
+        raise ImproperlyConfigured(f"{name} must name some of {', '.join(allowed)}, not {wrong[0]!r}.")
+    return given
+
+
 def choice(name: str, default: str, *allowed: str) -> str:
     """Read one of the `allowed` words and return it in their spelling; capitals do not matter."""
     value = text(name, default)
@@ -95,6 +110,31 @@ def url(name: str, default: str) -> str:
     if not fits:
         raise ImproperlyConfigured(f"{name} must look like https://host.example/path, not {value!r}.")
     return value
+
+
+def company_login() -> Company | None:
+    """Read the four variables of the company's login: all of them, or none for None."""
+    given = {
+        "OIDC_ISSUER": text("OIDC_ISSUER"),
+        "OIDC_CLIENT_ID": text("OIDC_CLIENT_ID"),
+        "OIDC_CLIENT_SECRET": text("OIDC_CLIENT_SECRET"),
+        "OIDC_ROLES": text("OIDC_ROLES"),
+    }
+    if not any(given.values()):
+        return None
+    if missing := [name for name, value in given.items() if not value]:
+        known = ", ".join(name for name, value in given.items() if value)
+        raise ImproperlyConfigured(f"{missing[0]} is not set, and {known} of the company's login is.")
+    address = url("OIDC_ISSUER", "")
+    if not (address.startswith("https://") or is_loopback(urlsplit(address).hostname or "")):
+        raise ImproperlyConfigured("OIDC_ISSUER must begin with https://: passwords and tokens go there.")
+    try:
+        claim, roles = parse_roles(given["OIDC_ROLES"])
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"OIDC_ROLES must look like groups: team-a=Viewer, team-b=Operator; {error}."
+        ) from error
+    return Company(given["OIDC_ISSUER"], given["OIDC_CLIENT_ID"], given["OIDC_CLIENT_SECRET"], claim, roles)
 
 
 def timezone(name: str, default: str) -> str:

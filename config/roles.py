@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 
+from accounts.company import ADMIN, OPERATOR, VIEWER
 from campaigns.permissions import (
     ADD_CAMPAIGN,
     ADD_SUPPRESSION,
@@ -19,7 +20,8 @@ from campaigns.permissions import (
 from circuitbreakers.permissions import CHANGE_BREAKER, CHANGE_BUDGET, OPERATE_BREAKER, OPERATE_QUEUE
 from notifications.permissions import ADD_CHANNEL, CHANGE_CHANNEL, DELETE_CHANNEL, REPLAY_DELIVERY
 
-VIEWER, OPERATOR, ADMIN = "Viewer", "Operator", "Admin"
+__all__ = ["ADMIN", "OPERATOR", "VIEWER", "ensure_roles"]
+
 OURS = ("circuitbreakers", "campaigns", "notifications")
 
 # app_label.codename, beside every `view_*` of our own apps.

@@ -12,13 +12,16 @@ from django.core.exceptions import ImproperlyConfigured
 from config import vendor_defaults
 from config.environment import (
     choice,
+    company_login,
     count,
     env,
     flag,
     number,
+    optional_number,
     prices,
     rate_limits,
     read_files,
+    some_of,
     text,
     throttle,
     timezone,
@@ -73,6 +76,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "knox",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "accounts.apps.AccountsConfig",
     "django_dramatiq",
     "telemetry.apps.TelemetryConfig",
     "circuitbreakers.apps.CircuitBreakersConfig",
@@ -93,6 +100,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.Welcome",
+    "accounts.middleware.SecondFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # the last one: it turns a locked-out login into its answer
@@ -205,6 +214,13 @@ RATE_LIMITS = {service: rate_limits(service, default) for service, default in RA
 # that a pause finds little to refuse.
 DISPATCH_WINDOW = count("DISPATCH_WINDOW", 256, 1, 10_000)
 
+# --- two persons ------------------------------------------------------------------------------------------------------
+
+# A resume that costs more than so many USD (none: any), and what else waits for a second person's confirmation.
+TWO_PERSONS_ABOVE_USD = optional_number("TWO_PERSONS_ABOVE_USD")
+TWO_PERSONS_FOR = some_of("TWO_PERSONS_FOR", "forced-reset", "all-at-once")
+TWO_PERSONS_MINUTES = count("TWO_PERSONS_MINUTES", 15, 1, 1440)
+
 # --- contacts ---------------------------------------------------------------------------------------------------------
 
 # One person, one conversation (campaigns/contacts/policy.py); a campaign may depart from it, with a reason.
@@ -249,12 +265,26 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 # The first backend refuses a user and IP address with too many wrong passwords, before any password is looked at.
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "accounts.backends.PasswordsClosed",
+    "django.contrib.auth.backends.ModelBackend",
+    "accounts.backends.CompanyBackend",
+]
+# An OpenID provider, by four variables; None: users sign in with their passwords.
+COMPANY_LOGIN = company_login()
+# How long the provider's word that somebody is welcome is believed, sessions and API tokens alike.
+OIDC_CHECK_MINUTES = number("OIDC_CHECK_MINUTES", 5, 0.1, 1440)
+SECOND_FACTOR_REQUIRED = flag("SECOND_FACTOR_REQUIRED", False)
+OTP_TOTP_ISSUER = "Holdfast"
+# The one login with a password that company logins leave open; each use of it is an event.
+BREAK_GLASS_USER = text("BREAK_GLASS_USER")
 AXES_FAILURE_LIMIT = count("LOGIN_FAILURES", 5, 1)
 AXES_COOLOFF_TIME = timedelta(minutes=number("LOGIN_COOLOFF_MINUTES", 15, 1, 525_600))
 # Both together: a stranger cannot lock an operator out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "api.frame.client_ip.client_ip"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

@@ -13,6 +13,8 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "console.navigation.icon"}],
     "STYLES": ["console.navigation.style"],
     "SCRIPTS": ["console.navigation.script"],
+    "LOGIN": {"form": "console.login.SignInForm"},
+    "ACCOUNT": {"navigation": "console.navigation.account"},
     "SIDEBAR": {"show_search": True, "navigation": "console.navigation.sidebar"},
     "COLORS": {
         "primary": {

@@ -77,6 +77,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the links of the user's own menu, for Unfold's ACCOUNT.navigation."""
+    return [{"title": "Your login", "link": reverse("console:account")}]
+
+
 def _section(title: str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "items": list(items)}
 

@@ -12,6 +12,7 @@ from campaigns.recovery import ResumeRefused
 from campaigns.try_one import TryRefused
 from circuitbreakers import breaker
 from circuitbreakers.budget_verbs import BudgetRefused
+from circuitbreakers.confirmations import ConfirmationRefused, SecondPersonNeeded
 from circuitbreakers.events import Actor
 from circuitbreakers.pauses import SwitchRefused
 from circuitbreakers.probes import ProbeRunning
@@ -28,6 +29,8 @@ class OrderRefused(Exception):
 # What a verb may answer instead of doing it; the text says why. Everything else is a fault of ours.
 REFUSALS = (
     OrderRefused,
+    SecondPersonNeeded,
+    ConfirmationRefused,
     MoveRefused,
     LiftRefused,
     ResumeRefused,
@@ -57,7 +60,7 @@ class Order:
 
 def actor_of(request: HttpRequest) -> Actor:
     """Return the user who is signed in, as an actor through the console."""
-    return Actor(request.user.get_username(), "admin")
+    return Actor(request.user.get_username(), "admin", request.user.pk)
 
 
 def order_of(request: HttpRequest, *, reason_required: bool) -> Order:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from campaigns import resume_plan
+from campaigns import remaining, resume_plan
 from campaigns.models import Campaign
 from circuitbreakers.models import Event
 from circuitbreakers.services import SERVICES
-from console import shared_snapshot, statistics
+from console import shared_snapshot
 from console.labels import service_name
 
 FRESH = 1.0
@@ -73,8 +73,8 @@ def make() -> PricedPlan:
     """Make a fresh plan, for a confirmation."""
     resume = resume_plan.plan()
     eligible = Campaign.objects.filter(status=Campaign.Status.PAUSED, operator_paused_at=None)
-    calls = statistics.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
-    prices = statistics.mean_costs()
+    calls = remaining.remaining_calls(eligible.exclude(system_paused_at=None).values_list("pk", flat=True))
+    prices = remaining.mean_costs()
     rows = []
     for name in SERVICES:
         price = prices[name]

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import recovery
+from circuitbreakers.confirmations import SecondPersonNeeded
 from circuitbreakers.models import Incident
 from circuitbreakers.permissions import OPERATE_BREAKER, OPERATE_QUEUE
 from circuitbreakers.services import SERVICES
@@ -69,6 +70,8 @@ def act(request: HttpRequest, verb: str, service: str) -> HttpResponse:
         said = wanted.act(service, order_of(request, reason_required=wanted.reason_required))
         level = messages.SUCCESS if said.ok else messages.WARNING
         messages.add_message(request, level, said.text, extra_tags=place)
+    except SecondPersonNeeded as wait:
+        messages.warning(request, str(wait), extra_tags=place)
     except REFUSALS as refusal:
         messages.error(request, f"Refused: {why(refusal)}", extra_tags=place)
     shared_snapshot.forget()
@@ -105,6 +108,9 @@ def resume(request: HttpRequest) -> HttpResponse:
             canary_for_all=request.POST.get("canary") == "all",
             all_at_once=bool(request.POST.get("all_at_once")),
         )
+    except SecondPersonNeeded as wait:
+        messages.warning(request, str(wait))
+        return redirect(reverse("console:confirmations"))
     except REFUSALS as refusal:
         return _refused(request, why(refusal))
     shared_snapshot.forget()

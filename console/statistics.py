@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.db.models.functions import TruncMinute
 
 from campaigns import budgets, first_leads, targets
 from campaigns.models import Campaign, Job, Lead, VendorCall
-from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
+from campaigns.remaining import KINDS_OF_LEAD, steps_from
 from campaigns.tallies import JobCount, LeadTally, summed
 from circuitbreakers.policy import OUTCOMES
 from circuitbreakers.services import SERVICES
@@ -22,7 +21,6 @@ PACE = timedelta(minutes=5)
 SHOWN = 12
 # What counts as a failed call on a chart: the vendor's doing, whether or not it opens the breaker.
 FAILED = Q(outcome__in=[name for name, judged in OUTCOMES.items() if judged not in ("success", "ignored")])
-KINDS_OF_LEAD = tuple(kind for kind in SERVICE_OF if kind in FOLLOWS or kind in FOLLOWS.values())
 
 
 @dataclass
@@ -164,17 +162,6 @@ def count_leads(rows: dict[int, CampaignRow]) -> None:
         ]
 
 
-def steps_from(stage: str) -> list[str]:
-    """Return the kinds of call that a lead at `stage` still needs if each succeeds; none for one that has ended."""
-    if stage == "waiting":
-        stage = FIRST_OF_LEAD
-    steps = []
-    while stage in KINDS_OF_LEAD:
-        steps.append(stage)
-        stage = FOLLOWS.get(stage, "")
-    return steps
-
-
 def set_finish(rows: list[CampaignRow], now: datetime) -> None:
     """Set a time to finish at the pace of the last five minutes, if there is one. At most: drops make it sooner."""
     running = [row.pk for row in rows if row.status == "RUNNING"]
@@ -196,27 +183,3 @@ def duration(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // 1440} days"
-
-
-def remaining_calls(campaigns: Iterable[int]) -> dict[str, int]:
-    """Count by service the calls that the leads of these campaigns and their searches need at most."""
-    ids = list(campaigns)
-    calls = dict.fromkeys(SERVICES, 0)
-    leads = summed(LeadTally.objects.filter(campaign_id__in=ids, state=Lead.State.OPEN), "stage")
-    for stage, number in leads.items():
-        for kind in steps_from(stage or "waiting"):
-            calls[SERVICE_OF[kind]] += number
-    finding = Job.objects.filter(campaign__in=ids, lead=None, status__in=Job.UNFINISHED).order_by()
-    for service, number in finding.values_list("service").annotate(n=Count("pk")):
-        calls[service] += number
-    return calls
-
-
-def mean_costs(last: int = 500) -> dict[str, Decimal | None]:
-    """Return what the latest successful calls of each service cost on average (USD); None when there was none."""
-    costs: dict[str, Decimal | None] = {}
-    for service in SERVICES:
-        latest = VendorCall.objects.filter(service=service).order_by("-admitted_at").values_list("cost_usd", "outcome")
-        prices = [price for price, outcome in latest[:last] if outcome == "success"]
-        costs[service] = sum(prices, Decimal(0)) / len(prices) if prices else None
-    return costs

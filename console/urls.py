@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import incidents, live, login, passwords, people, recovery, spend
+from console import account, company, confirmations, incidents, live, login, passwords, people, recovery, spend
 from console.refused import pressed
 
 app_name = "console"
@@ -11,6 +11,10 @@ urlpatterns = [
     # The first two are found before the admin's own.
     path("login/", login.login),
     path("password_change/", admin.site.admin_view(passwords.change_own, cacheable=True)),
+    path("company/", company.out, name="company-out"),
+    path("company/back/", company.back, name="company-callback"),
+    path("company/logged-out/", company.logged_out, name="company-logged-out"),
+    path("account/", admin.site.admin_view(account.page), name="account"),
     path("live/", live.live, name="live"),
     path("spend/", admin.site.admin_view(spend.page), name="spend"),
     path("person/", admin.site.admin_view(people.page), name="person"),
@@ -25,5 +29,8 @@ urlpatterns = [
         )
         for verb in incidents.VERBS
     ),
+    path("recovery/second-person/", admin.site.admin_view(confirmations.page), name="confirmations"),
+    path("recovery/second-person/<int:pk>/confirm/", pressed(confirmations.answer), {"verb": "confirm"}, "confirm"),
+    path("recovery/second-person/<int:pk>/decline/", pressed(confirmations.answer), {"verb": "decline"}, "decline"),
     path("recovery/<str:verb>/<str:service>/", pressed(recovery.act), name="act"),
 ]

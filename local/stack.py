@@ -16,7 +16,17 @@ from local.watch import Watcher
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a developer set for real vendors or for another run has no business in a stack that talks to the sandbox.
-FOREIGN = ("APOLLO_", "MILLIONVERIFIER_", "PERPLEXITY_", "OPENAI_", "INSTANTLY_", "DRAMATIQ_", "GUNICORN_", "PG")
+FOREIGN = (
+    "APOLLO_",
+    "MILLIONVERIFIER_",
+    "PERPLEXITY_",
+    "OPENAI_",
+    "INSTANTLY_",
+    "DRAMATIQ_",
+    "GUNICORN_",
+    "PG",
+    "OIDC_",
+)
 # Beside what a stack is given, the names of `.local/env`, with which `manage.py` in another terminal finds the stack.
 PUBLISHED = (
     *("DATABASE_URL", "REDIS_URL", "WEB_URL", "SANDBOX_URL", "MODE", "DEBUG", "SECRET_KEY"),

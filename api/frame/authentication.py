@@ -5,6 +5,8 @@ from knox.auth import TokenAuthentication as KnoxAuthentication
 from knox.models import AbstractAuthToken
 from rest_framework.exceptions import AuthenticationFailed
 
+from accounts import access
+
 
 class TokenAuthentication(KnoxAuthentication):
     """Reads `Authorization: Token hf_...`; a header that is no token at all is a wrong token, not a crash."""
@@ -12,4 +14,7 @@ class TokenAuthentication(KnoxAuthentication):
     def authenticate_credentials(self, token: bytes) -> tuple[AbstractBaseUser, AbstractAuthToken]:
         if not token.isascii() or b"\0" in token:
             raise AuthenticationFailed("Invalid token.")
-        return super().authenticate_credentials(token)
+        user, row = super().authenticate_credentials(token)
+        if not access.still_welcome(user):
+            raise AuthenticationFailed("Invalid token.")
+        return user, row

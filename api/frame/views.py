@@ -40,7 +40,7 @@ class ApiView(GenericAPIView):
     @property
     def actor(self) -> Actor:
         """The actor is the user, through the API."""
-        return Actor(self.request.user.get_username(), "api")
+        return Actor(self.request.user.get_username(), "api", self.request.user.pk)
 
     def body(self) -> dict[str, Any]:
         """Return the validated body; raises ValidationError with the fields' errors."""

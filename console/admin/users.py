@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts import second_factor
 from circuitbreakers import events
 from console import passwords
 from console.admin.lists import ListAdmin, ReadOnlyAdmin
@@ -16,6 +20,8 @@ from console.orders import actor_of
 
 # Importing Django's own admin has registered these two, without Unfold's looks and without our limits.
 admin.site.unregister(User)
+# Their lists would show the secrets of the second factors.
+admin.site.unregister([TOTPDevice, StaticDevice])
 admin.site.unregister(Group)
 
 
@@ -38,6 +44,13 @@ class UserAdmin(auth_admin.UserAdmin, ListAdmin):
     )
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2", "groups")}),)
     readonly_fields = ("last_login", "date_joined")
+    actions = ("take_second_factor",)
+
+    @admin.action(description="Take away the second factor (lost phone)", permissions=["change"])
+    def take_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        rows = [row for row in queryset if self._may_touch(request, row)]
+        taken = [row.username for row in rows if second_factor.take_away(row, actor=actor_of(request))]
+        messages.success(request, f"Second factor taken away: {', '.join(taken) or 'nobody had one'}.")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from circuitbreakers import notes
+from circuitbreakers import confirmations, notes
 from circuitbreakers.models import Incident
 from circuitbreakers.storable import REASON_LENGTH
 from console import labels
@@ -135,3 +136,11 @@ def facts(values: object) -> str:
 @register.filter
 def failure(name: str) -> str:
     return labels.FAILURES.get(name, name)
+
+
+@register.simple_tag
+def confirmations_waiting() -> int:
+    """Count what waits for a second person; 0, unasked, where the two-person rule is off."""
+    if settings.TWO_PERSONS_ABOVE_USD is None and not settings.TWO_PERSONS_FOR:
+        return 0
+    return confirmations.waiting().count()

@@ -47,6 +47,14 @@ def test_the_deployment_checks_are_clean_in_production() -> None:
 
 
 @pytest.mark.processes
+def test_a_company_login_needs_a_break_glass_user_to_be_clean() -> None:
+    company = {"OIDC_ISSUER": "https://login.acme.example", "OIDC_CLIENT_ID": "holdfast", "OIDC_CLIENT_SECRET": "x"}
+    company["OIDC_ROLES"] = "groups: ops=Operator"
+    assert "holdfast.W20" in check(**company).stderr
+    assert check(**company, BREAK_GLASS_USER="glass").returncode == 0
+
+
+@pytest.mark.processes
 def test_without_tls_the_deployment_checks_complain() -> None:
     done = check(HTTPS="false")
     assert "security.W008" in done.stderr

@@ -10,14 +10,14 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import choice, count, flag, number, url, vendor, words
+from config.environment import choice, company_login, count, flag, number, url, vendor, words
 from config.hardening import weak_webhook
 from local.stack import ROOT
 
 MODULES = ("environment.py", "settings.py")
 EXAMPLE = (ROOT / ".env.example").read_text()
 READS = re.compile(
-    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|url|timezone|prices)\(\s*"([A-Z_]+)"'
+    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|url|timezone|prices|optional_number|some_of)\(\s*"([A-Z_]+)"'
 )
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
@@ -218,6 +218,9 @@ def manage(**environment):
         ("DEBUG", "2"),
         ("BEHIND_PROXY", "ture"),
         ("READ_DOTENV", "never"),
+        ("OIDC_CLIENT_SECRET", "without the other three"),
+        ("TWO_PERSONS_FOR", "everything"),
+        ("TWO_PERSONS_ABOVE_USD", "much"),
     ],
 )
 def test_a_wrong_value_stops_the_process_and_is_named(name, value):
@@ -245,6 +248,46 @@ def test_settings_that_contradict_each_other_are_refused_with_a_hint(environment
     assert done.returncode != 0
     assert told in done.stderr
     assert "HINT:" in done.stderr
+
+
+COMPANY = {
+    "OIDC_ISSUER": "https://login.acme.example/",
+    "OIDC_CLIENT_ID": "holdfast",
+    "OIDC_CLIENT_SECRET": "a secret",
+    "OIDC_ROLES": "groups: the ops team=operator, a=b=Viewer",
+}
+
+
+def with_company(monkeypatch, **changed):
+    for name, value in {**COMPANY, **changed}.items():
+        monkeypatch.setenv(name, value)
+    return company_login()
+
+
+def test_four_variables_make_a_company_login_and_none_make_none(monkeypatch):
+    company = with_company(monkeypatch)
+    assert company.issuer == "https://login.acme.example/"
+    assert (company.claim, company.roles) == ("groups", {"the ops team": "Operator", "a=b": "Viewer"})
+    assert "a secret" not in repr(company)
+    assert with_company(monkeypatch, **dict.fromkeys(COMPANY, "")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "") for name in COMPANY if name != "OIDC_ISSUER"),
+        ("OIDC_ISSUER", "http://login.acme.example"),
+        ("OIDC_ISSUER", "https://user@login.acme.example"),
+        ("OIDC_ROLES", "groups"),
+        ("OIDC_ROLES", "groups:"),
+        ("OIDC_ROLES", "groups: ops"),
+        ("OIDC_ROLES", "groups: ops=Superuser"),
+        ("OIDC_ROLES", "ops=Operator"),
+    ],
+)
+def test_a_company_login_that_lacks_something_is_refused_by_name(monkeypatch, name, value):
+    with pytest.raises(ImproperlyConfigured, match=name):
+        with_company(monkeypatch, **{name: value})
 
 
 PART, SECRET = "kYf3vQm8RzT1xWc6LbN9hJd2GsP5aE7u", "s0Z-uVq4eBn7MxKt1Yw8HgRj3DcLp6_9"

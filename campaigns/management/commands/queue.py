@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from campaigns import overview, ramp_report, recovery, resume_plan, try_one
 from circuitbreakers import breaker, pauses, planned, ramp_verbs, switch
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, instant, listed, table
+from circuitbreakers.confirmations import SecondPersonNeeded
 
 MOVES = {name.replace("_", "-"): move for name, move in ramp_verbs.MOVES.items()}
 
@@ -22,6 +23,7 @@ def in_words(ramp: dict[str, Any], service: str) -> str:
 class Command(VerbCommand):
     help = "Look at the queue, pause it, plan its resume and resume it."
     refusals = (
+        SecondPersonNeeded,
         recovery.ResumeRefused,
         pauses.SwitchRefused,
         ramp_verbs.RampRefused,

@@ -10,13 +10,14 @@ from django.core.management.base import CommandError
 
 from circuitbreakers import breaker, gate, limits, limits_report, probes, switch
 from circuitbreakers.commands import REFUSED, WRONG_USAGE, VerbCommand, instant, table
+from circuitbreakers.confirmations import SecondPersonNeeded
 from circuitbreakers.policies import policy_of
 from circuitbreakers.services import SERVICES, validate
 
 
 class Command(VerbCommand):
     help = "Look at the circuit breakers, probe, reset, hold and release them; set how fast each service is called."
-    refusals = (breaker.BreakerRefused, probes.ProbeRunning)
+    refusals = (breaker.BreakerRefused, probes.ProbeRunning, SecondPersonNeeded)
 
     def add_verbs(self) -> None:
         self.verb("status", "the five breakers")
