@@ -70,6 +70,14 @@ def count(name: str, default: int, minimum: int = 0, maximum: float = 1e12) -> i
     return int(value)
 
 
+def days_kept(name: str, default: int, least: int) -> int:
+    """Read for how many days rows are kept, at least so many; 0: for ever."""
+    value = count(name, default, 0, 36_500)
+    if 0 < value < least:
+        raise ImproperlyConfigured(f"{name} must be 0 (for ever) or at least {least}, not {value}.")
+    return value
+
+
 def choice(name: str, default: str, *allowed: str) -> str:
     """Read one of the `allowed` words and return it in their spelling; capitals do not matter."""
     value = text(name, default)

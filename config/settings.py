@@ -13,6 +13,7 @@ from config import vendor_defaults
 from config.environment import (
     choice,
     count,
+    days_kept,
     env,
     flag,
     number,
@@ -206,6 +207,16 @@ CONTACT_EXCLUSIVE = flag("CONTACT_EXCLUSIVE", True)
 CONTACT_COOLDOWN_DAYS = count("CONTACT_COOLDOWN_DAYS", 90, 0, 3650)
 CONTACT_DOMAIN_PEOPLE = count("CONTACT_DOMAIN_PEOPLE", 0, 0, 1_000_000)
 CONTACT_DOMAIN_DAYS = count("CONTACT_DOMAIN_DAYS", 30, 1, 3650)
+
+# --- retention --------------------------------------------------------------------------------------------------------
+
+# Days that `manage.py prune` keeps rows (0: for ever): of campaigns, since they ended. What comes back is asked for
+# during 90 days after a campaign's last call, and matched with calls and outcomes of then.
+KEEP_JOBS_DAYS = days_kept("KEEP_JOBS_DAYS", 365, 100)
+KEEP_TEXTS_DAYS = days_kept("KEEP_TEXTS_DAYS", 365, 1)
+KEEP_EVENTS_DAYS = days_kept("KEEP_EVENTS_DAYS", 730, 100)
+KEEP_OUTCOMES_DAYS = days_kept("KEEP_OUTCOMES_DAYS", 365, 100)
+KEEP_FACTS_DAYS = days_kept("KEEP_FACTS_DAYS", 365, 1)
 
 # --- web --------------------------------------------------------------------------------------------------------------
 

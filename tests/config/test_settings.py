@@ -10,14 +10,14 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import choice, count, flag, number, url, vendor, words
+from config.environment import choice, count, days_kept, flag, number, url, vendor, words
 from config.hardening import weak_webhook
 from local.stack import ROOT
 
 MODULES = ("environment.py", "settings.py")
 EXAMPLE = (ROOT / ".env.example").read_text()
 READS = re.compile(
-    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|url|timezone|prices)\(\s*"([A-Z_]+)"'
+    r'(?:env(?:\.\w+)?|text|flag|number|count|days_kept|throttle|choice|database|redis_server|words|url|timezone|prices)\(\s*"([A-Z_]+)"'
 )
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
 
@@ -162,6 +162,18 @@ def test_a_vendors_key_is_stripped_and_a_blank_one_is_missing(monkeypatch):
         monkeypatch.setenv("APOLLO_API_KEY", given)
         found = vendor("apollo", defaults, live=True, sandbox_url="http://127.0.0.1")
         assert (found["api_key"], found["base_url"]) == (key, "https://api.apollo.example")
+
+
+def test_rows_are_kept_for_ever_or_for_so_long_that_nobody_needs_them(monkeypatch):
+    assert days_kept("KEEP_JOBS_DAYS", 365, 100) == 365
+    for given in ("0", "100", "3650"):
+        monkeypatch.setenv("KEEP_JOBS_DAYS", given)
+        assert days_kept("KEEP_JOBS_DAYS", 365, 100) == int(given)
+    monkeypatch.setenv("KEEP_JOBS_DAYS", "99")
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^KEEP_JOBS_DAYS must be 0 \(for ever\) or at least 100, not 99\.$"
+    ):
+        days_kept("KEEP_JOBS_DAYS", 365, 100)
 
 
 def test_a_choice_is_spelt_as_we_do(monkeypatch):
