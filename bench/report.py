@@ -17,7 +17,19 @@ from local.embedded import postgres_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES, PAGE = ROOT / "docs" / "performance.json", ROOT / "docs" / "performance.md"
-ALL = ("throughput", "gate", "pause", "memory", "dispatch", "visible", "webhook", "console", "fresh_import", "files")
+ALL = (
+    "throughput",
+    "gate",
+    "pause",
+    "memory",
+    "dispatch",
+    "visible",
+    "webhook",
+    "console",
+    "fresh_import",
+    "files",
+    "prune",
+)
 
 HEAD = """# Performance
 
