@@ -14,12 +14,12 @@ from config.environment import (
     choice,
     count,
     days_kept,
-    env,
     flag,
     number,
     prices,
     rate_limits,
     read_files,
+    secret,
     text,
     throttle,
     timezone,
@@ -40,13 +40,13 @@ read_files(BASE_DIR / ".env", BASE_DIR / ".local" / "env")
 DEBUG = flag("DEBUG", False)
 MODE = choice("MODE", "sandbox" if DEBUG else "", "sandbox", "live")
 
-SECRET_KEY = env.str("SECRET_KEY", "development-only-not-a-secret" if DEBUG else "")
+SECRET_KEY = secret("SECRET_KEY", "development-only-not-a-secret" if DEBUG else "")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
     raise ImproperlyConfigured(problem)
 
 # By which the suppression list knows people who were erased: it stays when SECRET_KEY is changed.
-ERASURE_KEY = env.str("ERASURE_KEY", "") or SECRET_KEY
+ERASURE_KEY = secret("ERASURE_KEY") or SECRET_KEY
 
 WEB_URL = url("WEB_URL", "http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
@@ -115,6 +115,8 @@ TEMPLATES = [
 # --- stores -----------------------------------------------------------------------------------------------------------
 
 DATABASES = {"default": database("DATABASE_URL")}
+# What all processes together may open (docs/going-live.md counts them); 0: `check --database default` compares nothing.
+CONNECTIONS = count("CONNECTIONS", 0, 0, 1_000_000)
 
 # The switch (breakers, queue status) shares its database with nothing that is ever flushed: messages and cache live in
 # the next two. One primary, no cluster.
