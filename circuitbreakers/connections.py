@@ -45,11 +45,11 @@ def read(alias: str = "default") -> Connections:
 
 
 @register(Tags.database)
-def connections_suffice(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def connections_suffice(**kwargs: Any) -> list[CheckMessage]:
     """Compare what all processes may open, by CONNECTIONS, with what the server allows. For `check --database default`,
     and before each migration."""
     wanted: int = settings.CONNECTIONS
-    if not wanted or "default" not in (databases or ()):
+    if not wanted or "default" not in (kwargs.get("databases") or ()):
         return []
     most = read().most
     if wanted <= most:

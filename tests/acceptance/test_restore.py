@@ -1,5 +1,7 @@
 """A dump taken in the middle of paused work is all that is needed: on new servers everything stands as it did."""
 
+import csv
+import itertools
 import secrets
 import shutil
 import subprocess
@@ -66,9 +68,12 @@ def test_everything_is_lost_but_the_dump_and_work_goes_on_where_it_stood(one_san
     dump = tmp_path / "holdfast.dump"
     for service in ("apollo", "millionverifier", "perplexity", "openai", "instantly"):
         break_vendor(one_sandbox, service, "none", latency_ms=50)
+    people = tmp_path / "people.csv"
+    with (ROOT / "samples" / "people.csv").open(newline="") as rows, people.open("w", newline="") as first:
+        csv.writer(first).writerows(itertools.islice(csv.reader(rows), 151))
     with holdfast(Stack(tmp_path / "first", env=env(one_sandbox))) as drill:
-        drill.command("campaign", "create", "To be lost", "--csv", str(ROOT / "samples" / "people.csv"), "--start")
-        drill.until("some leads have ended", lambda: drill.ended() >= 60)
+        drill.command("campaign", "create", "To be lost", "--csv", str(people), "--start")
+        drill.until("some leads have ended", lambda: drill.ended() >= 20)
         break_vendor(one_sandbox, "openai", "bad_key")
         drill.until("everything is paused", lambda: drill.value("SELECT count(*) FROM incidents") == 1)
         drill.command("queue", "pause", "perplexity", "--reason", "a new prompt")
