@@ -24,6 +24,7 @@ STACKS = (
         "tests/browser/test_story.py",
         "tests/browser/test_what_comes_back.py",
         "tests/acceptance/test_left_alone.py",
+        "tests/acceptance/test_connections.py",
         "tests/acceptance/test_frozen.py",
         "tests/acceptance/test_restore.py",
         "tests/local/test_up.py",
