@@ -12,7 +12,7 @@ PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest
 SPREAD = -n $$($(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 4) + 1)') --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up drill test quick check bench chaos audit clean
+.PHONY: help setup up drill test quick check bench chaos audit lock bom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -50,10 +50,20 @@ chaos: $(STAMP) ## the long tests that break things while they run
 
 audit: $(STAMP) ## known vulnerabilities of the pinned dependencies, and Django's own deployment checks
 	@$(PYTHON) -m pip install --disable-pip-version-check -q pip-audit==2.10.1
-	@$(PYTHON) -m pip_audit --strict --requirement requirements.txt --progress-spinner off
+	@$(PYTHON) -m pip_audit --strict --requirement requirements.lock --require-hashes --progress-spinner off
 	@$(OFFLINE) DEBUG=false HTTPS=true ALLOWED_HOSTS=holdfast.example \
 		SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		$(PYTHON) manage.py check --deploy --fail-level WARNING
+
+lock: $(STAMP) ## requirements.lock anew: every package of the image with its hashes (ARGS=--upgrade takes the newest)
+	@$(PYTHON) -m pip install --disable-pip-version-check -q uv==0.13.9
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) \
+		requirements.txt --output-file requirements.lock
+
+bom: $(STAMP) ## the bill of materials of what the image holds, as CycloneDX in .local/bom.json
+	@$(PYTHON) -m venv --clear .local/bom && .local/bom/bin/pip install --disable-pip-version-check -q cyclonedx-bom==7.5.0
+	@.local/bom/bin/cyclonedx-py requirements requirements.lock --output-format JSON --output-file .local/bom.json
+	@echo "$$($(PYTHON) -c 'import json; print(len(json.load(open(".local/bom.json"))["components"]))') components in .local/bom.json"
 
 clean: ## remove what these commands made: .local with its data, .venv, caches
 	@python=$(PYTHON); [ -x $$python ] || python=python3; $$python -B -m local.folder

@@ -16,7 +16,7 @@ from api.frame.errors import failure
 from api.frame.permissions import EVERYBODY
 from api.frame.views import ApiView
 from campaigns.models import Process
-from circuitbreakers import broker, switch
+from circuitbreakers import broker, connections, switch
 
 
 class Live(serializers.Serializer):
@@ -60,7 +60,7 @@ class ReadyView(Health):
     def get(self, request: Request) -> Response:
         fatal, missing = stores_missing(), []
         if "PostgreSQL does not answer" not in fatal:
-            missing = processes_missing() + overruns()
+            missing = processes_missing() + overruns() + connections_left()
         tell = self.may_know(request)
         if fatal:
             what = ": " + "; ".join([*fatal, *missing]) if tell else ""
@@ -104,6 +104,11 @@ def processes_missing() -> list[str]:
     """Name the roles that no live process has."""
     alive = set(Process.objects.alive().values_list("role", flat=True))
     return [f"No live {role}" for role in Process.Role.values if role not in alive]
+
+
+def connections_left() -> list[str]:
+    """Say how few connections PostgreSQL has left, if they are few."""
+    return [sentence] if (sentence := connections.read().scarce) else []
 
 
 def overruns() -> list[str]:

@@ -1,4 +1,5 @@
-"""Totals that only rise are read from rows that are never deleted: exact, whichever process has died."""
+"""Totals that only rise are read from rows that are never deleted, or counted on when they are pruned: exact, whichever
+process has died."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -29,6 +29,7 @@ ALL = (
     "console",
     "fresh_import",
     "files",
+    "prune",
 )
 
 HEAD = """# Performance

@@ -184,6 +184,11 @@ def retry_failed(pk: int, *, actor: events.Actor, reason: str = "", refused: boo
             campaign = Campaign.objects.get(pk=pk)
             if campaign.status in (Status.CREATED, Status.CANCELLED) and not count:
                 raise MoveRefused(f"Campaign {pk} is {campaign.status}: there is nothing to retry.")
+            if campaign.jobs_pruned_at:
+                raise MoveRefused(
+                    f"Campaign {pk}: its jobs were pruned on {campaign.jobs_pruned_at:%Y-%m-%d}. Nothing of it can be "
+                    "tried again; duplicate it."
+                )
             if campaign.status == Status.CANCELLED or not failed.left():
                 return count
             if campaign.finished:

@@ -28,7 +28,8 @@ QUERIES = {
         "jobs are COMPLETED without a successful vendor call: {}",
     ),
     "pushed_lead_without_push": (
-        "SELECT l.id FROM leads l WHERE l.state = 'PUSHED' AND NOT EXISTS (SELECT FROM job_rows j "
+        "SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id "
+        "WHERE l.state = 'PUSHED' AND c.jobs_pruned_at IS NULL AND NOT EXISTS (SELECT FROM job_rows j "
         "WHERE j.lead_id = l.id AND j.kind = 'push' AND j.status = 'COMPLETED') ORDER BY 1",
         "leads are PUSHED without a completed push job: {}",
     ),
@@ -97,11 +98,13 @@ QUERIES = {
     "tallies_wrong": (
         "SELECT DISTINCT campaign_id FROM ("
         "SELECT 'jobs', campaign_id, service, replace(status, 'PROCESSING', 'PENDING'), 1, 0 FROM job_rows UNION ALL "
+        "SELECT 'jobs', campaign_id, service, status, number, 0 FROM pruned_jobs UNION ALL "
         "SELECT 'jobs', campaign_id, service, status, -number, 0 FROM job_tallies UNION ALL "
         "SELECT 'leads', campaign_id, state, stage, 1, 0 FROM leads UNION ALL "
         "SELECT 'leads', campaign_id, state, stage, -number, 0 FROM lead_tallies UNION ALL "
         "SELECT 'calls', coalesce(campaign_id, 0), service, (admitted_at AT TIME ZONE 'UTC')::date::text, 1, cost_usd "
         "FROM vendor_calls UNION ALL "
+        "SELECT 'calls', campaign_id, service, day::text, number, cost_usd FROM pruned_calls UNION ALL "
         "SELECT 'calls', campaign_id, service, day::text, -number, -cost_usd FROM call_tallies"
         ") AS both_ways (of, campaign_id, a, b, number, cost) GROUP BY of, campaign_id, a, b "
         "HAVING sum(number) <> 0 OR sum(cost) <> 0 ORDER BY 1",

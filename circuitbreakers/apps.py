@@ -20,4 +20,6 @@ class CircuitBreakersConfig(AppConfig):
     verbose_name = "Circuit breakers"
 
     def ready(self) -> None:
+        from circuitbreakers import connections  # noqa: F401 (its check registers itself)
+
         post_migrate.connect(ensure_breakers, sender=self, dispatch_uid="ensure_breakers")

@@ -50,11 +50,16 @@ class VerbCommand(BaseCommand):
     def verb(self, name: str, text: str, *, changes: bool = False) -> ArgumentParser:
         """Declare a verb, run by the method of that name; one that changes something takes a reason and an actor."""
         parser = self.verbs.add_parser(name, help=text, description=text)
+        self.add_common(parser, changes=changes)
+        return parser
+
+    @staticmethod
+    def add_common(parser: ArgumentParser, *, changes: bool) -> None:
+        """Add the options that every verb has, and those of one that changes something."""
         parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
         if changes:
             parser.add_argument("--reason", default="", help="why; it becomes part of the record")
             parser.add_argument("--actor", default="", help="who acts (default: the user of this shell)")
-        return parser
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.as_json = options["as_json"]

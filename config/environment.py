@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 from accounts.company import Company, parse_roles
 from circuitbreakers.rates import RateLimit
@@ -20,6 +21,8 @@ from integrations.loopback import is_loopback
 from integrations.prices import parse as parse_prices
 
 env = environ.Env()
+# NAME_FILE names a file with the value of NAME, and wins: secrets are mounted so. Read anew each time: once a process.
+env.ENVIRON = FileAwareMapping(cache=False)
 
 # Narrow on purpose: what one parser takes for the host (user@, a backslash) another may not.
 URL = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?(/[a-z0-9._~%+/-]*)?", re.IGNORECASE)
@@ -30,7 +33,16 @@ FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": 
 
 def text(name: str, default: str = "") -> str:
     """Read a value without white space around it; an empty one means the default, as a missing one does."""
-    return str(env.str(name, "")).strip() or default
+    return secret(name).strip() or default
+
+
+def secret(name: str, default: str = "") -> str:
+    """Read a value as it is, with its white space but for the end of a file's line; an empty one means the default."""
+    try:
+        return str(env.str(name, "")).rstrip("\r\n") or default
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {why}.") from error
 
 
 def flag(name: str, default: bool) -> bool:
@@ -83,6 +95,14 @@ def some_of(name: str, *allowed: str) -> list[str]:
     if wrong := [word for word in given if word not in allowed]:
         raise ImproperlyConfigured(f"{name} must name some of {', '.join(allowed)}, not {wrong[0]!r}.")
     return given
+
+
+def days_kept(name: str, default: int, least: int) -> int:
+    """Read for how many days rows are kept, at least so many; 0: for ever."""
+    value = count(name, default, 0, 36_500)
+    if 0 < value < least:
+        raise ImproperlyConfigured(f"{name} must be 0 (for ever) or at least {least}, not {value}.")
+    return value
 
 
 def choice(name: str, default: str, *allowed: str) -> str:

@@ -14,13 +14,14 @@ from config.environment import (
     choice,
     company_login,
     count,
-    env,
+    days_kept,
     flag,
     number,
     optional_number,
     prices,
     rate_limits,
     read_files,
+    secret,
     some_of,
     text,
     throttle,
@@ -43,7 +44,7 @@ read_files(BASE_DIR / ".env", BASE_DIR / ".local" / "env")
 DEBUG = flag("DEBUG", False)
 MODE = choice("MODE", "sandbox" if DEBUG else "", "sandbox", "live")
 
-SECRET_KEY = env.str("SECRET_KEY", "development-only-not-a-secret" if DEBUG else "")
+SECRET_KEY = secret("SECRET_KEY", "development-only-not-a-secret" if DEBUG else "")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, hosts=ALLOWED_HOSTS):
     raise ImproperlyConfigured(problem)
@@ -52,7 +53,7 @@ if problem := weakness(debug=DEBUG, live=MODE == "live", secret_key=SECRET_KEY, 
 SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS", [])
 
 # By which the suppression list knows people who were erased: it stays when SECRET_KEY is changed.
-ERASURE_KEY = env.str("ERASURE_KEY", "") or SECRET_KEY
+ERASURE_KEY = secret("ERASURE_KEY") or SECRET_KEY
 
 WEB_URL = url("WEB_URL", "http://127.0.0.1:8000")
 CSRF_FAILURE_VIEW = "console.refused.old_form"
@@ -129,6 +130,8 @@ TEMPLATES = [
 # --- stores -----------------------------------------------------------------------------------------------------------
 
 DATABASES = {"default": database("DATABASE_URL")}
+# What all processes together may open (docs/going-live.md counts them); 0: `check --database default` compares nothing.
+CONNECTIONS = count("CONNECTIONS", 0, 0, 1_000_000)
 
 # The switch (breakers, queue status) shares its database with nothing that is ever flushed: messages and cache live in
 # the next two. One primary, no cluster.
@@ -234,6 +237,16 @@ CONTACT_DOMAIN_DAYS = count("CONTACT_DOMAIN_DAYS", 30, 1, 3650)
 # What Apprise may be used for (docs/notifications.md), and where in our own network a channel may lead.
 NOTIFY_SCHEMAS = words("NOTIFY_SCHEMAS", NOTIFY_SCHEMA_DEFAULTS)
 NOTIFY_PRIVATE_HOSTS = words("NOTIFY_PRIVATE_HOSTS", [])
+
+# --- retention --------------------------------------------------------------------------------------------------------
+
+# Days that `manage.py prune` keeps rows (0: for ever): of campaigns, since they ended. What comes back is asked for
+# during 90 days after a campaign's last call, and matched with calls and outcomes of then.
+KEEP_JOBS_DAYS = days_kept("KEEP_JOBS_DAYS", 365, 100)
+KEEP_TEXTS_DAYS = days_kept("KEEP_TEXTS_DAYS", 365, 1)
+KEEP_EVENTS_DAYS = days_kept("KEEP_EVENTS_DAYS", 730, 100)
+KEEP_OUTCOMES_DAYS = days_kept("KEEP_OUTCOMES_DAYS", 365, 100)
+KEEP_FACTS_DAYS = days_kept("KEEP_FACTS_DAYS", 365, 1)
 
 # --- web --------------------------------------------------------------------------------------------------------------
 

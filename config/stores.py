@@ -1,14 +1,14 @@
 """DATABASE_URL and REDIS_URL name the two stores, and are read here. No message quotes one: it may hold a password."""
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import psycopg
 import redis
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import make_conninfo
 
-from config.environment import env, text
+from config.environment import env, secret, text
 
 # A server that falls silent is noticed within seconds, and a forgotten transaction ends. The URL's options win.
 CONNECTION: dict[str, Any] = {
@@ -34,6 +34,8 @@ def database(name: str) -> dict[str, Any]:
         make_conninfo(**options)
     except (ValueError, psycopg.ProgrammingError) as error:
         raise ImproperlyConfigured(f"{name} must look like postgres://USER:PASSWORD@HOST:5432/DATABASE.") from error
+    if not entry["PASSWORD"]:
+        entry["PASSWORD"] = secret("POSTGRES_PASSWORD")
     if not entry["NAME"]:
         raise ImproperlyConfigured(f"{name} names no database: postgres://USER:PASSWORD@HOST:5432/DATABASE.")
     # Of two settings of the same name the server takes the last.
@@ -55,6 +57,10 @@ def redis_server(name: str) -> str:
         raise ImproperlyConfigured(f"{name} is not set. Run `make up`, or point it at your Redis or Valkey.")
     try:
         parts = urlsplit(url)
+        if parts.hostname and parts.password is None and (password := secret("REDIS_PASSWORD")):
+            parts = parts._replace(
+                netloc=f"{parts.username or ''}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
+            )
         fits = parts.scheme in ("redis", "rediss") and parts.hostname and parts.path.strip("/") in ("", "0")
         bare = parts._replace(path="").geturl()
         # Makes an object, no connection: the port and the options are read.

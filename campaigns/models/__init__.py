@@ -11,6 +11,7 @@ from campaigns.models.job import Job, JobQuerySet, JobRow
 from campaigns.models.lead import Lead
 from campaigns.models.outcome import OutcomeEvent
 from campaigns.models.process import SILENCE, Process
+from campaigns.models.pruned import PrunedCalls, PrunedJobs
 from campaigns.models.reading import OutlookReading
 from campaigns.models.suppression import Suppression
 
@@ -30,6 +31,8 @@ __all__ = [
     "OutcomeEvent",
     "OutlookReading",
     "Process",
+    "PrunedCalls",
+    "PrunedJobs",
     "Suppression",
     "VendorCall",
 ]

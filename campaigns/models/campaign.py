@@ -85,6 +85,9 @@ class Campaign(models.Model):
         null=True, blank=True, editable=False, help_text="Its last start or resume: earlier messages do not count."
     )
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Nothing of it can be put back from then on (campaigns/pruning).
+    jobs_pruned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    texts_pruned_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "campaigns"

@@ -1,5 +1,6 @@
 """Health and metrics: what load balancers, monitors and Prometheus see."""
 
+import re
 from typing import Any
 
 import pytest
@@ -28,6 +29,14 @@ def test_ready_names_what_is_missing_without_turning_the_web_away(anonymous: API
 
 def test_ready_misses_nothing_when_all_run(anonymous: APIClient, live_processes: None) -> None:
     assert anonymous.get("/health/ready").json()["data"]["missing"] == []
+
+
+def test_few_connections_left_are_said_and_turn_nobody_away(
+    anonymous: APIClient, live_processes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("circuitbreakers.connections.SCARCE", 0)
+    (sentence,) = anonymous.get(READY).json()["data"]["missing"]
+    assert re.fullmatch(r"PostgreSQL has \d+ of 197 connections left", sentence)
 
 
 def test_without_redis_it_is_not_ready_and_says_so(

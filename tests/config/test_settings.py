@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 
@@ -10,20 +11,16 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import choice, company_login, count, flag, number, url, vendor, words
+from config.environment import choice, company_login, count, days_kept, flag, number, secret, text, url, vendor, words
 from config.hardening import weak_webhook
 from local.stack import ROOT
 
-MODULES = ("environment.py", "settings.py")
+MODULES = ("environment.py", "settings.py", "stores.py")
 EXAMPLE = (ROOT / ".env.example").read_text()
 READS = re.compile(
-    r'(?:env(?:\.\w+)?|text|flag|number|count|throttle|choice|database|redis_server|words|url|timezone|prices|optional_number|some_of)\(\s*"([A-Z_]+)"'
+    r'(?:env(?:\.\w+)?|text|secret|flag|number|count|days_kept|throttle|choice|database|redis_server|words|url|timezone|prices|optional_number|some_of)\(\s*"([A-Z_]+)"'
 )
 PER_SERVICE = re.compile(r'f"\{(?:name|service\.upper\(\))\}_([A-Z_]+)"')
-
-
-# Read by compose.yaml only, which makes DATABASE_URL of it; whoever copies the example for compose needs it listed.
-COMPOSE_ONLY = {"POSTGRES_PASSWORD"}
 
 
 def test_every_variable_that_the_settings_read_is_in_the_example():
@@ -34,12 +31,12 @@ def test_every_variable_that_the_settings_read_is_in_the_example():
         read |= {f"{service}_{suffix}" for suffix in PER_SERVICE.findall(source)}
     assert len(read) > 40
     assert read - listed == set()
-    assert listed - read == COMPOSE_ONLY
+    assert listed - read == set()
 
 
 def test_every_variable_that_compose_wants_is_in_the_example():
     wanted = set(re.findall(r"\$\{([A-Z_]+):\?", (ROOT / "compose.yaml").read_text()))
-    assert len(wanted) > 3
+    assert wanted == {"MODE", "ALLOWED_HOSTS", "WEB_URL"}  # secrets are files
     assert wanted <= set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE))
 
 
@@ -75,6 +72,43 @@ def test_a_copy_of_the_example_says_what_holds_without_it(tmp_path, monkeypatch)
     without = settings_with(MODE="live", **needed)
     assert settings_with(**{**told, **needed}) == without
     assert without["SECURE_SSL_REDIRECT"] is True
+
+
+def test_a_value_is_read_from_the_file_that_is_named_and_that_wins(monkeypatch, tmp_path):
+    (tmp_path / "key").write_text(" a key \n")
+    monkeypatch.setenv("OPENAI_API_KEY", "another")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    assert (text("OPENAI_API_KEY"), secret("OPENAI_API_KEY")) == ("a key", " a key ")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_file_that_cannot_be_read_is_refused_by_name(monkeypatch, tmp_path, content):
+    if content:
+        (tmp_path / "key").write_bytes(content)
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^OPENAI_API_KEY_FILE names a file that cannot be read: "
+    ) as refused:
+        text("OPENAI_API_KEY")
+    assert "key" not in str(refused.value).partition(":")[2]
+
+
+@pytest.mark.processes
+def test_a_process_starts_with_nothing_but_files_for_secrets(monkeypatch, tmp_path):
+    key = secrets.token_urlsafe(50)
+    (tmp_path / "key").write_text(f"{key}\n")
+    (tmp_path / "password").write_text("p@ss/word:%\n")
+    monkeypatch.delenv("SECRET_KEY")
+    found = settings_with(
+        SECRET_KEY_FILE=str(tmp_path / "key"),
+        DATABASE_URL="postgres://holdfast@db.example/holdfast",
+        POSTGRES_PASSWORD_FILE=str(tmp_path / "password"),
+        REDIS_URL="redis://redis.example:6379",
+        REDIS_PASSWORD_FILE=str(tmp_path / "password"),
+    )
+    assert found["SECRET_KEY"] == key
+    assert found["DATABASES"]["default"]["PASSWORD"] == "p@ss/word:%"
+    assert found["REDIS_SWITCH_URL"] == "redis://:p%40ss%2Fword%3A%25@redis.example:6379/0"
 
 
 @pytest.mark.parametrize(
@@ -162,6 +196,18 @@ def test_a_vendors_key_is_stripped_and_a_blank_one_is_missing(monkeypatch):
         monkeypatch.setenv("APOLLO_API_KEY", given)
         found = vendor("apollo", defaults, live=True, sandbox_url="http://127.0.0.1")
         assert (found["api_key"], found["base_url"]) == (key, "https://api.apollo.example")
+
+
+def test_rows_are_kept_for_ever_or_for_so_long_that_nobody_needs_them(monkeypatch):
+    assert days_kept("KEEP_JOBS_DAYS", 365, 100) == 365
+    for given in ("0", "100", "3650"):
+        monkeypatch.setenv("KEEP_JOBS_DAYS", given)
+        assert days_kept("KEEP_JOBS_DAYS", 365, 100) == int(given)
+    monkeypatch.setenv("KEEP_JOBS_DAYS", "99")
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^KEEP_JOBS_DAYS must be 0 \(for ever\) or at least 100, not 99\.$"
+    ):
+        days_kept("KEEP_JOBS_DAYS", 365, 100)
 
 
 def test_a_choice_is_spelt_as_we_do(monkeypatch):

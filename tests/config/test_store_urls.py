@@ -24,6 +24,16 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Any:
     return give
 
 
+def test_a_password_of_its_own_is_for_a_url_without_one(given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "p@ss/word")
+    monkeypatch.setenv("REDIS_PASSWORD", "p@ss/word")
+    assert database(given("postgres://ann@db.example/holdfast"))["PASSWORD"] == "p@ss/word"
+    assert database(given(PLAIN))["PASSWORD"] == "secret"
+    assert redis_server(given("rediss://redis.example:6380")) == "rediss://:p%40ss%2Fword@redis.example:6380"
+    assert redis_server(given("redis://ann@redis.example")) == "redis://ann:p%40ss%2Fword@redis.example"
+    assert redis_server(given("redis://:other@redis.example")) == "redis://:other@redis.example"
+
+
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 

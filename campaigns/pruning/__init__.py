@@ -1,0 +1,1 @@
+"""What nobody needs any more goes, in batches, beside paid work: `manage.py prune`."""
