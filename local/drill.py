@@ -94,7 +94,7 @@ class Drill:
         """Return the counts by which somebody sees what a wait waited for."""
         incidents = self.value("SELECT count(*) FROM incidents")
         campaigns = self.rows("SELECT name, status, status_message FROM campaigns")
-        jobs = self.rows("SELECT kind, status, max(last_error), count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2")
+        jobs = self.rows("SELECT kind, status, max(error), count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2")
         unfinished = [job for job in jobs if job[1] not in ("COMPLETED", "CANCELLED")]
         return f"incidents: {incidents}, campaigns: {campaigns}, unfinished jobs: {unfinished}"
 
