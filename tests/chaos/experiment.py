@@ -1,4 +1,5 @@
-"""An experiment: faults drawn from the table by a seeded choice, an operator after each opening, then rest and books."""
+"""An experiment draws faults from the table by a seeded choice; an operator recovers, then the books are held against
+the bill."""
 
 import contextlib
 import csv
@@ -17,11 +18,11 @@ from tests.chaos.invariants import ALWAYS, AT_REST, Invariant
 
 # Seconds: until an operator has everything back, until work goes on after that, until all campaigns have ended.
 TO_RECOVER, TO_GO_ON, TO_REST = 120, 120, 420
-STOCK, BATCH = 250, 400
 UNRESET = "SELECT DISTINCT service FROM incidents WHERE reset_at IS NULL"
 # What an operator would see as not back to normal.
 SHUT = """
-SELECT (SELECT count(*) FROM incidents WHERE reset_at IS NULL) + (SELECT count(*) FROM queue_pauses WHERE ended_at IS NULL)
+SELECT (SELECT count(*) FROM incidents WHERE reset_at IS NULL)
++ (SELECT count(*) FROM queue_pauses WHERE ended_at IS NULL)
 + (SELECT count(*) FROM campaigns WHERE status = 'PAUSED') + (SELECT count(*) FROM ramps WHERE ended_at IS NULL)
 """
 PAUSED_AFTER = """
@@ -60,6 +61,8 @@ class Experiment:
         self.frozen: set[str] = set()
         self.due: list[tuple[float, Callable[[], None]]] = []
         self.people, self.files = 0, 0
+        # A campaign of `batch` leads is started when fewer than `stock` are open.
+        self.stock, self.batch = 250, 400
         for service in VENDORS:
             self.books.control(service, LATENCY)
 
@@ -72,14 +75,20 @@ class Experiment:
         rounds = 0
         while len(self.done) < most and time.monotonic() < until:
             self.thaw_due()
-            self.restock(BATCH)
             self.round(self.chance.choices(drawn, [one.weight for one in drawn])[0])
             rounds += 1
             if rounds % 20 == 0:
                 self.hold_against(ALWAYS)
 
+    def each(self, faults: list[Fault]) -> None:
+        """Inject each of these faults, in an order that the seed gives."""
+        for fault in self.chance.sample(faults, len(faults)):
+            self.round(fault)
+
     def round(self, fault: Fault) -> None:
         """Inject one fault (a prick several times), recover, and see that work goes on."""
+        if self.books.value("SELECT count(*) FROM leads WHERE state = 'OPEN'") < self.stock:
+            self.restock(self.batch)
         epoch, began = self.incidents(), time.time()
         injected: list[Injected] = []
         for _ in range(fault.times):
@@ -222,9 +231,7 @@ class Experiment:
     # --- the work -----------------------------------------------------------------------------------------------------
 
     def restock(self, number: int) -> None:
-        """Start another campaign when few leads are left: every fifth person is one of an earlier campaign, too."""
-        if number == BATCH and self.books.value("SELECT count(*) FROM leads WHERE state = 'OPEN'") >= STOCK:
-            return
+        """Start another campaign of so many leads: every fifth person is one of an earlier campaign, too."""
         self.files += 1
         path = self.house.folder / f"people-{self.files}.csv"
         first = max(0, self.people - number // 5)

@@ -15,9 +15,9 @@ FIGURES, PAGE = ROOT / "docs" / "reliability.json", ROOT / "docs" / "reliability
 
 HEAD = """# Reliability
 
-Real processes, real servers, a sandbox that keeps the bill; faults on purpose, an operator after each opening, then rest,
-and the books held against the bill. `make chaos` adds a run to `reliability.json` and writes this page from it: do not
-edit it. `make chaos SEED=7 MINUTES=10` draws the same faults again; when exactly each of them strikes is up to the machine.
+Real processes, real servers, a sandbox that keeps the bill; faults on purpose, an operator after each opening, then
+rest, and the books held against the bill. `make chaos` adds a run to `reliability.json` and writes this page from it:
+do not edit it. `make chaos SEED=7 MINUTES=10` draws the same faults again; when exactly each strikes is up to chance.
 """
 
 
@@ -98,9 +98,9 @@ def faults(all_runs: list[dict[str, Any]]) -> str:
     openings = str(sum(len(one["pause"]) for one in added.values()))
     rows.append(["**all**", sums[0], openings, "", "", *sums[1:]])
     told = (
-        "Median and longest, in seconds. To pause: from the opening of the breaker to the last campaign's row. To recover: "
-        "from the end of the fault to the next call that was admitted, with the operator's reset and resume where they were "
-        "needed; after a series of quick faults it is measured once. Pushed twice: an address, also across campaigns. "
+        "Median and longest, in seconds. To pause: from the opening of the breaker to the last campaign's row. To "
+        "recover: from the end of the fault to the next call that was admitted, with the operator's reset and resume "
+        "if needed; after a series of quick faults it is measured once. Pushed twice: also across campaigns. "
         "Flagged: calls whose answer was lost, which the books say may have been charged. Lost: leads without an end.\n"
     )
     return f"## Faults\n\n{told}\n{table(rows)}"
