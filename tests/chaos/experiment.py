@@ -87,7 +87,7 @@ class Experiment:
 
     def round(self, fault: Fault) -> None:
         """Inject one fault (a prick several times), recover, and see that work goes on."""
-        if self.books.value("SELECT count(*) FROM leads WHERE state = 'OPEN'") < self.stock:
+        if self.open_leads() < self.stock:
             self.restock(self.batch)
         epoch, began = self.incidents(), time.time()
         injected: list[Injected] = []
@@ -221,12 +221,19 @@ class Experiment:
                 return None
             if self.books.value(SHUT):
                 self.recover(None)
+            if not self.open_leads():
+                self.restock(self.batch)
             time.sleep(0.1)
         return round(float(at) - since, 3)
 
     def paused_after(self, since: float) -> float | None:
         seconds = self.books.value(PAUSED_AFTER, since)
         return None if seconds is None else round(float(seconds), 3)
+
+    def open_leads(self) -> int:
+        """Count the leads that a campaign is still to move."""
+        sql = "SELECT count(*) FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.state = 'OPEN' AND "
+        return int(self.books.value(f"{sql} c.finished_at IS NULL"))
 
     # --- the work -----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The guards of what must hold, each with the test that turns red without it; `make sabotage` takes out each in turn."""
+"""The guards of what must hold, each with the test that turns red without it: `make sabotage` takes out each."""
 
 from pathlib import Path
 from typing import NamedTuple

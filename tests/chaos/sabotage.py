@@ -1,4 +1,4 @@
-"""`make sabotage` takes out each guard in a copy of the tree, and says which test turned red: none may be green or hang.
+"""`make sabotage` takes out each guard in a copy of the tree and says which test turns red: none may be green or hang.
 
 `python -m tests.chaos.sabotage budget pause` takes those whose property has one of the words.
 """
