@@ -94,7 +94,7 @@ GUARDS = (
         f"{SCRIPTS}/activate.lua",
         "if state ~= 'closed' and ARGV[3] == 'system' then return {'not_closed', name} end",
         "",
-        "tests/circuitbreakers/test_machine.py",
+        "tests/circuitbreakers/test_properties.py",
     ),
     Guard(
         "a breaker that moved since the check keeps the queue paused",
