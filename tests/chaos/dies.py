@@ -1,60 +1,68 @@
-"""`python -m tests.chaos.dies work` does one thing in a process of its own, which dies where the environment says.
+"""What a process does that dies at a point: each is done in a fork of the test's own process."""
 
-It ends with 0 when it came to its end all the same: then the point was not on its way.
-"""
-
-import sys
+import os
 import time
+import warnings
+from collections.abc import Callable
 
-import django
+from django.db import connections
+
+from campaigns import recovery
+from campaigns.models import JobRow
+from circuitbreakers import breaker, gate
+from tests.chaos import crashing
+from tests.chaos.wellness import ANN, fleet_signs
+from tests.stores import forget_servers, leave_out
+from workers import supervisor
+from workers.run import run
 
 
 def work() -> None:
     """Run every job as a worker does, when it is due, until none waits."""
-    from campaigns.models import JobRow
-    from workers.run import run
-
-    while JobRow.objects.filter(status=JobRow.Status.PENDING).exists():
-        for job in JobRow.objects.filter(status=JobRow.Status.PENDING).order_by("id"):
+    while waiting := JobRow.objects.filter(status=JobRow.Status.PENDING).order_by("id"):
+        for job in waiting:
             run(job.pk, job.service)
         time.sleep(0.05)
 
 
 def fail() -> None:
     """Have Apollo fail until its breaker opens."""
-    from circuitbreakers import gate
-
     for _ in range(5):
         gate.record_failure("apollo", "no answer", "timeout")
 
 
 def supervise() -> None:
     """Do a supervisor's rounds for a while; nobody is asked beside them."""
-    from tests.stores import leave_out
-    from workers import supervisor
-
     todo = supervisor.steps(leave_out)
-    until = time.monotonic() + 3
+    until = time.monotonic() + 5
     while time.monotonic() < until:
         supervisor.run_round(todo, time.monotonic())
 
 
 def reset() -> None:
-    from circuitbreakers import breaker, events
-
-    breaker.reset("apollo", actor=events.Actor("ann", "command"), reason="mended")
+    breaker.reset("apollo", actor=ANN, reason="mended")
 
 
 def resume() -> None:
-    from campaigns import recovery
-    from circuitbreakers import events
-
-    recovery.resume(actor=events.Actor("ann", "command"), reason="mended", all_at_once=True)
+    fleet_signs()
+    recovery.resume(actor=ANN, reason="mended", all_at_once=True)
 
 
-if __name__ == "__main__":
-    django.setup()
-    from tests.chaos import crashing
-
-    crashing.arm()
-    {"work": work, "fail": fail, "supervise": supervise, "reset": reset, "resume": resume}[sys.argv[1]]()
+def in_a_process(act: Callable[[], None], at: str, hit: int = 1) -> int:
+    """Do it in a fork that is to die at a point, at the `hit`th time; returns the number of the signal that ended it,
+    0 when nothing did."""
+    # Neither process may speak on the other's connections.
+    connections.close_all()
+    forget_servers()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the sandbox's thread stays with the parent
+        child = os.fork()
+    if not child:
+        try:
+            os.environ.update(CRASH_AT=at, CRASH_HIT=str(hit))
+            crashing.arm()
+            act()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0

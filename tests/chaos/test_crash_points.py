@@ -1,14 +1,9 @@
 """A process dies at each named point; whoever comes after it brings everything to its end, and the books balance."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from campaigns import lifecycle, recovery
 from campaigns.models import Campaign, Lead, VendorCall
@@ -17,12 +12,12 @@ from circuitbreakers import breaker, gate
 from circuitbreakers.models import Incident, QueuePause
 from tests.builders import make_campaign, make_fleet, make_lead
 from tests.chaos import crashing
-from tests.chaos.wellness import ANN, bring_to_its_end, charged_unknown, leases_end
+from tests.chaos.dies import fail, in_a_process, reset, resume, supervise, work
+from tests.chaos.wellness import ANN, bring_to_its_end, charged_unknown, fleet_signs, leases_end
 from tests.stores import calls_of
 from tests.workers.chain import TARGET
 
-ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -35,16 +30,9 @@ def campaign(sandbox, probes_succeed):
     return campaign
 
 
-def dies(sandbox, does, at, hit=1):
+def dies(act, at, hit=1):
     """Do it in a process that dies at a point."""
-    params = connection.get_connection_params()
-    where = "postgres://{user}:{password}@{host}:{port}/{dbname}".format(**params)
-    told = {"DATABASE_URL": where, "SANDBOX_URL": sandbox.url, "CRASH_AT": at, "CRASH_HIT": str(hit)}
-    command = [sys.executable, "-m", "tests.chaos.dies", does]
-    done = subprocess.run(
-        command, env=os.environ | told, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    assert in_a_process(act, at, hit) == signal.SIGKILL
 
 
 def hold_the_books(sandbox):
@@ -66,7 +54,7 @@ def hold_the_books(sandbox):
 def test_a_worker_dies_in_the_life_of_a_job(sandbox, campaign, point):
     lifecycle.start(campaign.pk, actor=ANN)
     # In the middle: some leads have come further than others.
-    dies(sandbox, "work", point, hit=2 if "push" in point else 7)
+    dies(work, point, hit=2 if "push" in point else 7)
     bring_to_its_end()
     hold_the_books(sandbox)
 
@@ -74,7 +62,7 @@ def test_a_worker_dies_in_the_life_of_a_job(sandbox, campaign, point):
 @pytest.mark.parametrize("point", crashing.CASCADE)
 def test_the_process_that_opened_a_breaker_dies_in_its_cascade(sandbox, campaign, point):
     lifecycle.start(campaign.pk, actor=ANN)
-    dies(sandbox, "fail", point)
+    dies(fail, point)
     with pytest.raises(gate.NotAdmitted):
         gate.admit("openai", "another:1")
     bring_to_its_end()
@@ -89,11 +77,11 @@ def test_a_supervisor_dies_in_a_step(sandbox, campaign, point):
     else:
         lifecycle.start(campaign.pk, actor=ANN)
     if "claim" in point:
-        dies(sandbox, "work", "the vendor has answered")
+        dies(work, "the vendor has answered")
         leases_end()
     if "end" in point and "sent" not in point:
-        dies(sandbox, "work", "it is saved", hit=12)
-    dies(sandbox, "supervise", point)
+        dies(work, "it is saved", hit=12)
+    dies(supervise, point)
     bring_to_its_end()
     hold_the_books(sandbox)
 
@@ -102,7 +90,7 @@ def test_a_supervisor_dies_in_a_step(sandbox, campaign, point):
 def test_a_web_process_dies_in_a_reset(sandbox, campaign, point):
     lifecycle.start(campaign.pk, actor=ANN)
     assert [gate.record_failure("apollo", "no answer", "timeout") for _ in range(5)][-1] == "opened"
-    dies(sandbox, "reset", point)
+    dies(reset, point)
     assert Campaign.objects.get().status == "PAUSED"
     bring_to_its_end()
     hold_the_books(sandbox)
@@ -113,7 +101,7 @@ def test_a_web_process_dies_in_a_resume(sandbox, campaign, point):
     lifecycle.start(campaign.pk, actor=ANN)
     assert [gate.record_failure("apollo", "no answer", "timeout") for _ in range(5)][-1] == "opened"
     breaker.reset("apollo", actor=ANN, reason="mended")
-    dies(sandbox, "resume", point)
+    dies(resume, point)
     bring_to_its_end()
     hold_the_books(sandbox)
 
@@ -122,6 +110,7 @@ def test_a_resume_may_be_repeated_after_one_that_died(sandbox, campaign):
     lifecycle.start(campaign.pk, actor=ANN)
     assert [gate.record_failure("apollo", "no answer", "timeout") for _ in range(5)][-1] == "opened"
     breaker.reset("apollo", actor=ANN, reason="mended")
-    dies(sandbox, "resume", "the queue is active")
+    dies(resume, "the queue is active")
+    fleet_signs()
     assert recovery.resume(actor=ANN, reason="once more").campaigns_resumed == 1
     assert Campaign.objects.get().status == "RUNNING"

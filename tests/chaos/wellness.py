@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from campaigns import cancelled, cascade, feed, finish, recovery
-from campaigns.models import Campaign, JobRow
+from campaigns.models import Campaign, JobRow, Process
 from circuitbreakers import breaker, events, incidents, rebuild
 from tests.builders import ago
 from workers import reclaim
@@ -28,6 +28,11 @@ def backoffs_end() -> None:
     JobRow.objects.filter(status=JobRow.Status.PENDING).update(run_at=ago(1))
 
 
+def fleet_signs() -> None:
+    """As if the fleet that a resume asks for had just signed."""
+    Process.objects.update(seen_at=Now())
+
+
 def round_of_supervisor() -> None:
     rebuild.compare()
     cascade.pause_stragglers()
@@ -40,6 +45,7 @@ def round_of_supervisor() -> None:
 
 def recover() -> None:
     """Reset what is open, and resume: it may be refused, and is repeated in the next round."""
+    fleet_signs()
     for service in incidents.unreset():
         breaker.reset(service, actor=ANN, reason="mended", force=True)
     recovery.resume(actor=ANN, reason="mended", all_at_once=True)

@@ -21,23 +21,23 @@ def valkey(experiment):
     return redis.Redis(port=experiment.house.ports["valkey"], socket_timeout=10)
 
 
-@fault("PostgreSQL", "all sessions terminated", weight=5, times=6, short=True)
+@fault("PostgreSQL", "all sessions terminated", weight=5, times=10, short=True)
 def terminate(experiment, chance):
     sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{USER}'"
     admin(experiment, sql)
 
 
-@fault("PostgreSQL", "connections cut", weight=5, times=6, short=True)
+@fault("PostgreSQL", "connections cut", weight=5, times=10, short=True)
 def cut_postgres(experiment, chance):
     experiment.house.wires["postgres"].cut()
 
 
-@fault("PostgreSQL", "the answer to a COMMIT lost", weight=5, times=6, short=True)
+@fault("PostgreSQL", "the answer to a COMMIT lost", weight=5, times=10, short=True)
 def lose_commit(experiment, chance):
     return lose(experiment, "postgres", b"COMMIT\x00", chance.randint(1, 3))
 
 
-@fault("PostgreSQL", "the answer to any statement lost", weight=5, times=6, short=True)
+@fault("PostgreSQL", "the answer to any statement lost", weight=5, times=10, short=True)
 def lose_statement(experiment, chance):
     return lose(experiment, "postgres", b"", chance.randint(1, 4))
 
@@ -76,17 +76,17 @@ def read_only(experiment, chance):
     terminate(experiment, chance)
 
 
-@fault("Valkey", "connections cut", weight=5, times=6, short=True)
+@fault("Valkey", "connections cut", weight=5, times=10, short=True)
 def cut_valkey(experiment, chance):
     experiment.house.wires["valkey"].cut()
 
 
-@fault("Valkey", "the answer to any command lost", weight=5, times=6, short=True)
+@fault("Valkey", "the answer to any command lost", weight=5, times=10, short=True)
 def lose_answer(experiment, chance):
     return lose(experiment, "valkey", b"", chance.randint(1, 4))
 
 
-@fault("Valkey", "scripts flushed", weight=4, times=6, short=True)
+@fault("Valkey", "scripts flushed", weight=4, times=10, short=True)
 def flush_scripts(experiment, chance):
     with valkey(experiment) as client:
         client.script_flush()
