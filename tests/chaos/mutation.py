@@ -92,6 +92,11 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        os.write(2, f"{report.nodeid} {report.longreprtext}\n".encode())
+
+
 def in_a_fork(session: pytest.Session, items: list[pytest.Item]) -> str:
     child = os.fork()
     if not child:
