@@ -6,6 +6,7 @@ import csv
 import os
 import random
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -93,7 +94,7 @@ class Experiment:
         injected: list[Injected] = []
         for _ in range(fault.times):
             one = Injected(fault.name, time.time(), 0)
-            if fault.act(self, self.chance) is not False:
+            if self.acted(fault):
                 injected.append(one)
             one.ended = time.time()
             if fault.times > 1:
@@ -111,6 +112,14 @@ class Experiment:
             f"{len(self.done):5} {fault.name} x {len(injected)}: {mended - began:.1f} s, paused {last.pause}, "
             f"went on {last.recover}"
         )
+
+    def acted(self, fault: Fault) -> bool:
+        """Do it; False when nothing was there to be hit. An error of the suite's own ends no run, and is shown."""
+        try:
+            return fault.act(self, self.chance) is not False
+        except Exception:
+            self.violate("the suite does what it says", [traceback.format_exc()[-600:]])
+            return False
 
     def rest(self) -> None:
         """Have everything end, then hold the books against the sandbox's bill."""

@@ -69,7 +69,7 @@ def kill_supervisors(experiment, chance):
 
 @fault("supervisor", "SIGSTOP of the one that leads", weight=3)
 def stop_leader(experiment, chance):
-    leading = experiment.books.value("SELECT name FROM processes WHERE leading ORDER BY seen_at DESC LIMIT 1")
+    leading = experiment.books.value('SELECT name FROM processes WHERE "leading" ORDER BY seen_at DESC LIMIT 1')
     if leading is None:
         return
     pid = int(leading.rpartition(":")[2])
