@@ -117,7 +117,7 @@ class Experiment:
         """Do it; False when nothing was there to be hit. An error of the suite's own ends no run, and is shown."""
         try:
             return fault.act(self, self.chance) is not False
-        except Exception:
+        except Exception:  # noqa: BLE001 (whatever it is, it is shown)
             self.violate("the suite does what it says", [traceback.format_exc()[-600:]])
             return False
 
