@@ -12,7 +12,7 @@ PYTEST = env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest
 SPREAD = -n $$($(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 4) + 1)') --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up drill test quick check bench chaos audit lock bom clean
+.PHONY: help setup up drill test quick check bench chaos soak sabotage audit lock bom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -44,9 +44,15 @@ bench: $(STAMP) ## the measurements, beside other queues; writes docs/performanc
 	@$(PYTHON) -m pip install --disable-pip-version-check -q -r requirements-bench.txt
 	@exec $(PYTHON) -m bench $(ARGS)
 
-chaos: $(STAMP) ## the long tests that break things while they run
+chaos: $(STAMP) ## break things while all runs; adds to docs/reliability.md (SEED=, MINUTES=5, FAULTS=, ONLY=Valkey)
+	@SEED="$(SEED)" MINUTES="$(MINUTES)" FAULTS="$(FAULTS)" ONLY="$(ONLY)" exec $(PYTHON) -m tests.chaos
+
+soak: $(STAMP) ## the long tests: ten thousand people in two campaigns, the reference model for hours
 	@HYPOTHESIS_PROFILE=chaos $(PYTHON) -m pytest --timeout=0 tests/circuitbreakers/test_machine.py $(ARGS)
 	@exec $(PYTHON) -m pytest --timeout=0 -m chaos $(ARGS)
+
+sabotage: $(STAMP) ## take out one guard at a time: some test must turn red for each (ARGS="budget pause" picks some)
+	@exec $(PYTHON) -m tests.chaos.sabotage $(ARGS)
 
 audit: $(STAMP) ## known vulnerabilities of the pinned dependencies, and Django's own deployment checks
 	@$(PYTHON) -m pip install --disable-pip-version-check -q pip-audit==2.10.1

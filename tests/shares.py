@@ -26,6 +26,7 @@ STACKS = (
         "tests/browser/test_what_comes_back.py",
         "tests/acceptance/test_left_alone.py",
         "tests/acceptance/test_connections.py",
+        "tests/chaos/test_experiment.py",
         "tests/acceptance/test_frozen.py",
         "tests/acceptance/test_being_told.py",
         "tests/acceptance/test_restore.py",
@@ -42,6 +43,7 @@ NEXT = (
     "tests/workers/test_secrets.py",
     "tests/api/test_authorisation.py",
     "tests/circuitbreakers/test_machine.py",
+    "tests/chaos/test_crash_points.py",
 )
 ORDER = {file: place for place, file in enumerate((*(file for files in STACKS for file in files), *NEXT))}
 

@@ -1,0 +1,49 @@
+"""Mutants that no test notices, each with the reason why it may live.
+
+`python -m tests.chaos.survivors RESULTS` keeps the score. RESULTS is the file of verdicts of `tests.chaos.mutation`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import report
+
+UNREAD = "not read yet"
+# By the edit, without its line: it moves.
+REASONS: dict[str, str] = {}
+
+
+def without_line(edit: str) -> str:
+    file, _, rest = edit.split(":", 2)
+    return f"{file}:{rest}"
+
+
+def scores(verdicts: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """Add up verdicts by group; one that hangs is noticed too, by whoever waits for the tests."""
+    groups: dict[str, dict[str, Any]] = {}
+    for one in verdicts:
+        score = groups.setdefault(one["group"], {"edits": 0, "noticed": 0, "survivors": []})
+        score["edits"] += 1
+        if one["verdict"] == "survived":
+            why = REASONS.get(without_line(one["edit"]), UNREAD)
+            score["survivors"].append({"edit": one["edit"], "why": why})
+        else:
+            score["noticed"] += 1
+    return groups
+
+
+def main() -> int:
+    verdicts = {}
+    for line in Path(sys.argv[1]).read_text().splitlines():
+        one = json.loads(line)
+        verdicts[one["group"], one["edit"]] = one
+    figures = report.read()
+    figures["mutations"] |= scores(list(verdicts.values()))
+    report.save(figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
