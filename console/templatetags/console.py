@@ -1,5 +1,6 @@
 """The console writes states, services, times and sixty minutes of calls with these, in one way each."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from console.statistics import Minute
 
 register = template.Library()
 
+WEB = re.compile(r"https?://[^\s\"'<>]+\Z", re.IGNORECASE)
 SIGNS = {"good": "●", "bad": "■", "warn": "▲", "busy": "◐", "idle": "○", "done": "✓", "off": "✕"}
 
 
@@ -89,6 +91,19 @@ def hour(minutes: Sequence[Minute], name: str) -> SafeString:
         '<svg class="hf-hour" viewBox="0 0 60 40" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
         text,
         bars,
+    )
+
+
+@register.simple_tag
+def source(url: object) -> SafeString | str:
+    """Write the address of a source as a link that tells the other side nothing; plain text if it is no web address."""
+    text = str(url)
+    if not WEB.match(text):
+        return text
+    return format_html(
+        '<a href="{}" rel="noopener noreferrer nofollow" target="_blank" referrerpolicy="no-referrer">{}</a>',
+        text,
+        text,
     )
 
 
