@@ -65,7 +65,7 @@ def retry_failed(row: Campaign, order: Order) -> str:
 
 def duplicate(row: Campaign, order: Order) -> str:
     copy = make_duplicate(row, actor=order.actor)
-    page = reverse("admin:campaigns_campaign_change", args=[copy.pk])
+    page = reverse("admin:campaigns_campaign_guided", args=[copy.pk, "people"])
     return format_html(
         '<a href="{}">“{}”</a> is made like “{}”, without its leads: say where its people come from, then start it.',
         page,

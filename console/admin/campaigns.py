@@ -2,58 +2,35 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, first_leads, lifecycle, tallies
+from campaigns import first_leads, lifecycle, tallies
 from campaigns.leads.exporting import export_csv
 from campaigns.models import Campaign, Lead
 from campaigns.tallies import LeadTally
 from circuitbreakers import events
 from circuitbreakers.models import Event
-from console import campaign_page, contacts, imports, shared_snapshot
+from console import campaign_page, contacts, guided, guided_pages, imports, shared_snapshot
 from console.admin.campaign_verbs import VERBS
 from console.admin.lists import ListAdmin, clip, state, time
 from console.admin.verbs import VerbsAdmin
+from console.campaign_form import EDITABLE, CampaignForm, save_edited
 from console.orders import actor_of
 from console.snapshot import ConsoleSnapshot
 
 Status = Campaign.Status
-EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "research_prompt", "mail_prompt")
-
-
-class CampaignForm(forms.ModelForm):
-    class Meta:
-        model = Campaign
-        fields = EDITABLE
-        help_texts = {
-            "search_url": "Paste a people search from Apollo's app. Leave it empty for leads from a CSV.",
-        }
-
-    def clean(self) -> dict[str, Any]:
-        """A pasted search becomes parameters; what of it has no effect is said after saving."""
-        data = super().clean() or {}
-        self.ignored: list[str] = []
-        if data.get("search_url") and "search_url" in self.changed_data:
-            try:
-                search = apollo_url.from_url(data["search_url"])
-            except ValueError as error:
-                raise ValidationError({"search_url": str(error)}) from None
-            self.instance.search, self.ignored = search.params, search.messages
-        elif "search_url" in self.changed_data:
-            self.instance.search = None
-        return data
 
 
 @admin.register(Campaign)
 class CampaignAdmin(VerbsAdmin, ListAdmin):
     form = CampaignForm
+    list_before_template = "console/parts/campaigns_links.html"
+    empty_page, empty_label = "admin:campaigns_campaign_guided_new", "Make the first one, step by step"
     empty_hint = "A campaign says where its people come from, what is written to them, and where they are pushed."
     list_display = ("number", "name", "live_state", "message", "leads", "pushed", "made_by", "made")
     list_display_links = ("number", "name")
@@ -86,6 +63,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return [
             path("<int:pk>/export/", export, name="campaigns_campaign_export"),
             *imports.urls(),
+            *guided.urls(),
             *contacts.urls(),
             *super().get_urls(),
         ]
@@ -123,21 +101,14 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
     def live_context(self, request: HttpRequest, row: Campaign, snapshot: ConsoleSnapshot) -> dict[str, Any]:
         """Return the context of the parts of a campaign's page that are polled each second, as the dashboard's are."""
         context = campaign_page.context_of(row, snapshot)
+        step = guided_pages.fitting(row, "start")
+        context["guided"] = reverse("admin:campaigns_campaign_guided", args=[row.pk, step]) if step else ""
         return {**context, "verb_buttons": self.buttons(request, row), "live_page": f"campaign-{row.pk}"}
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
         actor = actor_of(request)
         if change:
-            before = {name: form.initial.get(name) for name in form.changed_data}
-            # Only what was edited: somebody may have paused or cancelled it since the row was read.
-            fields = [*before, *(["search"] if "search_url" in before else [])]
-            if "instantly_campaign_id" in before:
-                obj.target_halt, obj.target_checked_at = "", None  # the new one is asked soon
-                fields += ["target_halt", "target_checked_at"]
-            obj.save(update_fields=fields)
-            if before:
-                after = {name: getattr(obj, name) for name in before}
-                events.record("campaign", obj.pk, "edited", actor=actor, before=before, after=after)
+            save_edited(obj, form, actor)
         else:
             campaign = lifecycle.create(
                 actor=actor, search=obj.search, **{name: getattr(obj, name) for name in EDITABLE}

@@ -95,6 +95,24 @@ def hour(minutes: Sequence[Minute], name: str) -> SafeString:
 
 
 @register.simple_tag
+def pieces(filled: Sequence[tuple[str, str]]) -> SafeString:
+    """Write a prompt as it reads for a lead: what the lead has is marked, and what it has not."""
+    missing = {"research": "research: not known before it is done"}
+    return format_html_join(
+        "",
+        '<{0} class="hf-{1}">{2}</{0}>',
+        (
+            (
+                "span" if kind == "text" else "mark",
+                kind,
+                missing.get(text, f"{text}: not known") if kind == "missing" else text,
+            )
+            for kind, text in filled
+        ),
+    )
+
+
+@register.simple_tag
 def source(url: object) -> SafeString | str:
     """Write the address of a source as a link that tells the other side nothing; plain text if it is no web address."""
     text = str(url)
