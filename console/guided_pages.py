@@ -181,14 +181,14 @@ def sample_of(campaign: Campaign) -> dict[str, Any]:
     holds = campaign.first_leads is not None
     # By their jobs, which are few while it holds, however many leads wait.
     jobs = JobRow.objects.filter(campaign=campaign, kind=FIRST_OF_LEAD).order_by("-pk").values("lead_id")[:SHOWN]
-    taken = Lead.objects.filter(pk__in=jobs).order_by("-pk") if holds else Lead.objects.none()
+    taken = Lead.objects.filter(pk__in=jobs).select_related("campaign").order_by("-pk")
     spent = spend.by_service(campaign=campaign.pk)
     first = min(3, estimate.to_do(campaign))
     return {
         "campaign": campaign,
         "holds": holds,
         "hold": first_leads.hold_of(campaign),
-        "taken": taken,
+        "taken": taken if holds else [],
         "written": len(first_leads.written(campaign)),
         "spent_usd": sum((sums.cost_usd for sums in spent.values()), 0),
         "first": first,

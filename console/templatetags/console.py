@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, linebreaks
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from campaigns.claims import without_source
+from campaigns.models import Lead
+from campaigns.prompts import template_of
 from circuitbreakers.storable import REASON_LENGTH
 from console import labels
 from console.statistics import Minute
@@ -110,6 +113,19 @@ def pieces(filled: Sequence[tuple[str, str]]) -> SafeString:
             for kind, text in filled
         ),
     )
+
+
+@register.simple_tag
+def mail_body(lead: Lead) -> SafeString:
+    """Write a lead's mail with its paragraphs; a claim without a source in record, research or prompt is marked."""
+    found = without_source(lead, template_of(lead.campaign, "mail"))
+    wanted = "|".join(rf"(?<!\w){re.escape(claim)}(?!\w)" for claim in sorted(found, key=len, reverse=True))
+    parts = re.split(f"({wanted})", lead.mail_body) if wanted else [lead.mail_body]
+    shown = (
+        format_html('<mark class="hf-missing">{}</mark>', part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
+    return SafeString(linebreaks(format_html_join("", "{}", ((part,) for part in shown))))
 
 
 @register.simple_tag

@@ -81,7 +81,7 @@ def test_a_first_time_user_gets_from_a_file_to_a_running_campaign(
     finger.press("button", "They read well. Next: cost and start")
     look("guided-start")
     finger.press("button", "Go on with all")
-    expect(page.locator("#content")).to_contain_text(f"“{name}” runs with")
+    expect(page.locator("body")).to_contain_text(f"“{name}” runs with")
     # The page follows, and agrees with the banner, without a reload.
     expect(page.locator("#hf-now")).to_contain_text("It is done: 12 of 12 leads were pushed.", timeout=60_000)
     expect(page.locator("#hf-campaign")).to_contain_text("Completed")
@@ -109,5 +109,5 @@ def test_the_whole_way_needs_no_script(house: House, browser: Browser, tmp_path:
     page.get_by_role("button", name="Save. Next").click()
     page.get_by_role("button", name="Without reading any").click()
     page.get_by_role("button", name="Start with all 4").click()
-    expect(page.locator("#content")).to_contain_text("“Without scripts” runs with 4 leads")
+    expect(page.locator("body")).to_contain_text("“Without scripts” runs with 4 leads")
     context.close()

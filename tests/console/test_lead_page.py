@@ -30,6 +30,16 @@ def test_a_mail_has_its_paragraphs_and_stands_beside_research_and_sources(viewer
     assert '<a href="https://acme.example/news?a=1&amp;b=2" rel="noopener noreferrer nofollow" target="_blank"' in page
 
 
+def test_a_claim_without_a_source_is_marked_in_the_mail_and_stays_text(viewer: Client) -> None:
+    lead = make_lead(
+        mail_body="Hello Ida, you know Globex & <b>Initech</b>, it's 40 % cheaper.", research="It knows Initech."
+    )
+    page = page_of(viewer, lead)
+    assert '<mark class="hf-missing">Globex</mark> &amp; &lt;b&gt;Initech&lt;/b&gt;, it&#x27;s <mark' in page
+    assert "Marked: numbers, dates and names" in page
+    assert "Marked:" not in page_of(viewer, make_lead(mail_body="Hello Ida, you build arms.", research="x"))
+
+
 @pytest.mark.parametrize(
     "source", ["javascript:alert(1)", "//acme.example", 'https://a.example/" onclick="x', "data:text/html,x", "", "5"]
 )
