@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from campaigns.models import Campaign, JobRow, Lead
 from campaigns.moves import MoveRefused, require_finishable
@@ -120,6 +121,21 @@ def holding() -> int:
     with connection.cursor() as cursor:
         cursor.execute(HOLDING)
         return int(cursor.fetchone()[0])
+
+
+def extend(pk: int, more: int, *, actor: events.Actor, reason: str = "") -> None:
+    """Have a campaign that holds take so many more leads before it goes on. Raises DoesNotExist, and MoveRefused if it
+    does not hold, or would be more than MOST."""
+    require_valid(more)
+    with transaction.atomic():
+        campaign = Campaign.objects.get(pk=pk)
+        row = Campaign.objects.filter(pk=pk, first_leads__lte=MOST - more, finished_at=None)
+        if not row.update(first_leads=F("first_leads") + more, first_left=F("first_left") + more):
+            raise MoveRefused(f"Campaign {pk} does not hold after its first leads, or has {MOST} of them: go on.")
+        before = {"first_leads": campaign.first_leads}
+        after = {"first_leads": (campaign.first_leads or 0) + more}
+        events.record("campaign", pk, "first_leads_extended", actor=actor, reason=reason, before=before, after=after)
+        wake_supervisor()
 
 
 def go_on(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:

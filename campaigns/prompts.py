@@ -104,6 +104,21 @@ def preview(campaign: Campaign, lead: Lead | None = None) -> PromptPreview:
     )
 
 
+def filled(template: str, lead: Lead) -> list[tuple[str, str]]:
+    """Return a template as a person reads it for a lead, in pieces: ("text", words), ("known", value of the lead) and
+    ("missing", name of a field that it does not have). What is sent keeps the two apart."""
+    data = record(lead)
+    if research := fit(lead.research, MAX_RESEARCH):
+        data["research"] = research
+    pieces: list[tuple[str, str]] = []
+    for place, piece in enumerate(PLACEHOLDER.split(template)):
+        if place % 2:
+            pieces.append(("known", data[piece]) if piece in data else ("missing", piece))
+        elif piece:
+            pieces.append(("text", piece))
+    return pieces
+
+
 def record(lead: Lead) -> dict[str, str]:
     """Return what is known of a lead, cleaned and cut. The address comes first: it identifies the record."""
     data = {"email": fit(lead.email, 320)}

@@ -15,10 +15,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 PREVIEW = re.compile(r"/admin/campaigns/campaign/\d+/import/preview/")
 IMPORT = re.compile(r"/admin/campaigns/campaign/\d+/import/run/")
+GUIDED = re.compile(r"/admin/campaigns/campaign/\d+/guided/people/")
 LIST = re.compile(r"/admin/campaigns/suppression/import/")
 UPLOAD = re.compile(r"/api/v1/campaigns(/\d+/leads)?")
 NUL = re.compile("%00|\0")  # PostgreSQL takes none; the API says so by itself, and names the parameter
 LIST_BYTES = 4 * 1024 * 1024  # the page takes 20,000 rows
+MOST_BYTES = 10 * 1024 * 1024  # the guided way waits for the import
 HOOK = re.compile(r"/hooks/.*", re.DOTALL)
 HOOK_BYTES = 256 * 1024
 PREVIEW_BYTES = 512 * 1024  # twice what the page sends of a file
@@ -28,6 +30,8 @@ def largest_body(path: str) -> int:
     """Return the most bytes that a body may have at this path."""
     if IMPORT.fullmatch(path) or UPLOAD.fullmatch(path):
         return int(settings.IMPORT_MAX_BYTES) + int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    if GUIDED.fullmatch(path):
+        return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + MOST_BYTES
     if LIST.fullmatch(path):
         return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + LIST_BYTES
     if HOOK.fullmatch(path):
@@ -74,7 +78,7 @@ class RequestLimits:
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         """The largest bodies of the console are for those who are signed in; the API asks first by itself."""
-        large = IMPORT.fullmatch(request.path_info) or LIST.fullmatch(request.path_info)
+        large = any(pattern.fullmatch(request.path_info) for pattern in (IMPORT, GUIDED, LIST))
         if large and not admin.site.has_permission(request):
             return redirect_to_login(request.get_full_path())
         return None

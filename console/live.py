@@ -9,12 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
+from campaigns.models import Campaign
+from campaigns.permissions import VIEW_CAMPAIGN, VIEW_LEAD
 from circuitbreakers.permissions import VIEW_BREAKER
 from console import plan, shared_snapshot
+from console.guided_pages import sample_of
 from console.steps import steps
 
 # What may change every second without being news: the script keeps relative times true by itself.
 TIMES = re.compile(r"<time[^>]*data-relative[^>]*>[^<]*</time>")
+# A page that belongs to a campaign ends with its number (no id is longer).
+OF_CAMPAIGN = re.compile(r"(campaign|sample)-(\d{1,18})", re.ASCII)
 PAGES = {"dashboard": "console/live/dashboard.html", "recovery": "console/live/recovery.html"}
 
 
@@ -34,6 +39,28 @@ def environment(request: HttpRequest) -> list[str]:
     from django.conf import settings
 
     return ["LIVE", "danger"] if settings.MODE == "live" else ["SANDBOX", "info"]
+
+
+def campaign_context(request: HttpRequest, page: str, pk: int) -> dict[str, Any] | None:
+    """Return the context of the live parts of a page of a campaign; None if there is none, or the user may see none."""
+    campaign = Campaign.objects.filter(pk=pk).first()
+    if campaign is None or not request.user.has_perms([VIEW_CAMPAIGN, VIEW_LEAD]):
+        return None
+    snapshot = shared_snapshot.current()
+    if page == "sample":
+        return {**sample_of(campaign), "snapshot": snapshot, "live_page": f"sample-{pk}"}
+    model_admin: Any = admin.site.get_model_admin(Campaign)
+    context: dict[str, Any] = model_admin.live_context(request, campaign, snapshot)
+    return context
+
+
+def parts_of(request: HttpRequest, page: str) -> tuple[dict[str, Any], str]:
+    """Return a page's context and the template of its live parts; '' for a page without any."""
+    if of_campaign := OF_CAMPAIGN.fullmatch(page):
+        context = campaign_context(request, of_campaign[1], int(of_campaign[2]))
+        if context is not None:
+            return context, f"console/live/{of_campaign[1]}.html"
+    return context_of(page), PAGES.get(page, "")
 
 
 def context_of(page: str) -> dict[str, Any]:
@@ -56,8 +83,8 @@ def live(request: HttpRequest) -> HttpResponse:
     if not may_look(request):
         return HttpResponse(status=403)
     page = request.GET.get("page", "")
-    context = context_of(page)
-    parts = [render_to_string(PAGES[page], {**context, "oob": True}, request)] if page in PAGES else []
+    context, template = parts_of(request, page)
+    parts = [render_to_string(template, {**context, "oob": True}, request)] if template else []
     snapshot = context["snapshot"]
     banner = render_to_string("console/live/banner.html", {**context, "seen": ""}, request)
     digest = hashlib.sha256(TIMES.sub("", banner.replace(f"{snapshot.at:%H:%M:%S}", "")).encode())

@@ -50,12 +50,13 @@ REFUSALS = (
 @dataclass(frozen=True)
 class Order:
     """An Order is what a user has confirmed: `force` goes on although the probe fails, `first` holds after so many
-    leads."""
+    leads, `target` is a campaign at Instantly."""
 
     actor: Actor
     reason: str
     force: bool = False
     first: int | None = None
+    target: str = ""
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -73,7 +74,8 @@ def order_of(request: HttpRequest, *, reason_required: bool) -> Order:
     first = request.POST.get("first", "").strip()
     if first and not (first.isdecimal() and first.isascii() and 1 <= int(first[:9]) <= MOST):
         raise OrderRefused(f"It can hold after its first 1 to {MOST} leads.")
-    return Order(actor_of(request), reason, bool(request.POST.get("force")), int(first) if first else None)
+    force, target = bool(request.POST.get("force")), request.POST.get("target", "").strip()
+    return Order(actor_of(request), reason, force, int(first) if first else None, target)
 
 
 def why(refusal: Exception) -> str:

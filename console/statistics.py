@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Count, IntegerField, Q, Value, When
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import TruncMinute
 
 from campaigns import budgets, first_leads, targets
@@ -133,8 +133,18 @@ def shown_campaigns(now: datetime) -> list[CampaignRow]:
             ids += (
                 Campaign.objects.filter(status=status).order_by("-id").values_list("pk", flat=True)[: SHOWN - len(ids)]
             )
+    return campaign_rows(Campaign.objects.filter(pk__in=ids).order_by(rank, "-id"), now)
+
+
+def campaign_row(pk: int, now: datetime) -> CampaignRow:
+    """Return one campaign as the dashboard shows it."""
+    return campaign_rows(Campaign.objects.filter(pk=pk), now)[0]
+
+
+def campaign_rows(campaigns: QuerySet[Campaign], now: datetime) -> list[CampaignRow]:
+    """Return these campaigns in their order, with their leads."""
     fields = ("pk", "name", "status", "status_message", "target_halt", "budget_halt", "first_leads")
-    rows = [CampaignRow(**row) for row in Campaign.objects.filter(pk__in=ids).order_by(rank, "-id").values(*fields)]
+    rows = [CampaignRow(**row) for row in campaigns.values(*fields)]
     unfinished = [row for row in rows if row.status in ("RUNNING", "PAUSED")]
     holds = first_leads.holds({row.pk: row.first_leads for row in unfinished})
     for row in unfinished:

@@ -20,6 +20,7 @@ STACKS = (
     ),
     (
         # Both with the package's one house.
+        "tests/browser/test_first_day.py",
         "tests/browser/test_looks.py",
         "tests/browser/test_story.py",
         "tests/browser/test_third_night.py",

@@ -9,6 +9,7 @@ from campaigns.models.erasure import Erasure
 from campaigns.models.fact import KnownFact
 from campaigns.models.job import Job, JobQuerySet, JobRow
 from campaigns.models.lead import Lead
+from campaigns.models.lead_file import LeadFile
 from campaigns.models.outcome import OutcomeEvent
 from campaigns.models.process import SILENCE, Process
 from campaigns.models.pruned import PrunedCalls, PrunedJobs
@@ -28,6 +29,7 @@ __all__ = [
     "JobRow",
     "KnownFact",
     "Lead",
+    "LeadFile",
     "OutcomeEvent",
     "OutlookReading",
     "Process",

@@ -1,13 +1,32 @@
 """A lead is one person in one campaign."""
 
+import re
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchQueryField, SearchVector
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Collate, Lower, Reverse
+from django.db.models.functions import Cast, Collate, Lower, Replace, Reverse
 from django.utils import timezone
 
 from campaigns import outcomes
 from campaigns.models.campaign import Campaign
 from campaigns.models.choices import KIND_CHOICES
+
+# What a lead is found by: name, company, domain, and both halves of the address. As the index `lead_words` has them.
+WORDS = SearchVector(
+    *("first_name", "last_name", "company", "company_domain"),
+    Replace("email", Value("@"), Value(" ")),
+    config="simple",
+)
+MOST_WORDS, LONGEST_TEXT = 6, 320
+
+
+class Found(Func):
+    """Say whether a text has all words of a query: PostgreSQL's `@@`."""
+
+    template, arg_joiner = "(%(expressions)s)", " @@ "
+    output_field = models.BooleanField()
 
 
 class LeadQuerySet(models.QuerySet["Lead"]):
@@ -18,6 +37,25 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         place = outcomes.OUTCOMES.index(outcome)
         came = {f"{outcomes.COLUMNS[place]}__isnull": False}
         return self.filter(**came, **{f"{column}__isnull": True for column in outcomes.COLUMNS[:place]})
+
+    def found_by(self, text: str) -> "LeadQuerySet":
+        """Narrow to the leads that have every word, or the beginning of one, in name, company, domain or address; by an
+        index. A whole address finds itself alone. None for a text without words."""
+        text = text.strip()[:LONGEST_TEXT]
+        local, at, domain = text.partition("@")
+        if at and local and "." in domain and not re.search(r"\s", text):
+            return self.filter(email=text.lower())
+        words = re.findall(r"[\w.+-]*\w[\w.+-]*", text)[:MOST_WORDS]
+        if not words:
+            return self.none()
+        return self.filter(Found(WORDS, Cast(Value(" & ".join(map(_beginning, words))), SearchQueryField())))
+
+
+def _beginning(word: str) -> str:
+    """Write a word as a query for all that begins so. In three spellings: how a database lowers what is beyond ASCII
+    depends on its locale."""
+    spellings = dict.fromkeys((word.lower(), word, word.capitalize()))
+    return "(" + " | ".join(f"'{one}':*" for one in spellings) + ")"
 
 
 class Lead(models.Model):
@@ -71,7 +109,7 @@ class Lead(models.Model):
             models.Index(fields=["campaign", "state", "-id"], name="lead_campaign"),  # lists, counters, completion
             models.Index(fields=["campaign"], condition=Q(state="OPEN", unfed=True), name="lead_unfed"),  # feed
             models.Index(fields=["email"], name="lead_email"),  # search
-            models.Index(Lower("company"), name="lead_company"),  # search
+            GinIndex(WORDS, name="lead_words"),  # search
             models.Index(
                 Collate(Reverse(Func(F("email"), Value("@"), Value(2), function="split_part")), "C"),
                 condition=Q(state="OPEN"),

@@ -13,7 +13,7 @@ from django.db.models import Case, F, Value, When
 from django.db.models.functions import Concat, Now
 
 from campaigns.leads.suppression import suppress
-from campaigns.models import Contact, Erasure, JobRow, Lead, OutcomeEvent, Suppression
+from campaigns.models import Contact, Erasure, JobRow, Lead, LeadFile, OutcomeEvent, Suppression
 from campaigns.person.known import Person
 from circuitbreakers import events
 from circuitbreakers.storable import fit
@@ -98,6 +98,9 @@ def _erase(person: Person, receipt: Erasure) -> dict[str, int]:
         ],
         ignore_conflicts=True,
     )
+    for word in [*person.addresses, *person.apollo_ids]:
+        # The rest of its row would still say who it was; whoever waits for its import hands it in again.
+        LeadFile.objects.filter(text__icontains=word).delete()
     erased["further mentions"] = _sweep([*person.addresses, *person.apollo_ids])
     return erased
 

@@ -143,6 +143,7 @@ def add_note(row: Incident, order: Order) -> None:
 
 @admin.register(Incident)
 class IncidentAdmin(VerbsAdmin, ReadOnlyAdmin):
+    empty_hint = "No breaker has ever opened. An incident is written when one does."
     list_display = (
         *("number", "name", "opened", "reason", "failure_type"),
         *("campaigns_paused", "jobs_paused", "reset", "at_it"),
@@ -220,6 +221,8 @@ def lift(row: QueuePause, order: Order) -> str:
 
 @admin.register(QueuePause)
 class QueuePauseAdmin(VerbsAdmin, ReadOnlyAdmin):
+    empty_hint = "Nothing was ever paused. Pauses are made on the recovery page, or by a breaker that opens."
+    empty_page, empty_label = "console:recovery", "To the recovery page"
     list_display = ("number", "key", "standing", "reason", "actor", "started", "ended", "ended_by", "end_reason")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "key")
     fields = fields_of(QueuePause, without=("id",))

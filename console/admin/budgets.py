@@ -73,6 +73,7 @@ def remove(row: Budget, order: Order) -> str:
 @admin.register(Budget)
 class BudgetAdmin(VerbsAdmin, ListAdmin):
     form = BudgetForm
+    empty_hint = "No budget limits anything: what campaigns may spend in a day or a month is said here."
     list_display = ("scope", "period", "limits", "spent", "halt", "set_by", "why", "set_on")
     list_display_links = ("scope",)
     search_fields = ("scope",)

@@ -1,163 +1,44 @@
-"""Campaigns are made, edited, started, paused, resumed, cancelled, duplicated and exported in the admin."""
+"""Campaigns are made, edited and exported in the admin; what is done to them is in campaign_verbs.py."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from campaigns import apollo_url, estimate, first_leads, funnel, lifecycle, spend, tallies, targets
-from campaigns.duplicate import duplicate as make_duplicate
+from campaigns import first_leads, lifecycle, tallies
 from campaigns.leads.exporting import export_csv
-from campaigns.models import Campaign
-from campaigns.moves import warnings_of
-from campaigns.permissions import ADD_CAMPAIGN, OPERATE_CAMPAIGN
+from campaigns.models import Campaign, Lead
 from campaigns.tallies import LeadTally
 from circuitbreakers import events
 from circuitbreakers.models import Event
-from console import contacts, imports
+from console import campaign_page, contacts, guided, guided_pages, imports, shared_snapshot
+from console.admin.campaign_verbs import VERBS
 from console.admin.lists import ListAdmin, clip, state, time
-from console.admin.verbs import AdminVerb, VerbsAdmin
-from console.orders import Order, actor_of
+from console.admin.verbs import VerbsAdmin
+from console.campaign_form import EDITABLE, CampaignForm, save_edited
+from console.orders import actor_of
+from console.snapshot import ConsoleSnapshot
 
 Status = Campaign.Status
-# The start form says what so many leads cost, beside all of them.
-SOME = 10
-EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "research_prompt", "mail_prompt")
-
-
-def calls(verb: Callable[..., object]) -> Callable[[Campaign, Order], None]:
-    """Return a verb of campaigns/lifecycle.py in the form that an AdminVerb runs."""
-
-    def run(row: Campaign, order: Order) -> None:
-        verb(row.pk, actor=order.actor, reason=order.reason)
-
-    return run
-
-
-def start(row: Campaign, order: Order) -> str | None:
-    lifecycle.start(row.pk, actor=order.actor, reason=order.reason, first=order.first)
-    return f"Campaign {row.pk} holds after its first leads." if order.first else None
-
-
-def foretold(rows: Sequence[Campaign]) -> list[str]:
-    """Say before a start what each campaign will cost, what its first leads alone, and what will not last for all."""
-    lines = []
-    for row in rows:
-        if row.status == Status.CREATED:
-            first = estimate.of_campaign(row, first=SOME).sentence
-            lines.append(f"{row.name}: {estimate.of_campaign(row).sentence} {first}")
-            lines += [f"Warning: {warning}" for warning in warnings_of(row)]
-    return list(dict.fromkeys(lines))
-
-
-def retry_failed(row: Campaign, order: Order) -> str:
-    count = lifecycle.retry_failed(row.pk, actor=order.actor, reason=order.reason)
-    return f"{count:,} failed jobs of campaign {row.pk} are put back."
-
-
-def duplicate(row: Campaign, order: Order) -> str:
-    return f"Campaign {make_duplicate(row, actor=order.actor).pk} is a copy of {row.pk}, without its leads."
-
-
-VERBS = {
-    "start": AdminVerb(
-        "Start",
-        OPERATE_CAMPAIGN,
-        start,
-        "Its leads go through all services; that costs money.",
-        legal=lambda row: row.status == Status.CREATED,
-        may_hold=True,
-        foretold=foretold,
-    ),
-    "go_on": AdminVerb(
-        "Go on",
-        OPERATE_CAMPAIGN,
-        calls(first_leads.go_on),
-        "All leads, after the first ones: what is written is pushed.",
-        legal=lambda row: row.first_leads is not None and not row.finished,
-        foretold=lambda rows: [f"Warning: {text}" for row in rows for text in warnings_of(row)],
-    ),
-    "pause": AdminVerb(
-        "Pause",
-        OPERATE_CAMPAIGN,
-        calls(lifecycle.pause),
-        "A pause of your own survives a queue resume.",
-        legal=lambda row: row.status in (Status.RUNNING, Status.PAUSED) and not row.operator_paused_at,
-        reason_required=True,
-    ),
-    "resume": AdminVerb(
-        "Resume",
-        OPERATE_CAMPAIGN,
-        calls(lifecycle.resume),
-        "Lifts an operator's pause. The system's, the queue resume.",
-        legal=lambda row: row.status == Status.PAUSED and not row.system_paused_at,
-    ),
-    "retry_failed": AdminVerb(
-        "Retry what failed",
-        OPERATE_CAMPAIGN,
-        retry_failed,
-        "Paying only for what was not paid.",
-        legal=lambda row: row.status not in (Status.CREATED, Status.CANCELLED),
-    ),
-    "cancel": AdminVerb(
-        "Cancel",
-        OPERATE_CAMPAIGN,
-        calls(lifecycle.cancel),
-        "It ends for good; a call in flight finishes and is booked.",
-        legal=lambda row: not row.finished,
-        reason_required=True,
-        danger=True,
-    ),
-    "check_target": AdminVerb(
-        "Check the target now",
-        OPERATE_CAMPAIGN,
-        calls(targets.check),
-        "Asks Instantly whether it sends, rather than within five minutes. Costs nothing.",
-        legal=lambda row: not row.finished and bool(row.instantly_campaign_id),
-    ),
-    "duplicate": AdminVerb("Duplicate", ADD_CAMPAIGN, duplicate, "Its settings, not its leads."),
-}
-
-
-class CampaignForm(forms.ModelForm):
-    class Meta:
-        model = Campaign
-        fields = EDITABLE
-        help_texts = {
-            "search_url": "Paste a people search from Apollo's app. Leave it empty for leads from a CSV.",
-        }
-
-    def clean(self) -> dict[str, Any]:
-        """A pasted search becomes parameters; what of it has no effect is said after saving."""
-        data = super().clean() or {}
-        self.ignored: list[str] = []
-        if data.get("search_url") and "search_url" in self.changed_data:
-            try:
-                search = apollo_url.from_url(data["search_url"])
-            except ValueError as error:
-                raise ValidationError({"search_url": str(error)}) from None
-            self.instance.search, self.ignored = search.params, search.messages
-        elif "search_url" in self.changed_data:
-            self.instance.search = None
-        return data
 
 
 @admin.register(Campaign)
 class CampaignAdmin(VerbsAdmin, ListAdmin):
     form = CampaignForm
+    list_before_template = "console/parts/campaigns_links.html"
+    empty_page, empty_label = "admin:campaigns_campaign_guided_new", "Make the first one, step by step"
+    empty_hint = "A campaign says where its people come from, what is written to them, and where they are pushed."
     list_display = ("number", "name", "live_state", "message", "leads", "pushed", "made_by", "made")
     list_display_links = ("number", "name")
     list_filter = ("status",)
     search_fields = ("name",)
     verbs = VERBS
     fields = EDITABLE
+    change_form_before_template = "console/parts/campaign_extra.html"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """The source of a campaign's leads is fixed once it has begun."""
@@ -182,6 +63,7 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return [
             path("<int:pk>/export/", export, name="campaigns_campaign_export"),
             *imports.urls(),
+            *guided.urls(),
             *contacts.urls(),
             *super().get_urls(),
         ]
@@ -212,33 +94,21 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return time(row.created_at)
 
     def extra_of(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
-        spent = spend.by_service(campaign=row.pk)
-        return {
-            "extra_template": "console/parts/campaign_extra.html",
-            "campaign": row,
-            "estimate": estimate.of_campaign(row).sentence if row.status == Status.CREATED else "",
-            "numbers": tallies.progress([row.pk])[row.pk],
-            "funnel": funnel.of_campaign(row.pk),
-            "spend": {name: sums for name, sums in spent.items() if sums.calls},
-            "history": Event.objects.filter(subject_type="campaign", subject_id=str(row.pk))[:100],
-            "first_leads_hold": first_leads.hold_of(row),
-            "written": first_leads.written(row),
-            "export_url": reverse("admin:campaigns_campaign_export", args=[row.pk]),
-        }
+        history = Event.objects.filter(subject_type="campaign", subject_id=str(row.pk))[:100]
+        snapshot = shared_snapshot.current()
+        return {"history": history, **self.live_context(request, row, snapshot)}
+
+    def live_context(self, request: HttpRequest, row: Campaign, snapshot: ConsoleSnapshot) -> dict[str, Any]:
+        """Return the context of the parts of a campaign's page that are polled each second, as the dashboard's are."""
+        context = campaign_page.context_of(row, snapshot)
+        step = guided_pages.fitting(row, "start")
+        context["guided"] = reverse("admin:campaigns_campaign_guided", args=[row.pk, step]) if step else ""
+        return {**context, "verb_buttons": self.buttons(request, row), "live_page": f"campaign-{row.pk}"}
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
         actor = actor_of(request)
         if change:
-            before = {name: form.initial.get(name) for name in form.changed_data}
-            # Only what was edited: somebody may have paused or cancelled it since the row was read.
-            fields = [*before, *(["search"] if "search_url" in before else [])]
-            if "instantly_campaign_id" in before:
-                obj.target_halt, obj.target_checked_at = "", None  # the new one is asked soon
-                fields += ["target_halt", "target_checked_at"]
-            obj.save(update_fields=fields)
-            if before:
-                after = {name: getattr(obj, name) for name in before}
-                events.record("campaign", obj.pk, "edited", actor=actor, before=before, after=after)
+            save_edited(obj, form, actor)
         else:
             campaign = lifecycle.create(
                 actor=actor, search=obj.search, **{name: getattr(obj, name) for name in EDITABLE}
@@ -260,11 +130,14 @@ class CampaignAdmin(VerbsAdmin, ListAdmin):
         return lines, {"campaigns": len(lines)}, set(), []
 
     def export(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Stream all leads as CSV."""
+        """Stream all leads as CSV, or those in the `state` of the address."""
         campaign = Campaign.objects.filter(pk=pk).first()
         if campaign is None or not self.has_view_permission(request, campaign):
             raise Http404
-        answer = StreamingHttpResponse(export_csv(campaign), content_type="text/csv; charset=utf-8")
-        name = slugify(campaign.name)[:60] or "campaign"
+        state_of_lead = request.GET.get("state", "")
+        if state_of_lead and state_of_lead not in Lead.State:
+            raise Http404
+        answer = StreamingHttpResponse(export_csv(campaign, state_of_lead), content_type="text/csv; charset=utf-8")
+        name = "-".join(filter(None, (slugify(campaign.name)[:60] or "campaign", state_of_lead.lower())))
         answer["Content-Disposition"] = f'attachment; filename="{campaign.pk}-{name}.csv"'
         return answer

@@ -12,6 +12,7 @@ from console.admin.lists import ReadOnlyAdmin, fields_of, link, time
 
 @admin.register(Contact)
 class ContactAdmin(ReadOnlyAdmin):
+    empty_hint = "Whoever a campaign takes in has a row here, so that two campaigns do not write to one person."
     list_display = ("key", "held_by", "held", "written_by", "written", "outcome")
     list_select_related: Any = ("campaign", "pushed_by")
     search_fields = ("key__startswith",)

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -16,7 +15,7 @@ from campaigns.models import Job, Lead, Process, VendorCall
 from campaigns.permissions import OPERATE_JOB
 from campaigns.retry import retry_job
 from console import shared_snapshot
-from console.admin.lists import ReadOnlyAdmin, clip, fields_of, link, state, time
+from console.admin.lists import CappedPaginator, ReadOnlyAdmin, clip, fields_of, link, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
 from console.labels import service_name
 from console.orders import Order
@@ -48,23 +47,26 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 @admin.register(Lead)
 class LeadAdmin(VerbsAdmin, OfCampaignAdmin):
+    empty_hint = "Leads are the people of a campaign: they come from a CSV or from a search at Apollo."
+    empty_page, empty_label = "admin:campaigns_campaign_changelist", "To the campaigns"
     list_display = ("name", "email", "company", "of_campaign", "live_state", "live_outcome", "stage", "end_reason")
     list_filter = ("state", OutcomeFilter)
     search_fields = ("email",)
-    search_help_text = "An address, the beginning of a company's name, or a lead's number."
-    fields = fields_of(Lead, without=("id", "unfed"))
+    search_help_text = "A name, a company, a domain, an address, or the beginnings of their words; or a lead's number."
+    # Research, sources and mail stand above, as one reads them.
+    fields = fields_of(Lead, without=("id", "unfed", "research", "sources", "mail_subject", "mail_body"))
     readonly_fields = fields
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
-        """Look for an address, a number or the beginning of a company, each by its index."""
-        term = search_term.strip().lower()
+        """Look for a lead's number, or for words, each by its index."""
+        term = search_term.strip()
         if not term:
             return queryset, False
-        if "@" in term:
-            return queryset.filter(email=term), False
         if term.isdecimal():
             return queryset.filter(pk=int(term[:18])), False  # no id is longer
-        return queryset.alias(low=Lower("company")).filter(low__startswith=term), False
+        # In no order, so that the search for a word that a million leads have ends after as many as a list shows.
+        some = queryset.found_by(term).order_by().values("pk")[: CappedPaginator.MOST]
+        return queryset.filter(pk__in=some), False
 
     @admin.display(description="lead", ordering="id")
     def name(self, row: Lead) -> str:
@@ -117,6 +119,8 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(Job)
 class JobAdmin(VerbsAdmin, OfCampaignAdmin):
+    empty_hint = "A job is one vendor call that is to be made: the first ones come when a campaign starts."
+    empty_page, empty_label = "admin:campaigns_campaign_changelist", "To the campaigns"
     list_display = ("number", "kind", "of_service", "live_state", "of_campaign", "of_lead", "attempts", "why", "due")
     list_display_links = ("number", "kind")
     list_filter = (StatusFilter, "service")
@@ -167,6 +171,8 @@ class JobAdmin(VerbsAdmin, OfCampaignAdmin):
 
 @admin.register(VendorCall)
 class VendorCallAdmin(OfCampaignAdmin):
+    empty_hint = "Nothing has been called, so nothing was paid: the first calls come when a campaign starts."
+    empty_page, empty_label = "admin:campaigns_campaign_changelist", "To the campaigns"
     list_display = (
         *("number", "of_service", "kind", "of_campaign", "of_job"),
         *("at", "duration_ms", "http_status", "live_outcome", "cost", "why"),
@@ -202,6 +208,7 @@ class VendorCallAdmin(OfCampaignAdmin):
 
 @admin.register(Process)
 class ProcessAdmin(ReadOnlyAdmin):
+    empty_hint = "Neither worker nor supervisor has run here yet: start them, or nothing moves."
     list_display = ("name", "role", "leading", "started", "seen")
     fields = fields_of(Process)
     readonly_fields = fields

@@ -47,6 +47,10 @@ class ListAdmin(ModelAdmin):
     list_fullwidth = True
     compressed_fields = True
     list_filter_submit = False
+    # What an empty list says beside "Nothing here yet", and the page that a button leads to, with its label.
+    empty_hint = ""
+    empty_page = ""
+    empty_label = ""
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Without the total that was not counted, Unfold's title would offer to show "all"."""

@@ -45,6 +45,7 @@ class EffectFilter(KindFilter):
 
 @admin.register(OutcomeEvent)
 class OutcomeEventAdmin(ReadOnlyAdmin):
+    empty_hint = "Nothing has come back yet. Instantly tells of mails sent, bounced and answered once leads are pushed."
     list_display = ("number", "kind", "email", "target", "occurred", "received", "source", "effect")
     list_display_links = ("number", "kind")
     list_filter = (KindFilter, "source", EffectFilter)

@@ -63,6 +63,7 @@ def take_back(row: PlannedPause, order: Order) -> str:
 @admin.register(PlannedPause)
 class PlannedPauseAdmin(VerbsAdmin, ListAdmin):
     form = PlannedPauseForm
+    empty_hint = "No pause is planned. A planned one begins by itself; only a person lifts it."
     list_display = ("number", "of_service", "starts_at", "ends_at", "is_ahead", "why", "actor")
     verbs = {
         "take_back": AdminVerb(

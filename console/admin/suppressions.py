@@ -62,6 +62,7 @@ def take_off(row: Suppression, order: Order) -> str:
 @admin.register(Suppression)
 class SuppressionAdmin(VerbsAdmin, ListAdmin):
     form = SuppressionForm
+    empty_hint = "Nobody is on the list. Whoever is gets no mail of any campaign."
     list_display = ("whom", "cause", "why", "source", "created_by", "created")
     list_filter = ("cause", SourceFilter)
     search_fields = ("value__startswith",)

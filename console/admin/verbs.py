@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
 
 from campaigns.first_leads import MOST as MOST_FIRST
 from console import plan, shared_snapshot
@@ -25,7 +26,7 @@ NAMED = 20
 
 @dataclass(frozen=True)
 class AdminVerb:
-    """An AdminVerb is a button: `run` acts on one row and returns what to say, None for the standard.
+    """An AdminVerb is a button: `run` acts on one row and returns a sentence on what was done; None for the standard.
 
     `legal` narrows the button to the states where it makes sense (the verb itself refuses the others).
     """
@@ -39,6 +40,7 @@ class AdminVerb:
     danger: bool = False
     may_force: bool = False
     may_hold: bool = False
+    asks_target: bool = False
     # What is said of the rows before they are acted on, a line each.
     foretold: Callable[[Sequence[Any]], list[str]] = lambda rows: []
 
@@ -72,19 +74,18 @@ class VerbsAdmin:
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         row = self.get_object(request, object_id)  # type: ignore[attr-defined]
-        allowed = [
-            (name, verb)
-            for name, verb in self.verbs.items()
-            if row is not None and request.user.has_perm(verb.permission) and verb.legal(row)
-        ]
         more = kwargs.pop("extra_context", None) or {}
         if row is not None:
-            more = {**self.extra_of(request, row), **more}
-        more["verb_buttons"] = [
-            {"label": verb.label, "danger": verb.danger, "url": self.verb_url(object_id, name)}
-            for name, verb in allowed
-        ]
+            more = {"verb_buttons": self.buttons(request, row), **self.extra_of(request, row), **more}
         return super().change_view(request, object_id, *args, extra_context=more, **kwargs)  # type: ignore[misc]
+
+    def buttons(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
+        """Return the verbs that the user may ask for of this row now, as `label`, `danger` and `url`."""
+        return [
+            {"label": verb.label, "danger": verb.danger, "url": self.verb_url(row.pk, name)}
+            for name, verb in self.verbs.items()
+            if request.user.has_perm(verb.permission) and verb.legal(row)
+        ]
 
     def extra_of(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return the context of what a row's page shows beside its fields."""
@@ -110,8 +111,12 @@ class VerbsAdmin:
         back = reverse(f"admin:{self.url_name('change')}", args=[row.pk])
         if request.method != "POST" or (order := _order(request, verb)) is None:
             return _ask(self, request, verb, [row], back=back, name="")
-        report(request, verb, [row], order)
-        return redirect(back)
+        report(request, verb, [row], order, counted=False)
+        return redirect(self.page_after(name, row) or back)
+
+    def page_after(self, name: str, row: Any) -> str:
+        """Return where a row's verb leads instead of back to its page; '' for back."""
+        return ""
 
 
 def _run_action(admin: Any, request: HttpRequest, queryset: QuerySet[Any], *, verb_name: str) -> HttpResponse | None:
@@ -160,8 +165,8 @@ def _ask(
     return TemplateResponse(request, "console/pages/confirm_verb.html", context)
 
 
-def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any], order: Order) -> None:
-    """Do it to each row; say how many were done, and how many were skipped and why."""
+def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any], order: Order, *, counted: bool = True) -> None:
+    """Do it to each row; say what was done, with numbers if `counted`, and what was skipped and why."""
     said: list[str] = []
     skipped: dict[str, int] = {}
     done = 0
@@ -173,13 +178,14 @@ def report(request: HttpRequest, verb: AdminVerb, rows: Iterable[Any], order: Or
             skipped[text] = skipped.get(text, 0) + 1
             continue
         done += 1
-        if text and len(said) < NAMED:
-            said.append(text)
+        if len(said) < NAMED:
+            said.append(text or f"{verb.label}: {row}.")
     shared_snapshot.forget()
     plan.forget()
     if done:
-        messages.success(request, f"{verb.label}: {done:,} done." + (" " + " ".join(said) if said else ""))
+        number = [f"{verb.label}: {done:,} done."] if counted else []
+        messages.success(request, format_html_join(" ", "{}", ((text,) for text in (*number, *said))))
     if skipped:
         whys = [f"{text} ({count:,})" if count > 1 else text for text, count in list(skipped.items())[:NAMED]]
-        total = sum(skipped.values())
-        messages.warning(request, f"{verb.label}: {total:,} skipped. {' '.join(whys)}")
+        outcome = f"{sum(skipped.values()):,} skipped." if counted else "not done."
+        messages.warning(request, f"{verb.label}: {outcome} {' '.join(whys)}")

@@ -1,14 +1,18 @@
 """The console writes states, services, times and sixty minutes of calls with these, in one way each."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from django import template
 from django.conf import settings
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, linebreaks
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from campaigns.claims import without_source
+from campaigns.models import Lead
+from campaigns.prompts import template_of
 from circuitbreakers import confirmations, notes
 from circuitbreakers.models import Incident
 from circuitbreakers.storable import REASON_LENGTH
@@ -17,6 +21,7 @@ from console.statistics import Minute
 
 register = template.Library()
 
+WEB = re.compile(r"https?://[^\s\"'<>]+\Z", re.IGNORECASE)
 SIGNS = {"good": "●", "bad": "■", "warn": "▲", "busy": "◐", "idle": "○", "done": "✓", "off": "✕"}
 
 
@@ -99,6 +104,50 @@ def hour(minutes: Sequence[Minute], name: str) -> SafeString:
         '<svg class="hf-hour" viewBox="0 0 60 40" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
         text,
         bars,
+    )
+
+
+@register.simple_tag
+def pieces(filled: Sequence[tuple[str, str]]) -> SafeString:
+    """Write a prompt as it reads for a lead: what the lead has is marked, and what it has not."""
+    missing = {"research": "research: not known before it is done"}
+    return format_html_join(
+        "",
+        '<{0} class="hf-{1}">{2}</{0}>',
+        (
+            (
+                "span" if kind == "text" else "mark",
+                kind,
+                missing.get(text, f"{text}: not known") if kind == "missing" else text,
+            )
+            for kind, text in filled
+        ),
+    )
+
+
+@register.simple_tag
+def mail_body(lead: Lead) -> SafeString:
+    """Write a lead's mail with its paragraphs; a claim without a source in record, research or prompt is marked."""
+    found = without_source(lead, template_of(lead.campaign, "mail"))
+    wanted = "|".join(rf"(?<!\w){re.escape(claim)}(?!\w)" for claim in sorted(found, key=len, reverse=True))
+    parts = re.split(f"({wanted})", lead.mail_body) if wanted else [lead.mail_body]
+    shown = (
+        format_html('<mark class="hf-missing">{}</mark>', part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
+    return SafeString(linebreaks(format_html_join("", "{}", ((part,) for part in shown))))
+
+
+@register.simple_tag
+def source(url: object) -> SafeString | str:
+    """Write the address of a source as a link that tells the other side nothing; plain text if it is no web address."""
+    text = str(url)
+    if not WEB.match(text):
+        return text
+    return format_html(
+        '<a href="{}" rel="noopener noreferrer nofollow" target="_blank" referrerpolicy="no-referrer">{}</a>',
+        text,
+        text,
     )
 
 

@@ -142,7 +142,7 @@ class Operator:
         self.headers: dict[str, str] = {}
         self.refusal = ""
 
-    def ask(self, method: str, path: str, within: float = 30, **body: object) -> Any:
+    def ask(self, method: str, path: str, body: dict[str, object] | None = None, within: float = 30) -> Any:
         try:
             answer = requests.request(
                 method, f"{self.api}/{path}", json=body or None, headers=self.headers, timeout=within
@@ -157,7 +157,7 @@ class Operator:
         return told["data"]
 
     def act(self, path: str, **body: object) -> Any:
-        return self.ask("POST", path, **body)
+        return self.ask("POST", path, body)
 
     def read(self, path: str) -> Any:
         return self.ask("GET", path)

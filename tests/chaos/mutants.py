@@ -88,7 +88,9 @@ def of_python(file: str, text: str) -> Iterator[Mutant]:
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             start, end = span(node)
             yield mutant(file, text, start, span(node.operand)[0], "")
-        elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        ):
             yield mutant(file, text, *span(node), repr(node.value + 1))
         elif isinstance(node, ast.Constant) and type(node.value) is bool:
             yield mutant(file, text, *span(node), repr(not node.value))

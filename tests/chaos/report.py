@@ -94,9 +94,9 @@ def faults(all_runs: list[dict[str, Any]]) -> str:
                 *(str(one[what]) for what in ("twice", "flagged", "lost")),
             ]
         )
-    sums = [str(sum(one[what] for one in added.values())) for what in ("times", "twice", "flagged", "lost")]
+    totals = [str(sum(one[what] for one in added.values())) for what in ("times", "twice", "flagged", "lost")]
     openings = str(sum(len(one["pause"]) for one in added.values()))
-    rows.append(["**all**", sums[0], openings, "", "", *sums[1:]])
+    rows.append(["**all**", totals[0], openings, "", "", *totals[1:]])
     told = (
         "Median and longest, in seconds. To pause: from the opening of the breaker to the last campaign's row. To "
         "recover: from the end of the fault to the next call that was admitted, with the operator's reset and resume "

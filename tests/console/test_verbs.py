@@ -12,7 +12,7 @@ from campaigns.models import Campaign, JobRow, Suppression
 from campaigns.moves import MoveRefused
 from circuitbreakers import breaker, policy
 from circuitbreakers.models import Breaker, Event, Incident
-from console.admin import campaigns as campaign_admin
+from console import campaign_form
 from console.admin.policy_form import PolicyForm
 from tests.breakers import ANN, trip
 from tests.builders import make_campaign, make_fleet, make_job
@@ -215,7 +215,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, form: Any, act: Any) -> None:
 
 def test_a_rename_does_not_undo_a_cancel_that_came_meanwhile(operator: Client, monkeypatch: Any) -> None:
     row = make_campaign("RUNNING")
-    meanwhile(monkeypatch, campaign_admin.CampaignForm, lambda: lifecycle.cancel(row.pk, actor=ANN, reason="stop"))
+    meanwhile(monkeypatch, campaign_form.CampaignForm, lambda: lifecycle.cancel(row.pk, actor=ANN, reason="stop"))
     address = reverse("admin:campaigns_campaign_change", args=[row.pk])
     operator.post(address, {"name": "New", "research_prompt": "", "mail_prompt": ""})
     row.refresh_from_db()

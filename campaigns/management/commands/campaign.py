@@ -91,6 +91,7 @@ class Command(VerbCommand):
         export = self.verb("export", "all leads as CSV; --json prints a report and needs a FILE for the leads")
         export.add_argument("id", type=int)
         export.add_argument("file", type=Path, nargs="?", help="default: standard output")
+        export.add_argument("--state", default="", choices=Lead.State.values, help="only leads in this state")
 
     def create(self, options: dict[str, Any]) -> None:
         actor = self.actor(options)
@@ -272,8 +273,9 @@ class Command(VerbCommand):
                 "The leads are exported as CSV: with --json name a FILE for them.", returncode=WRONG_USAGE
             )
         campaign = Campaign.objects.get(pk=options["id"])
-        write(export_csv(campaign), options["file"])
+        write(export_csv(campaign, options["state"]), options["file"])
         if options["file"] is None:
             return
-        count = sum(tallies.progress([campaign.pk])[campaign.pk].leads.values())
+        leads = tallies.progress([campaign.pk])[campaign.pk].leads
+        count = leads.get(options["state"], 0) if options["state"] else sum(leads.values())
         self.show({"id": campaign.pk, "leads": count}, f"{count} leads written to {options['file']}")

@@ -135,6 +135,8 @@
     function tick() { showTimes(); showTitle(); showStale(); showHere(); }
 
     document.addEventListener("DOMContentLoaded", function () {
+        // Unfold's script expects its own markup around every file input; this keeps it away from ours.
+        document.querySelectorAll(".hf-step input[type=file]").forEach(function (input) { input.hasChangeListener = true; });
         // Unfold marks no main landmark: without one a screen reader has to pass the whole sidebar.
         var content = document.getElementById("content");
         if (content) { content.setAttribute("role", "main"); }
