@@ -59,9 +59,10 @@ def job_statuses() -> set[str]:
 
 
 def everything() -> tuple[Any, ...]:
-    """All that a refused resume must leave alone."""
-    rows = [list(model.objects.order_by("pk").values()) for model in (Campaign, JobRow, QueuePause, Incident, Event)]
-    return (*rows, queue(), switch.client().hgetall("queue_pauses"))
+    """All that a refused resume must leave alone; that it was refused is on record."""
+    rows = [list(model.objects.order_by("pk").values()) for model in (Campaign, JobRow, QueuePause, Incident)]
+    record = list(Event.objects.exclude(verb="resume_refused").order_by("pk").values())
+    return (*rows, record, queue(), switch.client().hgetall("queue_pauses"))
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -151,6 +152,7 @@ def test_a_resume_is_refused_for_the_one_thing_that_is_missing_and_nothing_chang
         resume(actor=ANN)
     assert str(refused.value) == f"Cannot resume queue: {text}"
     assert everything() == before
+    assert Event.objects.get(verb="resume_refused").reason == f"Cannot resume queue: {text}"
     plan = refused.value.plan
     assert plan is not None
     assert [item.detail for item in plan.prerequisites if not item.ok] == [text]
