@@ -61,8 +61,8 @@ def job_statuses() -> set[str]:
 def everything() -> tuple[Any, ...]:
     """All that a refused resume must leave alone; that it was refused is on record."""
     rows = [list(model.objects.order_by("pk").values()) for model in (Campaign, JobRow, QueuePause, Incident)]
-    record = list(Event.objects.exclude(verb="resume_refused").order_by("pk").values())
-    return (*rows, record, queue(), switch.client().hgetall("queue_pauses"))
+    changes = list(Event.objects.exclude(verb="resume_refused").order_by("pk").values())
+    return (*rows, changes, queue(), switch.client().hgetall("queue_pauses"))
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -152,7 +152,7 @@ def test_a_resume_is_refused_for_the_one_thing_that_is_missing_and_nothing_chang
         resume(actor=ANN)
     assert str(refused.value) == f"Cannot resume queue: {text}"
     assert everything() == before
-    assert Event.objects.get(verb="resume_refused").reason == f"Cannot resume queue: {text}"
+    assert Event.objects.get(verb="resume_refused").reason == str(refused.value)
     plan = refused.value.plan
     assert plan is not None
     assert [item.detail for item in plan.prerequisites if not item.ok] == [text]
