@@ -26,7 +26,7 @@ INDEX = "admin:index"
 
 # By an event's subject type and verb.
 OF_EVENTS = {
-    ("breaker", "opened"): Kind("opened", CRITICAL, "{id} failed: everything is paused", facts=False),
+    ("breaker", "opened"): Kind("opened", CRITICAL, "{id} has stopped: everything is paused", facts=False),
     ("breaker", "reset"): Kind("reset", INFO, "{id} was reset by {actor}", facts=False),
     ("queue", "paused"): Kind("paused", INFO, "{actor} paused the queue ({id})"),
     ("queue", "resume_refused"): Kind("resume_refused", WARNING, "A resume by {actor} was refused"),

@@ -127,7 +127,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.message_id} to channel {self.channel_id}"
+        return f"delivery {self.pk}"
 
 
 class Condition(models.Model):

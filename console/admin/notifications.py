@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from unfold.widgets import INPUT_CLASSES, UnfoldAdminCheckboxSelectMultipleWidget
 
 from console.admin.lists import ListAdmin, ReadOnlyAdmin, clip, fields_of, link, state, time
 from console.admin.verbs import AdminVerb, VerbsAdmin
@@ -22,19 +23,24 @@ NEW_SECRET = (
 LEFT_ALONE = "Never shown again. Empty: as it is."
 
 
+def unseen(autocomplete: str) -> forms.PasswordInput:
+    """Return a field whose value no page shows again."""
+    return forms.PasswordInput(attrs={"autocomplete": autocomplete, "class": " ".join(INPUT_CLASSES)})
+
+
 class ChannelForm(forms.ModelForm):
     """The form saves the channel while it is cleaned: what the verb refuses is an error of its field."""
 
     url = forms.CharField(
         label="URL",
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        widget=unseen("off"),
         required=False,
         max_length=channels.LONGEST_URL,
         help_text=f"An Apprise URL such as mailtos://user:password@example.com, or a webhook's. {LEFT_ALONE}",
     )
     secret = forms.CharField(
         label="Signing secret",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=unseen("new-password"),
         required=False,
         max_length=200,
         help_text=f"A webhook's: {NEW_SECRET}. A new one signs at once, the old one for a day along with it. "
@@ -42,6 +48,7 @@ class ChannelForm(forms.ModelForm):
     )
     kinds = forms.MultipleChoiceField(
         choices=[(name, name.replace("_", " ")) for name in KINDS if name not in ("test", "digest")],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         required=False,
         help_text="Told of these alone; none: of all.",
     )
@@ -86,7 +93,7 @@ def remove(row: Channel, order: Order) -> str:
 @admin.register(Channel)
 class ChannelAdmin(VerbsAdmin, ListAdmin):
     form = ChannelForm
-    list_display = ("name", "kind", "hint", "severity", "told", "enabled", "last", "created_by")
+    list_display = ("name", "kind", "target", "severity", "told", "enabled", "last", "created_by")
     list_display_links = ("name",)
     verbs = {
         "test_channel": AdminVerb(
@@ -107,12 +114,12 @@ class ChannelAdmin(VerbsAdmin, ListAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         """Whoever may not change it sees as much of its target as anybody: the hint."""
         if not self.has_change_permission(request, obj):
-            return [(None, {"fields": ("name", "kind", "hint", "severity", "kinds", "enabled", "created_by")})]
-        shown = ("hint",) if obj else ()
+            return [(None, {"fields": ("name", "kind", "target", "severity", "kinds", "enabled", "created_by")})]
+        shown = ("target",) if obj else ()
         return [(None, {"fields": ("name", "kind", *shown, "url", "secret", "severity", "kinds", "enabled")})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("kind", "hint", "created_by") if obj else ("hint",)
+        return ("kind", "target", "created_by") if obj else ("target",)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -120,6 +127,10 @@ class ChannelAdmin(VerbsAdmin, ListAdmin):
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         self.message_user(request, form.said)
+
+    @admin.display(description="leads to")
+    def target(self, row: Channel) -> str:
+        return row.hint
 
     @admin.display(description="told of")
     def told(self, row: Channel) -> SafeString | str:

@@ -56,7 +56,7 @@ def kinds(receiver):
 
 
 def openings(mail):
-    return [letter for letter in mail.mails if "failed: everything is paused" in subject_of(letter)]
+    return [letter for letter in mail.mails if "has stopped: everything is paused" in subject_of(letter)]
 
 
 @pytest.mark.processes
@@ -70,7 +70,7 @@ def test_an_opening_is_told_within_five_seconds_on_every_channel_that_lives(dril
     assert arrived - opened_at.timestamp() < WITHIN
     assert seconds < WITHIN
     (letter,) = openings(mail)
-    assert subject_of(letter) == "Holdfast SANDBOX: openai failed: everything is paused"
+    assert subject_of(letter) == "Holdfast SANDBOX: openai has stopped: everything is paused"
     assert "Paused since" in text_of(letter)
     assert f"{drill.stack.web_url}/admin/recovery/" in text_of(letter)
     assert drill.command("notify", "list")["channels"][0]["name"] == "dead"

@@ -163,7 +163,7 @@ def test_a_message_is_shown_with_its_text_and_its_incident(viewer: Client) -> No
     told_and_given_up()
     page = text_of(viewer.get(reverse("admin:notifications_message_change", args=[Message.objects.get().pk])))
     assert "Paused since" in page
-    assert "openai failed: everything is paused" in page
+    assert "openai has stopped: everything is paused" in page
 
 
 def test_a_channel_is_in_the_record_of_who_changed_it() -> None:

@@ -47,7 +47,7 @@ def test_an_opening_reaches_mailbox_and_webhook_with_the_consoles_sentence_and_t
     trip("openai")
     assert tell() == 2
     (letter,), (hook,) = mail.mails, verified(receiver)
-    assert subject_of(letter) == "Holdfast SANDBOX: openai failed: everything is paused"
+    assert subject_of(letter) == "Holdfast SANDBOX: openai has stopped: everything is paused"
     sentence = "because OpenAI refused our key. 1 campaign and 0 jobs wait. Next: probe and reset OpenAI."
     assert sentence in " ".join(text_of(letter).split())
     assert f"{settings.WEB_URL}/admin/recovery/" in text_of(letter)
