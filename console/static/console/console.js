@@ -132,7 +132,16 @@
         });
     }
 
-    function tick() { showTimes(); showTitle(); showStale(); showHere(); }
+    // The last step unfolds when its turn comes: nothing above it moves. Once; who folds it again keeps it folded.
+    function showTurn() {
+        var resume = document.getElementById("resume");
+        if (resume && resume.tagName === "DETAILS" && !resume.dataset.shown && resume.querySelector(".hf-step .hf-busy")) {
+            resume.dataset.shown = "yes";
+            resume.open = true;
+        }
+    }
+
+    function tick() { showTimes(); showTitle(); showStale(); showHere(); showTurn(); }
 
     document.addEventListener("DOMContentLoaded", function () {
         // Unfold's script expects its own markup around every file input; this keeps it away from ours.
