@@ -126,3 +126,9 @@ def picture(tmp_path: Path) -> Callable[[Page, str], Path]:
         return path
 
     return take
+
+
+def unfold(page: Page, section: str) -> None:
+    """Open a section of the recovery page, if it is not."""
+    if page.locator(f"#{section}").get_attribute("open") is None:
+        page.locator(f"#{section} > summary").click()

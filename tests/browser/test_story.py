@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import House
+from tests.browser.conftest import House, unfold
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 OPENED = "from circuitbreakers.models import Incident; print(Incident.objects.latest('id').opened_at.timestamp())"
