@@ -51,6 +51,7 @@ def test_an_operator_sees_a_failure_and_brings_everything_back(
     picture(page, "recovery")
 
     # Too early: refused, in place.
+    unfold(page, "resume")
     page.locator("#resume").get_by_label("Reason").fill("too early")
     page.get_by_role("button", name="Resume queue & all campaigns…").click()
     expect(page.locator("#resume .hf-note-error")).to_contain_text("Circuit breakers still open for: perplexity")
@@ -82,6 +83,7 @@ def test_an_operator_sees_a_failure_and_brings_everything_back(
 def test_a_viewer_sees_everything_and_no_button(house: House, sign_in: Callable[..., Page]) -> None:
     page = sign_in("vera")
     page.goto(f"{house.url}/admin/recovery/")
+    unfold(page, "plan")
     expect(page.locator("#live-plan")).to_be_visible()
     assert page.locator("#content form[method=post]").count() == 0
     token = page.context.cookies()
