@@ -60,9 +60,9 @@ RESET = {
 RESUME = {
     "the pause is ended, the switch is not": Point("before", "circuitbreakers.pauses", "activate"),
     "the switch is active, the rows are not committed": Point("after", "circuitbreakers.pauses", "activate"),
-    "the queue is active": Point("after", "campaigns.recovery", "_reopen_queue"),
-    "one campaign is resumed, not committed": Point("after", "campaigns.recovery", "_resume_campaign"),
-    "the campaigns are resumed": Point("after", "campaigns.recovery", "_resume_campaigns"),
+    "the campaigns are resumed, not committed": Point("after", "campaigns.recovery", "_lift_all"),
+    "all is resumed": Point("after", "campaigns.recovery", "_reopen"),
+    "all is resumed and counted": Point("before", "campaigns.recovery", "_finish"),
 }
 POINTS = JOB | CASCADE | SUPERVISOR | RESET | RESUME
 

@@ -71,7 +71,7 @@ GUARDS = (
     Guard(
         "a late answer does not touch a breaker that moved on",
         f"{SCRIPTS}/record.lua",
-        "if state ~= 'closed' or (epoch ~= '' and epoch ~= redis.call('HGET', BREAKER, 'epoch')) then",
+        "if state ~= 'closed' or (epoch ~= '' and epoch ~= present) then",
         "if state ~= 'closed' then",
         "tests/circuitbreakers/test_properties.py",
     ),
@@ -155,8 +155,8 @@ GUARDS = (
     Guard(
         "a resume needs all that the plan lists",
         "campaigns/recovery.py",
-        "        if not plan.ready:\n",
-        "        if False:\n",
+        "    if not plan.ready:\n",
+        "    if False:\n",
         "tests/campaigns/test_recovery.py",
     ),
     Guard(
@@ -267,8 +267,8 @@ GUARDS = (
     Guard(
         "an operator's pause survives the queue's resume",
         "campaigns/recovery.py",
-        "    if campaign.operator_paused_at:\n",
-        "    if False:\n",
+        "    running = [pk for pk, at in by_operator.items() if not at]\n",
+        "    running = list(by_operator)\n",
         "tests/campaigns/test_recovery.py",
     ),
     Guard(

@@ -110,7 +110,7 @@ def test_a_resume_may_be_repeated_after_one_that_died(sandbox, campaign):
     lifecycle.start(campaign.pk, actor=ANN)
     assert [gate.record_failure("apollo", "no answer", "timeout") for _ in range(5)][-1] == "opened"
     breaker.reset("apollo", actor=ANN, reason="mended")
-    dies(resume, "the queue is active")
+    dies(resume, "the switch is active, the rows are not committed")
     fleet_signs()
     assert recovery.resume(actor=ANN, reason="once more").campaigns_resumed == 1
     assert Campaign.objects.get().status == "RUNNING"
