@@ -64,7 +64,12 @@ def test_ramp_moves_one_on_record(manage: Any) -> None:
         assert manage("queue", "ramp", move, "apollo", "--reason", reason, "--actor", "bea").out == f"{said}\n"
     assert Ramp.objects.get().ended_how == "skipped"
     verbs = Event.objects.filter(actor="bea").order_by("id").values_list("verb", "reason")
-    assert list(verbs) == [("ramp_held", "let us see"), ("ramp_went_on", ""), ("ramp_skipped", "they said so")]
+    assert list(verbs) == [
+        ("ramp_held", "let us see"),
+        ("ramp_went_on", ""),
+        ("ramp_skipped", "they said so"),
+        ("resume_done", "Every service is at full speed again"),
+    ]
 
 
 @pytest.mark.parametrize(
