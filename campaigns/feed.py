@@ -95,7 +95,8 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 """
 
 
-# RUNNING campaigns that have no first job of their own yet, each with its kind.
+# RUNNING campaigns that have no first job of their own yet, each with its kind. Locked until the jobs are there: who ends
+# a campaign at this moment would not see the job that waits for its row, and leave it behind. Who is busy is for later.
 UNBEGUN = """
 SELECT c.id, kind FROM campaigns c
 CROSS JOIN LATERAL (
@@ -103,6 +104,7 @@ CROSS JOIN LATERAL (
 ) AS wants (kind, is_wanted)
 WHERE c.status = 'RUNNING' AND is_wanted
     AND NOT EXISTS (SELECT FROM job_rows WHERE campaign_id = c.id AND lead_id IS NULL AND job_rows.kind = wants.kind)
+FOR SHARE OF c SKIP LOCKED
 """
 
 
@@ -175,6 +177,7 @@ def _json(value: str | None) -> dict[str, Any] | None:
     return json.loads(value) if value else None
 
 
+@transaction.atomic
 def _feed_campaigns() -> int:
     with connection.cursor() as cursor:
         cursor.execute(UNBEGUN)

@@ -1,8 +1,9 @@
 """The ends of a campaign: taking leads in, leads that nothing moves, completion, counters."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from campaigns import feed, finish
 from campaigns.models import Campaign, JobRow, Lead
@@ -187,3 +188,16 @@ def test_two_who_finish_the_same_campaign_at_once_finish_it_once() -> None:
     make_call(make_job(kind="push", lead=make_lead(campaign, "PUSHED"), status="COMPLETED"))
     assert sum(at_once(*([finish.finish_campaigns] * 4))) == 1
     assert Event.objects.filter(verb="completed").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_target_is_wanted_for_a_campaign_that_ends_at_this_moment() -> None:
+    campaign = make_campaign(instantly_campaign_id="")
+    with transaction.atomic():
+        Campaign.objects.select_for_update().get(pk=campaign.pk)  # as whoever ends it holds it
+        assert at_once(feed.feed) == [0]
+        campaign.status = "COMPLETED"
+        campaign.finished_at = timezone.now()
+        campaign.save()
+    assert feed.feed() == 0
+    assert reconcile() == []
