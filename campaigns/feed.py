@@ -95,8 +95,9 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 """
 
 
-# RUNNING campaigns that have no first job of their own yet, each with its kind. Locked until the jobs are there: who ends
-# a campaign at this moment would not see the job that waits for its row, and leave it behind. Who is busy is for later.
+# RUNNING campaigns that have no first job of their own yet, each with its kind. Locked until the jobs are there: who
+# ends a campaign at this moment would not see a job that waits for its row, and leave it behind. What somebody else has
+# locked is for the next round.
 UNBEGUN = """
 SELECT c.id, kind FROM campaigns c
 CROSS JOIN LATERAL (

@@ -42,12 +42,11 @@ def finish_campaigns() -> int:
 def _finish(campaign: Campaign) -> bool:
     """End one campaign; False while a worker holds the job of its target, who might hand it back to nobody."""
     # Its target at Instantly is not needed any more if no lead got that far.
-    target = campaign.job_rows.filter(lead=None, kind="prepare")
-    target.filter(status=JobRow.Status.PENDING).update(
-        status=JobRow.Status.CANCELLED, completed_at=Now(), error="Campaign ended"
-    )
-    if target.filter(status=JobRow.Status.PROCESSING).exists():
+    target = campaign.job_rows.filter(lead=None, kind="prepare", status__in=JobRow.UNFINISHED)
+    # Locked first: between two looks a worker could hand it back.
+    if JobRow.Status.PROCESSING in target.select_for_update().values_list("status", flat=True):
         return False
+    target.update(status=JobRow.Status.CANCELLED, completed_at=Now(), error="Campaign ended")
     failed = campaign.job_rows.filter(lead=None, kind__in=("find", "reveal"), status=JobRow.Status.FAILED).first()
     status, message = Campaign.Status.COMPLETED, ""
     if failed and not campaign.leads.exists():
