@@ -107,7 +107,7 @@ def test_a_change_leaves_the_target_alone_unless_it_is_typed(boss: Client) -> No
 
 def test_a_test_message_goes_to_that_channel_alone(boss: Client) -> None:
     row, _ = make_channel(URL), make_channel(URL)
-    assert "Send a test message: 1 done." in text_of(verb(boss, "channel", row, "test_channel"))
+    assert f"A test message to {row.name} is on its way" in text_of(verb(boss, "channel", row, "test_channel"))
     assert Message.objects.get().channel == row
     Channel.objects.update(enabled=False)
     assert "is switched off" in text_of(verb(boss, "channel", row, "test_channel"))
