@@ -13,6 +13,8 @@ STACKS = (
         "tests/acceptance/test_drill.py",
         "tests/acceptance/test_full_flight.py",
         "tests/acceptance/test_ramps.py",
+        "tests/acceptance/test_restore.py",
+        "tests/acceptance/test_being_told.py",
         "tests/acceptance/test_outage_log.py",
         "tests/acceptance/test_outcomes.py",
         "tests/acceptance/test_prometheus.py",
@@ -21,6 +23,7 @@ STACKS = (
     (
         # Both with the package's one house.
         "tests/browser/test_first_day.py",
+        "tests/browser/test_login.py",
         "tests/browser/test_looks.py",
         "tests/browser/test_story.py",
         "tests/browser/test_third_night.py",
@@ -29,8 +32,6 @@ STACKS = (
         "tests/acceptance/test_connections.py",
         "tests/chaos/test_experiment.py",
         "tests/acceptance/test_frozen.py",
-        "tests/acceptance/test_being_told.py",
-        "tests/acceptance/test_restore.py",
         "tests/local/test_up.py",
         "tests/api/test_story.py",
     ),
