@@ -37,12 +37,13 @@ def steps(snapshot: ConsoleSnapshot, plan: PricedPlan) -> list[RecoveryStep]:
 
 
 def unfolded(steps: list[RecoveryStep], cards: Iterable[Card], told: set[str]) -> set[str]:
-    """Return the sections that begin unfolded: what is the operator's to do, what comes back, and what was answered.
+    """Return the sections that begin unfolded: the operator's turn, else what comes back, and what was answered.
 
     `told`: the places of the answers to what was pressed last, sections or services. What is fine stays folded.
     """
-    sections = {name for name, step in zip(SECTIONS, steps, strict=True) if step.tone in ("busy", "warn")} | told
-    if told.intersection(SERVICES) or any(card.is_coming_back for card in cards):
+    turn = {name for name, step in zip(SECTIONS, steps, strict=True) if step.tone in ("busy", "warn")}
+    sections = turn | told
+    if told.intersection(SERVICES) or (not turn and any(card.is_coming_back for card in cards)):
         sections.add("breakers")
     return sections
 

@@ -48,11 +48,11 @@ def test_a_thumb_at_night_finds_each_step_alone_and_is_told_of_each_wrong_move(
 ) -> None:
     page = at_the_recovery_page(sign_in("olga", viewport=PHONE, timezone_id="America/New_York"), house)
     expect(page.locator("#hf-banner")).to_contain_text("here) because OpenAI refused our key")
+    picture(page, "night-1-next-step")
     assert main_buttons(page) == ["Reset OpenAI"]
     assert is_in_sight(page, "Reset OpenAI")
     assert page.evaluate("document.documentElement.scrollHeight") < 2 * PHONE["height"]
     assert barriers(page) == []
-    picture(page, "night-1-next-step")
 
     # Too early: the refusal stands where the eye is, under an address that a reload may ask for.
     page.locator("#resume > summary").click()
