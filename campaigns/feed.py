@@ -178,7 +178,7 @@ def _json(value: str | None) -> dict[str, Any] | None:
     return json.loads(value) if value else None
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _feed_campaigns() -> int:
     with connection.cursor() as cursor:
         cursor.execute(UNBEGUN)

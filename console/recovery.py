@@ -39,8 +39,9 @@ def context(request: HttpRequest) -> dict[str, Any]:
     notes = list(messages.get_messages(request))
     told = {tag for note in notes for tag in (note.extra_tags or "").split()}
     # Decided once: nothing may move under the pointer while the page is open.
-    shown = [card for card in cards if card.state != "closed" or card.is_coming_back or card.service in told]
-    first = [card.service for card in sorted(shown, key=lambda card: card.state == "closed")]
+    turn = [card.service for card in cards if card.state != "closed"]
+    first = turn or [card.service for card in cards if card.is_coming_back]
+    first += [name for name in SERVICES if name in told and name not in first]
     return {
         **admin.site.each_context(request),
         **live_parts,
