@@ -95,9 +95,7 @@ SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
 """
 
 
-# RUNNING campaigns that have no first job of their own yet, each with its kind. Locked until the jobs are there: who
-# ends a campaign at this moment would not see a job that waits for its row, and leave it behind. What somebody else has
-# locked is for the next round.
+# RUNNING campaigns that have no first job of their own yet, each with its kind.
 UNBEGUN = """
 SELECT c.id, kind FROM campaigns c
 CROSS JOIN LATERAL (
@@ -105,8 +103,10 @@ CROSS JOIN LATERAL (
 ) AS wants (kind, is_wanted)
 WHERE c.status = 'RUNNING' AND is_wanted
     AND NOT EXISTS (SELECT FROM job_rows WHERE campaign_id = c.id AND lead_id IS NULL AND job_rows.kind = wants.kind)
-FOR SHARE OF c SKIP LOCKED
 """
+# Until the jobs are there: who ends a campaign at this moment would not see a job that waits for its row, and leave it
+# behind. What somebody else has locked is for the next round.
+LOCKED = "FOR SHARE OF c SKIP LOCKED"
 
 
 class TakenMeanwhile(Exception):
@@ -178,18 +178,18 @@ def _json(value: str | None) -> dict[str, Any] | None:
     return json.loads(value) if value else None
 
 
-@transaction.atomic(savepoint=False)
 def _feed_campaigns() -> int:
     with connection.cursor() as cursor:
         cursor.execute(UNBEGUN)
-        unbegun = cursor.fetchall()
-    new = [
-        JobRow(campaign_id=pk, kind=kind, service=SERVICE_OF[kind], part=int(kind == "find"), run_at=Now())
-        for pk, kind in unbegun
-    ]
-    if not new:
-        return 0
-    return len(JobRow.objects.bulk_create(new, ignore_conflicts=True))
+        if not cursor.fetchone():
+            return 0  # as in nearly every round
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(UNBEGUN + LOCKED)
+        new = [
+            JobRow(campaign_id=pk, kind=kind, service=SERVICE_OF[kind], part=int(kind == "find"), run_at=Now())
+            for pk, kind in cursor.fetchall()
+        ]
+        return len(JobRow.objects.bulk_create(new, ignore_conflicts=True)) if new else 0
 
 
 class Walk:
