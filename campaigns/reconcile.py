@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from campaigns import spend
+from campaigns.statements import LOST_JOB
 from circuitbreakers import incidents, pauses, switch
 from circuitbreakers.services import SERVICES
 
@@ -34,8 +35,10 @@ QUERIES = {
         "leads are PUSHED without a completed push job: {}",
     ),
     "call_without_job": (
-        "SELECT v.id FROM vendor_calls v LEFT JOIN job_rows j ON j.id = v.job_id "
-        "WHERE j.id IS NULL OR v.fence > j.fence ORDER BY 1",
+        # But for what PostgreSQL has lost itself, and Redis or the worker remembered.
+        "SELECT v.id FROM vendor_calls v LEFT JOIN job_rows j ON j.id = v.job_id "  # noqa: S608 (a constant)
+        f"WHERE j.id IS NULL AND v.error NOT LIKE '{LOST_JOB}%' "
+        "OR v.fence > j.fence AND v.outcome <> 'unknown' ORDER BY 1",
         "vendor calls belong to no job or to a claim that never was: {}",
     ),
     "pause_without_cause": (

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from campaigns import fences
 from campaigns.first_leads import MAY_RUN
 from campaigns.models import Campaign, JobRow, Lead, VendorCall
 from campaigns.wake import CHANNEL
@@ -20,7 +21,7 @@ from campaigns.wake import CHANNEL
 # All of the row comes out of the statement that took it: read in a second one, it may by then be another's claim.
 CLAIM = """
 WITH claimed AS (
-    UPDATE job_rows SET status = 'PROCESSING', fence = fence + 1, worker = %(worker)s,
+    UPDATE job_rows SET status = 'PROCESSING', fence = {next}, worker = %(worker)s,
         claimed_at = statement_timestamp(), lease_until = statement_timestamp() + %(lease)s
     FROM campaigns c
     WHERE job_rows.id = %(job)s AND job_rows.status = 'PENDING' AND job_rows.run_at <= statement_timestamp()
@@ -46,13 +47,25 @@ EXISTS (
 )
 """
 
-# A reclaimer's `unknown` is upgraded by the worker that knows; nothing else is ever overwritten.
+# A reclaimer's `unknown` is upgraded by the worker that knows; nothing else is ever overwritten. What was bought stays
+# on the books although PostgreSQL has lost the job, or has another by its id (fences.py): then they name none.
 BOOK = """
 INSERT INTO vendor_calls ({columns})
-SELECT {columns} FROM json_populate_record(NULL::vendor_calls, %(call)s::json) WHERE %(call)s::text IS NOT NULL
+SELECT {values} FROM json_populate_record(NULL::vendor_calls, %(call)s::json) AS call
+LEFT JOIN job_rows ON job_rows.id = call.job_id AND (call.fence > {born} OR call.fence < {counted})
+LEFT JOIN campaigns AS payer ON payer.id = call.campaign_id
+WHERE %(call)s::text IS NOT NULL
 ON CONFLICT (job_id, fence) DO UPDATE SET ({kept}) = ROW ({excluded}), error = left('late: ' || excluded.error, 500)
 WHERE vendor_calls.outcome = 'unknown' AND excluded.outcome <> 'unknown'
 """
+LOST_JOB = "PostgreSQL has lost the job"
+# What the books name must exist.
+BOOKED = {
+    "job_id": "job_rows.id",
+    "campaign_id": "payer.id",
+    "error": "CASE WHEN job_rows.id IS NULL AND call.job_id IS NOT NULL "
+    f"THEN left('{LOST_JOB}: ' || call.error, 500) ELSE call.error END",
+}
 
 # A fact was paid for whoever's the job is by now. In place of the mark of the job that asked.
 KEEP = """kept AS (
@@ -122,7 +135,9 @@ def _columns(model: Any) -> list[str]:
 def _claim(once: bool = False) -> str:
     tables = ((JobRow, "claimed"), (Lead, "leads"), (Campaign, "campaigns"))
     columns = ", ".join(f"{table}.{name}" for model, table in tables for name in _columns(model))
-    return CLAIM.format(columns=columns, suppressed=SUPPRESSED, runs=TRIED if once else RUNS, may_run=MAY_RUN)
+    return CLAIM.format(
+        columns=columns, suppressed=SUPPRESSED, runs=TRIED if once else RUNS, may_run=MAY_RUN, next=fences.NEXT
+    )
 
 
 def claim(job: int, *, worker: str, lease: Any, once: bool = False) -> JobRow | None:
@@ -158,7 +173,12 @@ def book_sql() -> str:
     identity = ("job_id", "fence", "campaign_id", "service", "kind", "worker", "error")
     kept = [name for name in columns if name not in identity]
     return BOOK.format(
-        columns=", ".join(columns), kept=", ".join(kept), excluded=", ".join(f"excluded.{name}" for name in kept)
+        columns=", ".join(columns),
+        values=", ".join(BOOKED.get(name, f"call.{name}") for name in columns),
+        kept=", ".join(kept),
+        excluded=", ".join(f"excluded.{name}" for name in kept),
+        born=fences.BORN,
+        counted=fences.COUNTED,
     )
 
 

@@ -6,6 +6,7 @@ import logging
 from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Now
 
+from campaigns import fences
 from campaigns.models import Campaign, JobRow
 from circuitbreakers import events, gate, incidents, pauses
 from circuitbreakers.breaker import require_reason
@@ -45,7 +46,7 @@ def try_one(service: str, *, actor: events.Actor, reason: str) -> JobRow:
         job = _first(validate(service))
         if job is None:
             raise TryRefused(f"No job of {service} waits in a campaign that the system alone has paused.")
-        call = f"{job.pk}:{job.fence + 1}"
+        call = f"{job.pk}:{fences.following(job.fence, job.created_at)}"
         answer = gate.let_one_through(service, call, WITHIN)
         if answer != "granted":
             raise TryRefused(REFUSED[answer].format(service=service))

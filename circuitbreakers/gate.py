@@ -132,9 +132,9 @@ class Permit:
             logger.warning("Outcome of call %s not recorded: Redis does not answer", self.call)
 
     def _charges(self, cost_usd: Decimal | None, sent: bool) -> list[Any]:
-        """Return what record.lua puts right in the budgets: by how much, and in which counters."""
+        """Return what record.lua puts right in the budgets: by how much in USD and in calls, and in which counters."""
         if not self.charge.budgets:
-            return []
+            return [0, 0 if sent else -1]
         cost = 0 if not sent else self.charge.most if cost_usd is None else micro(cost_usd)
         counters = [budget.counter(self.admitted_at) for budget in self.charge.budgets]
         return [cost - self.charge.most, 0 if sent else -1, *counters]
@@ -219,7 +219,7 @@ def record(
             policy.rate_trip_window * 1_000_000,
             int((retry_after or 0) * 1_000_000),
             policy.throttle_trip_after * 1_000_000,
-            *([len(charges) - 2, *charges] if charges else [0, 0, 0]),
+            *([len(charges) - 2, *charges] if charges else (0, 0, 0)),
             *(corrections or []),
         ],
     )

@@ -207,6 +207,16 @@ def take_probe_lease(service: str, token: str, seconds: int) -> bool:
     return bool(ask(lambda: client().set(f"circuit_probe:{service}", token, nx=True, ex=seconds), writes=True))
 
 
+def calls_remembered(service: str, since: datetime, until: datetime) -> dict[str, datetime]:
+    """Read which calls Redis remembers that were admitted between these instants, and when each was; under way or not.
+    One that was not sent is none."""
+    first, last = (int(instant.timestamp() * 1_000_000) for instant in (since, until))
+    pipe = client().pipeline(transaction=True)
+    for key in (f"circuit_permits:{service}", f"circuit_settled:{service}"):
+        pipe.zrangebyscore(key, first, f"({last}", withscores=True)
+    return {call: from_us(at) for found in ask(pipe.execute) for call, at in found}
+
+
 def budget_counters() -> tuple[datetime, dict[str, str]]:
     """Read Redis's clock and the hash of what budgets have counted, at one instant."""
     pipe = client().pipeline(transaction=True)

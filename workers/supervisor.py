@@ -25,6 +25,7 @@ from notifications import outbox
 from telemetry import counters
 from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim, telling
 from workers.ask_targets import Asker, stop_if_all_refuse
+from workers.lost_calls import Finder
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +154,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         Step("bounce guard", bounce_guard.pause_bouncing, every=60.0),
         Step("remind", reminders.remind, every=5.0),
         Step("mend leads", feed.mend_leads, every=10.0),
+        Step("book lost calls", Finder().find, every=2.0),
         Step("watch what lasts", telling.watch, every=5.0),
         Step("sweep the outbox", outbox.sweep, every=5.0),
         Step("look at the books", partial(telling.Books().look, begin), every=60.0),

@@ -23,9 +23,11 @@ if call ~= '' then
   if not admitted_at then return {'duplicate'} end
   staged = stage and tonumber(admitted_at) >= stage_since
   redis.call('ZREM', PERMITS, call)
-  redis.call('ZADD', SETTLED, admitted_at, call)
+  -- One that was not sent leaves nothing to remember: whoever finds a call here that no book knows, books it.
+  local settled = ARGV[18] == '-1' and 0 or 1
+  if settled == 1 then redis.call('ZADD', SETTLED, admitted_at, call) end
   redis.call('HSET', GATE, 'permits', digits(tonumber(gate[3] or '0') - 1),
-    'settled', digits(tonumber(gate[4] or '0') + 1))
+    'settled', digits(tonumber(gate[4] or '0') + settled))
   forget_old(SETTLED, 'settled', now)
   -- A call whose end nobody could record is over by now too.
   forget_old(PERMITS, 'permits', now)

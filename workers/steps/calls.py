@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from campaigns import fences
 from campaigns.jobs import Done
 from campaigns.models import JobRow, Lead
 from integrations import prices
@@ -76,4 +77,6 @@ def unsettled(job: JobRow) -> bool:
     The payload's `looked` is the claim of the last look.
     """
     # The first claim needs no query.
-    return job.fence > 1 and job.calls.filter(fence__gt=job.payload.get("looked", 0), outcome__in=UNCERTAIN).exists()
+    if fences.is_first(job.fence, job.created_at):
+        return False
+    return job.calls.filter(fence__gt=job.payload.get("looked", 0), outcome__in=UNCERTAIN).exists()

@@ -1,5 +1,6 @@
 """PostgreSQL and Valkey are stopped, frozen, emptied, put back, and cut off."""
 
+import contextlib
 import shutil
 import signal
 import time
@@ -65,6 +66,46 @@ def restart_postgres(experiment, chance):
 @fault("PostgreSQL", "SIGKILL, and its recovery")
 def kill_postgres(experiment, chance):
     experiment.house.restart("postgres", signal.SIGKILL)
+
+
+@fault("PostgreSQL", "a standby is promoted that lacks the last seconds", weight=3)
+def promote(experiment, chance):
+    """A copy of some seconds ago takes the server's place, as a standby does that is as far behind."""
+    house = experiment.house
+    child, folder = house.child("postgres"), house.folder / "postgres"
+    copy = house.folder / "standby"
+    backup(house, folder, copy)
+    if chance.random() < 0.5:
+        experiment.open(chance)
+        if chance.random() < 0.5:
+            experiment.reset_all(experiment.ann)
+    else:
+        time.sleep(chance.uniform(1, 4))
+    with child.lock:
+        child.kill()
+        shutil.rmtree(folder)
+        copy.rename(folder)
+        time.sleep(1)  # no promotion is done within the second of a row that it has lost
+        child.start()
+
+
+def backup(house, folder, copy):
+    """Copy a running server: its files, then the log that makes them whole."""
+    shutil.rmtree(copy, ignore_errors=True)
+    with psycopg.connect(house.admin_url, autocommit=True) as session:
+        session.execute("SELECT pg_backup_start('standby', true)")
+        shutil.copytree(
+            folder, copy, ignore=lambda at, names: {"postmaster.pid", "pg_wal"} & {*names}, copy_function=still
+        )
+        label = session.execute("SELECT labelfile FROM pg_backup_stop(false)").fetchone()[0]
+    shutil.copytree(folder / "pg_wal", copy / "pg_wal", copy_function=still)
+    (copy / "backup_label").write_text(label, encoding="utf-8")
+
+
+def still(source, target):
+    """Copy a file, unless it has gone meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 @fault("PostgreSQL", "read-only for some seconds")
