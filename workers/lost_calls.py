@@ -53,8 +53,8 @@ class Finder:
             self.looked, self.until = now - MEMORY, now + CLOCK_SKEW
         # A call that may be under way is its worker's to book, or the reclaimer's.
         ended = timezone.now() - max(map(leased, SERVICES)) - CLOCK_SKEW
-        upto = min(self.looked + SLICE, self.until, ended)
-        if upto <= self.looked:
+        upto = min(self.looked + SLICE, self.until)
+        if not self.looked < upto <= ended:
             return 0
         booked = sum(_book(service, self.looked, upto) for service in SERVICES)
         self.looked = upto

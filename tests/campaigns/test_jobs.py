@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from campaigns import feed, jobs, pipeline, retry
+from campaigns.fences import born
 from campaigns.jobs import Call, Done
 from campaigns.models import JobRow, Lead, VendorCall
 from circuitbreakers.policy import FAILURE_TYPES
@@ -38,7 +39,8 @@ def reclaim_from(job: JobRow) -> None:
 
 
 def ledger(job: JobRow) -> list[tuple[int, str, str]]:
-    return list(VendorCall.objects.filter(job=job).order_by("fence").values_list("fence", "outcome", "error"))
+    calls = VendorCall.objects.filter(job=job).order_by("fence").values_list("fence", "outcome", "error")
+    return [(fence - born(job.created_at), outcome, error) for fence, outcome, error in calls]
 
 
 # --- claim ------------------------------------------------------------------------------------------------------------
@@ -50,13 +52,14 @@ def test_threads_that_claim_the_same_job_at_once_get_it_once() -> None:
     claims = at_once(*([lambda: jobs.claim(job.pk, job.service, "host:1")] * 12))
     assert [type(claimed) for claimed in claims if claimed is not None] == [JobRow], claims
     job.refresh_from_db()
-    assert (job.status, job.fence) == ("PROCESSING", 1)
+    assert (job.status, job.fence - born(job.created_at)) == ("PROCESSING", 1)
 
 
 def test_a_claim_takes_the_next_number_and_a_lease_that_outlives_the_call(settings: Any) -> None:
-    job = make_job(fence=6)
+    job = make_job()
     claimed = claim(job, "host:7")
-    assert (claimed.fence, claimed.worker, claimed.call) == (7, "host:7", f"{job.pk}:7")
+    number = born(job.created_at) + 1
+    assert (claimed.fence, claimed.worker, claimed.call) == (number, "host:7", f"{job.pk}:{number}")
     assert claimed.lease_until is not None
     assert claimed.claimed_at is not None
     lease = (claimed.lease_until - claimed.claimed_at).total_seconds()

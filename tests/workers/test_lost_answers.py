@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from campaigns import finish, jobs, lifecycle, spend, statements, tallies
+from campaigns.fences import born
 from campaigns.models import JobRow, KnownFact, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from circuitbreakers import gate, switch
@@ -180,7 +181,7 @@ def test_a_claim_that_postgresql_lost_is_booked_as_unknown_and_the_next_one_has_
     JobRow.objects.update(status="PENDING", fence=0, completed_at=None, claimed_at=None, worker="")
     assert run(job.pk, job.service) == "refused: seen"
     call = VendorCall.objects.get()
-    assert (call.outcome, call.fence, call.may_be_charged) == ("unknown", 1, True)
+    assert (call.outcome, call.fence, call.may_be_charged) == ("unknown", born(job.created_at) + 1, True)
     job.refresh_from_db()
     assert (job.status, job.crashes, job.attempts) == ("PENDING", 0, 0)
     assert run(job.pk, job.service) == "completed"
@@ -267,7 +268,8 @@ def test_a_worker_that_froze_while_claiming_does_not_take_anothers_claim_for_its
     thaw.set()
     worker.join(30)
     assert other is not None
-    assert (other.fence, got[0].fence, got[0].worker) == (2, 1, "host:1")
+    first = born(job.created_at) + 1
+    assert (other.fence, got[0].fence, got[0].worker) == (first + 1, first, "host:1")
     assert not jobs.hand_back(got[0])
     assert jobs.is_ours(other)
 

@@ -53,7 +53,7 @@ def test_a_job_that_was_admitted_is_booked_as_unknown_and_handed_back(long_memor
     assert after(held) == ("PENDING", 1, 0, ["unknown"])
     assert (held.error, held.lease_until) == ("Worker host:1 died", None)
     call = VendorCall.objects.get()
-    assert (call.error, call.fence, call.worker) == ("The answer was lost", 1, "host:1")
+    assert (call.error, call.fence, call.worker) == ("The answer was lost", held.fence, "host:1")
     assert in_flight(SERVICE) == 0  # its permit has ended
     assert switch.read(SERVICE).failure_count == 0
     assert reclaim() == 0
