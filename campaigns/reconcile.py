@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from django.db import connection
 
 from campaigns import spend
-from campaigns.statements import LOST_JOB
 from circuitbreakers import incidents, pauses, switch
 from circuitbreakers.services import SERVICES
 
@@ -35,10 +34,10 @@ QUERIES = {
         "leads are PUSHED without a completed push job: {}",
     ),
     "call_without_job": (
-        # But for what PostgreSQL has lost itself, and Redis or the worker remembered.
-        "SELECT v.id FROM vendor_calls v LEFT JOIN job_rows j ON j.id = v.job_id "  # noqa: S608 (a constant)
-        f"WHERE j.id IS NULL AND v.error NOT LIKE '{LOST_JOB}%' "
-        "OR v.fence > j.fence AND v.outcome <> 'unknown' ORDER BY 1",
+        # But for what PostgreSQL has lost itself (statements.LOST), and Redis or the worker remembered.
+        "SELECT v.id FROM vendor_calls v LEFT JOIN job_rows j ON j.id = v.job_id "
+        "WHERE (j.id IS NULL OR v.fence > j.fence AND v.error NOT LIKE 'late:%') "
+        "AND v.error NOT LIKE 'PostgreSQL has lost%' ORDER BY 1",
         "vendor calls belong to no job or to a claim that never was: {}",
     ),
     "pause_without_cause": (
@@ -77,16 +76,18 @@ QUERIES = {
     ),
     "pushed_twice": (
         "SELECT v.job_id FROM vendor_calls v WHERE v.kind = 'push' AND v.outcome = 'success' AND v.credits > 0 "
+        "AND v.error NOT LIKE 'PostgreSQL has lost%' "
         "GROUP BY v.job_id HAVING count(*) > 1 ORDER BY 1",
         "push jobs were charged more than once: {}",
     ),
     "paid_twice": (
         # A rejected mail is written, and paid for, again; an answer that came too late was flagged as unknown before.
         # Instantly is looked into for free before a call is repeated; what it charges twice is above.
-        # A verdict that was past due is bought again, and its job counts how often.
+        # A verdict that was past due is bought again, and its job counts how often. What PostgreSQL has lost may have
+        # been made and paid again before its worker told.
         "SELECT v.job_id FROM vendor_calls v JOIN job_rows j ON j.id = v.job_id WHERE v.outcome = 'success' "
         "AND v.kind NOT IN ('write', 'prepare', 'push') "
-        "AND v.error NOT LIKE 'late:%' GROUP BY v.job_id, j.payload "
+        "AND v.error NOT LIKE 'late:%' AND v.error NOT LIKE 'PostgreSQL has lost%' GROUP BY v.job_id, j.payload "
         "HAVING count(*) > 1 + coalesce((j.payload ->> 'past_due')::int, 0) ORDER BY 1",
         "jobs have more than one successful call: {}",
     ),

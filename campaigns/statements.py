@@ -58,13 +58,15 @@ WHERE %(call)s::text IS NOT NULL
 ON CONFLICT (job_id, fence) DO UPDATE SET ({kept}) = ROW ({excluded}), error = left('late: ' || excluded.error, 500)
 WHERE vendor_calls.outcome = 'unknown' AND excluded.outcome <> 'unknown'
 """
-LOST_JOB = "PostgreSQL has lost the job"
+# How the books say so; of a claim as well, whose job goes on under lower numbers.
+LOST = "PostgreSQL has lost"
 # What the books name must exist.
 BOOKED = {
     "job_id": "job_rows.id",
     "campaign_id": "payer.id",
-    "error": "CASE WHEN job_rows.id IS NULL AND call.job_id IS NOT NULL "
-    f"THEN left('{LOST_JOB}: ' || call.error, 500) ELSE call.error END",
+    "error": "CASE WHEN call.job_id IS NULL OR call.fence <= job_rows.fence THEN call.error "
+    f"WHEN job_rows.id IS NULL THEN left('{LOST} the job: ' || call.error, 500) "
+    f"ELSE left('{LOST} the claim: ' || call.error, 500) END",
 }
 
 # A fact was paid for whoever's the job is by now. In place of the mark of the job that asked.

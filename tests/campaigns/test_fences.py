@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from campaigns import fences, jobs
 from campaigns.models import JobRow, VendorCall
 from campaigns.reconcile import reconcile
-from campaigns.statements import LOST_JOB
+from campaigns.statements import LOST
 from tests.builders import ago, make_job
 
 BIRTHS = st.datetimes(datetime(2020, 1, 2), datetime(2088, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 (bounds)
@@ -75,7 +75,7 @@ def test_a_call_of_a_lost_job_is_booked_without_it() -> None:
     campaign = held.campaign
     JobRow.objects.all().delete()
     jobs.book(held, jobs.Call(timezone.now(), "success", error="", cost_usd=Decimal("0.004")))
-    assert booked() == (None, campaign.pk, f"{LOST_JOB}: ")
+    assert booked() == (None, campaign.pk, f"{LOST} the job: ")
     assert "call_without_job" not in {finding.check for finding in reconcile()}
 
 
@@ -104,3 +104,13 @@ def test_a_call_under_the_old_count_belongs_to_its_job() -> None:
     held.fence = 3
     jobs.book(held, UNKNOWN)
     assert booked()[0] == held.pk
+
+
+@pytest.mark.django_db
+def test_a_call_under_a_lost_claim_is_booked_on_its_job_and_says_so() -> None:
+    """Claimed twice since the standby's last record; the second call comes home, and the job goes on from the first."""
+    held = claim(make_job())
+    JobRow.objects.update(fence=held.fence - 1, status="PENDING", lease_until=None)
+    jobs.book(held, jobs.Call(timezone.now(), "success", credits=Decimal(1)))
+    assert booked() == (held.pk, held.campaign_id, f"{LOST} the claim: ")
+    assert "call_without_job" not in {finding.check for finding in reconcile()}

@@ -43,7 +43,8 @@ AND actor NOT IN ('ann', 'bob', 'chaos', 'drill')
 """
 NO_CAUSE = """
 SELECT 'pause', p.id FROM queue_pauses p WHERE p.key = 'system' AND NOT EXISTS (SELECT FROM events e
-WHERE e.verb = 'opened' AND e.at BETWEEN p.started_at - interval '1 s' AND coalesce(p.ended_at, now()))
+WHERE (e.verb = 'opened' OR (e.subject_id, e.reason) = ('system', 'Found in the switch only'))
+AND e.at BETWEEN p.started_at - interval '1 s' AND coalesce(p.ended_at, now()))
 UNION ALL SELECT 'campaign', id FROM campaigns
 WHERE status = 'PAUSED' AND system_paused_at IS NULL AND operator_paused_at IS NULL
 """

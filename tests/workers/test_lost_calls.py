@@ -7,7 +7,7 @@ import pytest
 
 from campaigns import jobs
 from campaigns.models import JobRow, VendorCall
-from campaigns.statements import LOST_JOB
+from campaigns.statements import LOST
 from circuitbreakers import gate, switch
 from circuitbreakers.services import SERVICES
 from tests.breakers import in_flight
@@ -53,7 +53,7 @@ def test_a_call_whose_job_is_lost_is_booked_once(end: str | None) -> None:
     assert (booked.job_id, booked.campaign_id, booked.fence) == (None, None, held.fence)
     assert (booked.service, booked.outcome, booked.may_be_charged) == (held.service, "unknown", True)
     assert booked.may_cost_usd == most_for_one("verify")
-    assert booked.error.startswith(LOST_JOB)
+    assert booked.error.startswith(LOST)
     assert abs((booked.admitted_at - ago(LONG_AGO)).total_seconds()) < 5
     assert find_all() == 0
 

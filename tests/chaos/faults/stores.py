@@ -8,8 +8,13 @@ import time
 import psycopg
 import redis
 
+from campaigns.jobs import LEASE_MARGIN
 from local.embedded import USER
 from tests.chaos.faults import fault
+from workers.reclaim import CLOCK_SKEW
+
+# Seconds until the books have all that PostgreSQL lost: the longest lease, and what workers.lost_calls adds.
+LOOKED_FOR = 125 + LEASE_MARGIN + 3 * CLOCK_SKEW.total_seconds()
 
 
 def admin(experiment, sql):
@@ -87,6 +92,8 @@ def promote(experiment, chance):
         copy.rename(folder)
         time.sleep(1)  # no promotion is done within the second of a row that it has lost
         child.start()
+    # Only then is what was under way looked for in Redis.
+    experiment.later(LOOKED_FOR, lambda: None)
 
 
 def backup(house, folder, copy):
