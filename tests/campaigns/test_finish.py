@@ -191,6 +191,7 @@ def test_two_who_finish_the_same_campaign_at_once_finish_it_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("in_step")
 def test_no_target_is_wanted_for_a_campaign_that_ends_at_this_moment() -> None:
     campaign = make_campaign(instantly_campaign_id="")
     with transaction.atomic():
