@@ -64,6 +64,8 @@ class Experiment:
         self.people, self.files = 0, 0
         # A campaign of `batch` leads is started when fewer than `stock` are open.
         self.stock, self.batch = 250, 400
+        # At most so many in a row, of a fault that is over at once.
+        self.pricks = 10
         for service in VENDORS:
             self.books.control(service, LATENCY)
 
@@ -92,7 +94,7 @@ class Experiment:
             self.restock(self.batch)
         epoch, began = self.incidents(), time.time()
         injected: list[Injected] = []
-        for _ in range(fault.times):
+        for _ in range(min(fault.times, self.pricks)):
             one = Injected(fault.name, time.time(), 0)
             if self.acted(fault):
                 injected.append(one)

@@ -40,8 +40,17 @@ GROUPS = {
         ["circuitbreakers/policy.py", "campaigns/pipeline.py"],
         ["tests/test_contract.py", "tests/campaigns/test_jobs.py", "tests/workers/test_search.py"],
     ),
-    "lifecycle": (["campaigns/lifecycle.py"], ["tests/campaigns/test_lifecycle.py", "tests/campaigns/test_retry.py"]),
-    "recovery": (["campaigns/recovery.py"], ["tests/campaigns/test_recovery.py"]),
+    "lifecycle": (
+        ["campaigns/lifecycle.py"],
+        [
+            *(f"tests/campaigns/test_{name}.py" for name in ("wakes", "lifecycle", "retry", "foresight", "pruning")),
+            *("tests/workers/test_first_leads.py", "tests/workers/test_push.py", "tests/console/test_campaign_page.py"),
+        ],
+    ),
+    "recovery": (
+        ["campaigns/recovery.py"],
+        [f"tests/campaigns/test_{name}.py" for name in ("recovery", "wakes", "two_persons", "ramp_report")],
+    ),
 }
 PATIENCE = 150  # seconds for all tests of one mutant
 

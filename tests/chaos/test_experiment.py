@@ -15,7 +15,7 @@ def test_whatever_breaks_nothing_is_lost_or_done_twice(tmp_path):
     with House(tmp_path) as house:
         experiment = Experiment(house, SEED)
         try:
-            experiment.stock, experiment.batch = 60, 80
+            experiment.stock, experiment.batch, experiment.pricks = 60, 80, 3
             experiment.each(faults)
             experiment.rest()
         finally:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
 from campaigns import feed, jobs, lifecycle, moves, recovery
@@ -337,9 +338,13 @@ def test_leads_do_not_wait_for_a_target_that_was_given_up(sandbox: Sandbox) -> N
 
 
 def test_another_target_is_on_record_and_an_ended_campaign_takes_none() -> None:
-    campaign = make_campaign(instantly_campaign_id="old")
+    campaign = make_campaign(instantly_campaign_id="old", target_halt="suspended", target_checked_at=ago(5))
     lifecycle.retarget(campaign.pk, target=" new ", actor=ANN, reason="typing error")
+    campaign.refresh_from_db()
+    assert (campaign.instantly_campaign_id, campaign.target_halt, campaign.target_checked_at) == ("new", "", None)
     event = Event.objects.get(verb="retargeted")
     assert (event.before, event.after) == ({"instantly_campaign_id": "old"}, {"instantly_campaign_id": "new"})
     with pytest.raises(moves.MoveRefused):
         lifecycle.retarget(make_campaign("COMPLETED").pk, target="x", actor=ANN)
+    with pytest.raises(ValidationError):
+        lifecycle.retarget(campaign.pk, target="x" * 1000, actor=ANN)
