@@ -3,6 +3,7 @@ are on no book, with or without their job; Redis remembers them for a quarter of
 
 import logging
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import connection
 from django.utils import timezone
@@ -93,4 +94,5 @@ def _lost(job: int, service: str) -> JobRow:
     """Stand in for a job of which nothing is left but its id: the dearest that its service can have been asked for."""
     kinds = [kind for kind in KINDS if SERVICE_OF[kind] == service]
     made = [JobRow(pk=job, service=service, kind=kind, payload={"people": [""] * REVEAL_AT_ONCE}) for kind in kinds]
-    return max(made, key=lambda one: most_usd(one) or 0)
+    # A push may cost nothing in USD, and is to be flagged all the same: a free kind has no most at all.
+    return max(made, key=lambda one: Decimal(-1) if (most := most_usd(one)) is None else most)

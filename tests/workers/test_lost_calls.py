@@ -58,11 +58,13 @@ def test_a_call_whose_job_is_lost_is_booked_once(end: str | None) -> None:
     assert find_all() == 0
 
 
-def test_a_lost_job_may_have_been_the_dearest_of_its_service() -> None:
-    lose(call(kind="find"))
+@pytest.mark.parametrize(("kind", "dearest", "people"), [("find", "reveal", 10), ("prepare", "push", 1)])
+def test_a_lost_job_may_have_been_the_dearest_of_its_service(kind: str, dearest: str, people: int) -> None:
+    lose(call(kind=kind))
     find_all()
     booked = VendorCall.objects.get()
-    assert (booked.kind, booked.may_cost_usd) == ("reveal", 10 * most_for_one("reveal"))
+    assert (booked.kind, booked.may_be_charged) == (dearest, True)
+    assert booked.may_cost_usd == people * most_for_one(dearest)
 
 
 def test_a_call_whose_claim_alone_is_lost_is_booked_on_its_job() -> None:
