@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
+from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 
 from tests import emptying
@@ -21,6 +22,8 @@ NO_BROWSER = "no browser: install one (Debian: apt install chromium) or set CHRO
 
 # For `make quick`: a fifth of the usual examples, where a test does not ask for a number of its own.
 hypothesis_settings.register_profile("quick", max_examples=20)
+# For sabotage and mutants: that it fails is enough, nobody reads the smallest example.
+hypothesis_settings.register_profile("unshrunk", max_examples=20, phases=[Phase.explicit, Phase.generate])
 
 
 def find_chromium() -> str | None:

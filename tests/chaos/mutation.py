@@ -56,10 +56,17 @@ PATIENCE = 150  # seconds for all tests of one mutant
 
 
 def chosen(root: Path, group: str) -> list[Mutant]:
-    """Return the mutants of a group; with MOST=60 so many of them, drawn by SEED."""
-    mutants = [one for file in GROUPS[group][0] for one in of_file(root, file)]
+    """Return the mutants of a group of which RESULTS says nothing yet; with MOST=60 so many of them, drawn by SEED."""
+    known = {(one["group"], one["edit"]) for one in verdicts()}
+    mutants = [one for file in GROUPS[group][0] for one in of_file(root, file) if (group, str(one)) not in known]
     most = int(os.environ.get("MOST") or len(mutants))
     return sorted(random.Random(os.environ.get("SEED", "1")).sample(mutants, min(most, len(mutants))))
+
+
+def verdicts() -> list[dict[str, str]]:
+    """Read what RESULTS, a file of a line a mutant, says of those that were tried before."""
+    kept = Path(os.environ.get("RESULTS") or os.devnull)
+    return [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
 
 
 def tell(group: str, mutant: Mutant, verdict: str, began: float) -> None:

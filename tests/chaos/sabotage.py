@@ -57,7 +57,7 @@ def run(tree: Path, tests: str, patience: float = PATIENCE) -> Verdict:
         "-n0",
         "-p",
         "no:cacheprovider",
-        "--hypothesis-profile=quick",
+        "--hypothesis-profile=unshrunk",
     ]
     process = subprocess.Popen(
         [*command, *tests.split()], cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
