@@ -11,13 +11,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import psycopg
 from django.db import DatabaseError, connection
 from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
 from campaigns import apply_outcomes, bounce_guard, cancelled, cascade, feed, finish, jobs, reminders, tallies
-from campaigns.wake import CHANNEL
 from circuitbreakers import breaker, budget_halts, planned, postgresql, probes, ramp_verbs, rebuild, switch
 from circuitbreakers.policies import policy_of
 from circuitbreakers.states import BreakerState
@@ -25,28 +23,23 @@ from notifications import outbox
 from telemetry import counters
 from workers import ask_instantly, ask_outlooks, dispatch, liveness, reclaim, telling
 from workers.ask_targets import Asker, stop_if_all_refuse
+from workers.leadership import Leadership
 from workers.lost_calls import Finder
 
 logger = logging.getLogger(__name__)
 
-# Any fixed number that is not the switch lock's.
-LEADER_LOCK = 0x5017C5
 # A round begins at least this often, and at most so often however many wake-ups come (seconds).
 ROUND = 1.0
 LEAST = 0.05
+# While no campaign is under way nothing can be called, and whatever begins one wakes us.
+QUIET = 2.0
+UNDER_WAY = "SELECT EXISTS (SELECT FROM campaigns WHERE status IN ('RUNNING', 'PAUSED'))"
 # After a round that found work the next one comes so soon, woken or not.
 SOON = 0.1
 # Seconds that one statement of a step may take; of a step that must get through, and less than the leader's timeout.
 LIMIT, LONGEST = 2.0, 8.0
 # A step that took longer is named; unless it is urgent, it rests that many times as long, at most so long (seconds).
 OVERRUN, REST, LONGEST_REST = 1.0, 10, 600.0
-# A leader that is frozen or cut off is disconnected by the server after this long, and loses the lock.
-SESSION_TIMEOUTS = (
-    "-c idle_session_timeout=10s -c idle_in_transaction_session_timeout=10s "
-    "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10s"
-)
-# These of a connection's parameters are for Django's queries; all others (addresses, TLS) say how to get there.
-DJANGOS_OWN = ("cursor_factory", "row_factory", "context", "prepare_threshold", "autocommit")
 
 
 @dataclass
@@ -144,7 +137,7 @@ def steps(begin: Callable[..., None] = in_background) -> list[Step]:
         Step("fold tallies", tallies.fold, every=10.0, limit=LONGEST),
         Step("half-open and probes", partial(half_open, begin), every=1.0),
         Step("ask Instantly", partial(ask_instantly.start, partial(begin, what="Reconciliation")), every=60.0),
-        Step("ask the targets", partial(Asker().ask_due, begin), every=1.0),
+        Step("ask the targets", partial(Asker().ask_due, begin), every=5.0),
         Step("stop if all targets refuse", stop_if_all_refuse, every=5.0),
         Step(
             "ask for outlooks",
@@ -215,58 +208,6 @@ def report(todo: list[Step]) -> dict[str, dict[str, Any]]:
     }
 
 
-class Leadership:
-    """The supervisor that leads holds an advisory lock, on a connection of its own: a pooled one would change between
-    rounds or lock itself out."""
-
-    def __init__(self) -> None:
-        self.session: psycopg.Connection | None = None
-
-    def held(self) -> bool:
-        """Say whether this process leads, tried anew if it does not. Any doubt means no."""
-        led = self.session is not None
-        try:
-            if self.session is None or self.session.closed:
-                self.session = connect()
-                # After a cut, the old session's lock may stand for some seconds yet.
-                row = self.session.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
-                if row and row[0]:
-                    self.session.execute(f"LISTEN {CHANNEL}")
-                    logger.info("This supervisor leads")
-                    return True
-                self.session.close()
-                return False
-            self.session.execute("SELECT 1")
-        except psycopg.Error as error:
-            logger.warning("Leadership %s: %s", "lost" if led else "not tried for", error)
-            self.give_up()
-            return False
-        return True
-
-    def wait(self, seconds: float) -> None:
-        """Wait until somebody wakes us, at most so long; a burst of wake-ups counts as one."""
-        if self.session is None or self.session.closed:
-            time.sleep(seconds)
-            return
-        try:
-            for _ in self.session.notifies(timeout=seconds, stop_after=1):
-                pass
-        except psycopg.Error:
-            self.give_up()
-
-    def give_up(self) -> None:
-        if self.session is not None:
-            self.session.close()
-        self.session = None
-
-
-def connect() -> psycopg.Connection:
-    """Open a session for the lock alone, which the server ends when we fall silent."""
-    params = {key: value for key, value in connection.get_connection_params().items() if key not in DJANGOS_OWN}
-    params["options"] = f"{params.get('options', '')} {SESSION_TIMEOUTS}".strip()  # the server takes the last of a name
-    return psycopg.connect(**params, autocommit=True)
-
-
 class Watch:
     """Signs for this supervisor and keeps its leadership, also in the middle of a long round."""
 
@@ -294,6 +235,17 @@ class Watch:
         return (fresh and time.monotonic() - self.signed < liveness.INTERVAL) or self.leads()
 
 
+def under_way() -> bool:
+    """Say whether any campaign has begun and not ended; yes where that cannot be told."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(UNDER_WAY)
+            return bool(cursor.fetchone()[0])
+    except DatabaseError:
+        connection.close()
+        return True
+
+
 def supervise(stopping: Callable[[], bool]) -> None:
     """Run rounds until told to stop. A process that does not lead only signs, and waits for its turn."""
     todo = steps()
@@ -302,7 +254,7 @@ def supervise(stopping: Callable[[], bool]) -> None:
         leads = watch.still_leads()
         started = time.monotonic()
         busy = leads and run_round(todo, started, watch.still_leads) > 0
-        watch.leadership.wait(SOON if busy else ROUND if leads else 2.0)
+        watch.leadership.wait(SOON if busy else ROUND if leads and under_way() else QUIET)
         if (spent := time.monotonic() - started) < LEAST:
             time.sleep(LEAST - spent)
     watch.leadership.give_up()

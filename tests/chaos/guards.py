@@ -224,7 +224,7 @@ GUARDS = (
     ),
     Guard(
         "one supervisor leads",
-        "workers/supervisor.py",
+        "workers/leadership.py",
         "                if row and row[0]:",
         "                if row:",
         "tests/workers/test_supervisor.py",

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from config.stores import database, redis_database, redis_server
-from workers import supervisor
+from workers import leadership
 
 PLAIN = "postgres://ann:secret@db.example:5433/holdfast"
 
@@ -76,16 +76,16 @@ def test_a_url_that_names_no_postgresql_database_is_refused_without_its_password
 
 def test_the_supervisors_own_session_is_made_with_all_that_the_others_have(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
-    monkeypatch.setattr("workers.supervisor.psycopg.connect", lambda **params: asked.update(params))
+    monkeypatch.setattr("workers.leadership.psycopg.connect", lambda **params: asked.update(params))
     monkeypatch.setitem(
         connection.settings_dict,
         "OPTIONS",
         {"sslrootcert": "/etc/ca.pem", "target_session_attrs": "read-write", "options": "-c search_path=ours"},
     )
-    supervisor.connect()
+    leadership.connect()
     assert asked["sslrootcert"] == "/etc/ca.pem"
     assert asked["target_session_attrs"] == "read-write"
-    assert asked["options"] == f"-c search_path=ours {supervisor.SESSION_TIMEOUTS}"
+    assert asked["options"] == f"-c search_path=ours {leadership.SESSION_TIMEOUTS}"
     assert asked["autocommit"] is True
     assert not asked.keys() & {"cursor_factory", "context", "prepare_threshold"}
 

@@ -14,7 +14,7 @@ from campaigns.models import SILENCE, Campaign, Job, JobRow, Lead, Process
 from console import shared_snapshot
 from tests.builders import ago, make_campaign, make_fleet, make_lead, make_process
 from tests.stores import leave_out
-from workers import liveness, supervisor
+from workers import leadership, liveness, supervisor
 from workers.supervisor import OVERRUN, Step, report, run_round, steps
 
 pytestmark = pytest.mark.usefixtures("in_step")
@@ -95,7 +95,7 @@ def test_a_round_ends_where_leadership_is_lost() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_long_round_signs_and_keeps_its_leadership_between_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness, "INTERVAL", 0.0)
-    monkeypatch.setattr(supervisor, "SESSION_TIMEOUTS", "-c idle_session_timeout=500ms")
+    monkeypatch.setattr(leadership, "SESSION_TIMEOUTS", "-c idle_session_timeout=500ms")
     todo = [Step(f"sleep {number}", lambda: asleep(0.3)) for number in range(4)]
     watch = supervisor.Watch(todo)
     assert watch.leads()

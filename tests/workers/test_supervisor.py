@@ -21,9 +21,10 @@ from circuitbreakers.services import SERVICES
 from tests.breakers import answer_probes, at_once, let_the_wait_pass, queue, trip, trip_and_die
 from tests.builders import ago, make_campaign, make_job, make_lead, make_process, shown
 from tests.stores import another_session, away, leave_out
-from workers import liveness, supervisor
+from workers import leadership, liveness, supervisor
+from workers.leadership import Leadership
 from workers.middleware import Liveness
-from workers.supervisor import Leadership, Step, half_open, run_round, steps
+from workers.supervisor import Step, half_open, run_round, steps
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 races = pytest.mark.django_db(transaction=True)
@@ -188,9 +189,9 @@ def test_a_leader_that_is_frozen_loses_the_lock(
     two: tuple[Leadership, Leadership], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = two
-    monkeypatch.setattr(supervisor, "SESSION_TIMEOUTS", "-c idle_session_timeout=300ms")
+    monkeypatch.setattr(leadership, "SESSION_TIMEOUTS", "-c idle_session_timeout=300ms")
     assert first.held()
-    monkeypatch.setattr(supervisor, "SESSION_TIMEOUTS", "")
+    monkeypatch.setattr(leadership, "SESSION_TIMEOUTS", "")
     # `first` does nothing from here on, as a stopped process would.
     assert soon(second.held)
     assert not first.held()
@@ -279,6 +280,21 @@ def test_a_loop_that_does_not_lead_signs_and_touches_nothing(
     assert (rounds, waits) == ([], [2.0, 2.0])
 
 
+@races
+@pytest.mark.parametrize(
+    ("status", "seconds"), [("CREATED", 2.0), ("COMPLETED", 2.0), ("RUNNING", 1.0), ("PAUSED", 1.0)]
+)
+def test_the_loop_looks_more_rarely_while_no_campaign_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, status: str, seconds: float
+) -> None:
+    make_campaign(status)
+    monkeypatch.setattr(supervisor, "run_round", lambda todo, now, goes_on: 0)
+    waits: list[float] = []
+    monkeypatch.setattr(Leadership, "wait", lambda self, seconds: waits.append(seconds))
+    supervisor.supervise(lambda: len(waits) >= 1)
+    assert waits == [seconds]
+
+
 # --- signs of life ----------------------------------------------------------------------------------------------------
 
 
@@ -328,7 +344,7 @@ def test_a_worker_process_signs_from_a_thread_of_its_own(monkeypatch: pytest.Mon
 
 
 def test_the_lock_session_is_none_of_djangos() -> None:
-    session = supervisor.connect()
+    session = leadership.connect()
     try:
         assert isinstance(session, psycopg.Connection)
         assert session.autocommit
