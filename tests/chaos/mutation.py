@@ -94,7 +94,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     terminal = os.fdopen(os.dup(2), "w")
     sys.stdout = terminal
     connections.close_all()
-    if (verdict := in_a_fork(session, [*others, first])) != "survived":
+    items = [*others, first]
+    if (verdict := in_a_fork(session, items)) != "survived":
         raise session.Failed(f"without any mutant: {verdict}")
     for mutant in chosen(Path.cwd(), group):
         connections.close_all()
@@ -102,7 +103,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         text = path.read_text()
         path.write_text(mutant.of(text))
         try:
-            tell(group, mutant, in_a_fork(session, [*others, first]), began)
+            tell(group, mutant, in_a_fork(session, items), began)
         finally:
             path.write_text(text)
     return True
@@ -114,6 +115,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def in_a_fork(session: pytest.Session, items: list[pytest.Item]) -> str:
+    """Run the tests until one fails, and say what came of it. That one comes first from now on: what notices a mutant
+    notices its neighbours."""
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.setsid()
@@ -122,27 +126,34 @@ def in_a_fork(session: pytest.Session, items: list[pytest.Item]) -> str:
         os.dup2(nowhere, 2)
         status = 2
         try:
-            status = until_one_fails(session, items)
+            failed = until_one_fails(session, items)
+            os.write(writing, b"" if failed is None else str(failed).encode())
+            status = 0 if failed is None else 1
         finally:
             os._exit(status)
+    os.close(writing)
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
+            with open(reading) as told:
+                if which := told.read():
+                    items.insert(0, items.pop(int(which)))
             return "survived" if status == 0 else "noticed"
         time.sleep(0.02)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(reading)
     return "hangs"
 
 
-def until_one_fails(session: pytest.Session, items: list[pytest.Item]) -> int:
+def until_one_fails(session: pytest.Session, items: list[pytest.Item]) -> int | None:
     for number, item in enumerate(items):
         following: Any = items[number + 1] if number + 1 < len(items) else item
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return 1
-    return 0
+            return number
+    return None
 
 
 # --- by the command ---------------------------------------------------------------------------------------------------
