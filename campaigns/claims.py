@@ -20,12 +20,17 @@ NO_NAME = frozenset(
 
 
 def without_source(lead: Lead, template: str) -> list[str]:
-    """Return the claims of a lead's mail that stand in neither its record, its research nor the template, in their
+    """Return the claims of a lead's mail that have no source, as `unsourced` does."""
+    return unsourced(lead.mail_subject, lead.mail_body, lead, template)
+
+
+def unsourced(subject: str, body: str, lead: Lead, template: str) -> list[str]:
+    """Return the claims of a mail to a lead that stand in neither its record, its research nor the template, in their
     order, each once."""
     known = " ".join([*prompts.record(lead).values(), lead.research, template]).casefold()
     numbers = {plain(number) for number in NUMBER.findall(known)}
     found: list[str] = []
-    for claim in claims(f"{lead.mail_subject}.\n{lead.mail_body}"):
+    for claim in claims(f"{subject}.\n{body}"):
         if NUMBER.fullmatch(claim):
             sourced = plain(claim) in numbers
         else:

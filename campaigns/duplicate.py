@@ -4,7 +4,7 @@ from campaigns import lifecycle
 from campaigns.models import Campaign
 from circuitbreakers.events import Actor
 
-COPIED = ("search", "search_url", "max_leads", "research_prompt", "mail_prompt")
+COPIED = ("search", "search_url", "max_leads", "research_prompt", "mail_prompt", "review")
 
 
 def duplicate(campaign: Campaign, *, actor: Actor) -> Campaign:

@@ -87,7 +87,7 @@ WITH start AS MATERIALIZED (
 )
 SELECT (SELECT id FROM start) + %(rows)s - 1, ARRAY(
     SELECT id FROM slice
-    WHERE state = 'OPEN' AND stage <> ''
+    WHERE state = 'OPEN' AND stage NOT IN ('', 'review')
         AND (SELECT status FROM campaigns WHERE campaigns.id = slice.campaign_id) = 'RUNNING'
         AND (SELECT count(*) FILTER (WHERE status = ANY(%(unfinished)s)) FROM job_rows WHERE lead_id = slice.id) = 0
     ORDER BY id

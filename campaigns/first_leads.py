@@ -12,7 +12,7 @@ from django.db.models import F
 
 from campaigns.models import Campaign, JobRow, Lead
 from campaigns.moves import MoveRefused, require_finishable
-from campaigns.pipeline import REVEAL_AT_ONCE, SERVICE_OF
+from campaigns.pipeline import REVEAL_AT_ONCE, REVIEW, SERVICE_OF
 from campaigns.tallies import LeadTally, summed
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
@@ -70,7 +70,7 @@ def holds(campaigns: Mapping[int, int | None]) -> dict[int, str]:
     for (pk, state, stage), number in (
         summed(tallies, "campaign_id", "state", "stage") if tallies is not None else {}
     ).items():
-        word = ("written" if stage == LAST else "in work") if state == Lead.State.OPEN else state.lower()
+        word = ("written" if stage in (LAST, REVIEW) else "in work") if state == Lead.State.OPEN else state.lower()
         counted[pk][word] = counted[pk].get(word, 0) + number
     return {pk: sentence(asked[pk], counted[pk]) for pk in asked}
 
@@ -113,7 +113,9 @@ def written(campaign: Campaign) -> list[int]:
     if campaign.first_leads is None or campaign.finished:
         return []
     pushes = JobRow.objects.filter(campaign=campaign, service=SERVICE_OF[LAST], kind=LAST, status=JobRow.Status.PENDING)
-    return [pk for pk in pushes.order_by("lead_id").values_list("lead_id", flat=True)[:MOST] if pk is not None]
+    leads = [pk for pk in pushes.order_by("lead_id").values_list("lead_id", flat=True)[:MOST] if pk is not None]
+    unread = Lead.objects.filter(campaign=campaign, state=Lead.State.OPEN, stage=REVIEW)
+    return sorted([*leads, *unread.order_by("pk").values_list("pk", flat=True)[:MOST]])[:MOST]
 
 
 def holding() -> int:

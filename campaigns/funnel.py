@@ -8,7 +8,7 @@ from django.db import connection
 
 from campaigns import spend
 from campaigns.models import Lead
-from campaigns.pipeline import FOLLOWS
+from campaigns.pipeline import FOLLOWS, REVIEW
 from campaigns.tallies import LeadTally, summed
 
 # What became of a push has no tallies: each is counted by its own small index, 50,000 leads in some milliseconds.
@@ -76,8 +76,8 @@ def of_campaign(pk: int) -> Funnel:
         is_pushed = state == Lead.State.PUSHED
         found += number
         # A lead's stage is the kind of its last job, and stays when it ends.
-        verified += number if is_pushed or stage in FOLLOWS.values() else 0
-        written += number if is_pushed or stage == FOLLOWS["write"] else 0
+        verified += number if is_pushed or stage in (*FOLLOWS.values(), REVIEW) else 0
+        written += number if is_pushed or stage in (FOLLOWS["write"], REVIEW) else 0
         pushed += number if is_pushed else 0
     with connection.cursor() as cursor:
         cursor.execute(COUNT, {"campaign": pk})

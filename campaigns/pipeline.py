@@ -20,6 +20,8 @@ KINDS = tuple(SERVICE_OF)
 OF_CAMPAIGN = ("find", "reveal", "prepare")
 FOLLOWS = {"verify": "research", "research": "write", "write": "push"}
 FIRST_OF_LEAD = "verify"
+# The stage of a lead whose mail a person must read before its push is made: no job's kind (campaigns/review.py).
+REVIEW = "review"
 REVEAL_AT_ONCE = 10  # people per bulk_match call (Apollo's limit)
 FIND_AT_ONCE = 100  # rows per search page (Apollo's limit)
 

@@ -64,7 +64,8 @@ QUERIES = {
     ),
     "stuck_lead": (
         "SELECT l.id FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.state = 'OPEN' "
-        "AND c.status IN ('RUNNING', 'PAUSED', 'COMPLETED', 'FAILED') AND (l.stage <> '' OR c.finished_at IS NOT NULL) "
+        "AND c.status IN ('RUNNING', 'PAUSED', 'COMPLETED', 'FAILED') AND (l.stage NOT IN ('', 'review') "
+        "OR c.finished_at IS NOT NULL) "
         "AND NOT EXISTS (SELECT FROM job_rows j WHERE j.lead_id = l.id "
         "AND j.status IN ('PENDING', 'PROCESSING')) ORDER BY 1",
         "leads are OPEN but no unfinished job moves them: {}",

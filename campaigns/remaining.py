@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.db.models import Count
 
 from campaigns.models import Job, Lead, VendorCall
-from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, SERVICE_OF
+from campaigns.pipeline import FIRST_OF_LEAD, FOLLOWS, REVIEW, SERVICE_OF
 from campaigns.tallies import LeadTally, summed
 from circuitbreakers.services import SERVICES
 
@@ -15,8 +15,7 @@ KINDS_OF_LEAD = tuple(kind for kind in SERVICE_OF if kind in FOLLOWS or kind in 
 
 def steps_from(stage: str) -> list[str]:
     """Return the kinds of call that a lead at `stage` still needs if each succeeds; none for one that has ended."""
-    if stage == "waiting":
-        stage = FIRST_OF_LEAD
+    stage = {"waiting": FIRST_OF_LEAD, REVIEW: FOLLOWS["write"]}.get(stage, stage)
     steps = []
     while stage in KINDS_OF_LEAD:
         steps.append(stage)

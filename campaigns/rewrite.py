@@ -7,6 +7,7 @@ from django.db import transaction
 from campaigns.first_leads import LAST
 from campaigns.models import Campaign, JobRow, Lead
 from campaigns.moves import MoveRefused
+from campaigns.pipeline import REVIEW
 from campaigns.retry import AFRESH
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events
@@ -31,9 +32,11 @@ def rewrite(pk: int, *, actor: events.Actor, reason: str = "") -> int:
         waiting = dict(pushes.select_for_update().order_by("pk").values_list("pk", "lead_id"))
         writes = JobRow.objects.filter(lead__in=waiting.values(), kind="write", status=JobRow.Status.COMPLETED)
         leads = list(writes.values_list("lead_id", flat=True))
+        unread = Lead.objects.filter(campaign=campaign, state=Lead.State.OPEN, stage=REVIEW)
+        leads += list(unread.select_for_update().order_by("pk").values_list("pk", flat=True))
         JobRow.objects.filter(pk__in=[push for push, lead in waiting.items() if lead in leads]).delete()
-        Lead.objects.filter(pk__in=leads).update(stage="write", mail_subject="", mail_body="")
-        writes.filter(lead__in=leads).update(**AFRESH)
+        Lead.objects.filter(pk__in=leads).update(stage="write", mail_subject="", mail_body="", mail_as_written=None)
+        JobRow.objects.filter(lead__in=leads, kind="write", status=JobRow.Status.COMPLETED).update(**AFRESH)
         if leads:
             events.record("campaign", pk, "mails_rewritten", actor=actor, reason=reason, after={"mails": len(leads)})
             wake_supervisor()

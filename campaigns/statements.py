@@ -188,6 +188,8 @@ def book_sql() -> str:
 def _complete(bought: tuple[str, ...], ends: bool, moves_on: bool, keeps: bool) -> str:
     changes = {name: f"bought.{name}" for name in bought}
     moved = (ENDS if ends else {}) | ({"stage": "%(next_kind)s::text"} if moves_on else {})
+    # To a stage without a job: a person's turn.
+    moved |= {"stage": "bought.stage"} if "stage" in bought else {}
     changes |= {name: f"CASE WHEN {MOVES} THEN {value} ELSE leads.{name} END" for name, value in moved.items()}
     # Something must be set; a lead without a change keeps its stage.
     texts = ", ".join(f"{name} = {value}" for name, value in (changes or {"stage": "leads.stage"}).items())

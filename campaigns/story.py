@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from campaigns import first_leads
 from campaigns.models import Campaign, Job, Lead, VendorCall
+from campaigns.pipeline import REVIEW
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,7 @@ def why_not_moving(  # (a list of cases, the most final first)
         return f"Its campaign is {campaign.status}: nothing more will happen to it."
     job = next((one for one in reversed(jobs) if one.status in Job.UNFINISHED), None)
     if job is None:
-        waits = first_leads.why_waits(campaign, lead.stage)
-        return waits or "It waits for its next job; the supervisor makes one within a minute."
+        return _without_job(lead, campaign)
     if job.status == Job.Status.PROCESSING:
         return f"It is moving: {job.worker} has been working on {job.kind}{_at(job.claimed_at, ' since')}."
     if waits := first_leads.why_waits(campaign, lead.stage) or _waits_for_target(campaign):
@@ -76,6 +76,13 @@ def why_not_moving(  # (a list of cases, the most final first)
         tried = f" after {job.attempts} failed attempts ({job.error})" if job.attempts else ""
         return f"Its {job.kind} waits until {job.run_at:%H:%M:%S} UTC{tried}."
     return f"Its {job.kind} is in the queue of {job.service}, behind others."
+
+
+def _without_job(lead: Lead, campaign: Campaign) -> str:
+    if lead.stage == REVIEW:
+        return "Its mail is written, and waits for somebody to read and approve it."
+    waits = first_leads.why_waits(campaign, lead.stage)
+    return waits or "It waits for its next job; the supervisor makes one within a minute."
 
 
 def _waits_for_target(campaign: Campaign) -> str:

@@ -24,6 +24,14 @@ class Campaign(models.Model):
         FAILED = "FAILED"
         CANCELLED = "CANCELLED"
 
+    class Review(models.TextChoices):
+        """Which of its mails somebody must read before they are pushed (campaigns/review.py)."""
+
+        OFF = "off", "none"
+        ALL = "all", "all of them"
+        SAMPLE = "sample", "the first 20, then 5 %"
+        FINDINGS = "findings", "those that claim what nobody has said"
+
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CREATED)
     status_message = models.CharField(max_length=500, blank=True)
@@ -73,6 +81,14 @@ class Campaign(models.Model):
     )
     research_prompt = models.TextField(blank=True, help_text="Empty for the standard one.")
     mail_prompt = models.TextField(blank=True, help_text="Empty for the standard one.")
+    review = models.CharField(
+        "mails to read",
+        max_length=10,
+        choices=Review.choices,
+        default=Review.OFF,
+        db_default=Review.OFF,
+        help_text="Which mails somebody must read and approve before they are pushed.",
+    )
     system_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     operator_paused_by = models.CharField(max_length=150, blank=True, editable=False)
@@ -124,6 +140,9 @@ class Campaign(models.Model):
                 | Q(first_leads__isnull=False, first_left__isnull=False)
                 & Q(first_leads__range=(1, 100), first_left__lte=F("first_leads")),
                 name="campaign_first_leads",
+            ),
+            models.CheckConstraint(
+                condition=Q(review__in=["off", "all", "sample", "findings"]), name="campaign_review_known"
             ),
             models.UniqueConstraint(fields=["idempotency_key"], name="campaign_idempotency_key"),
         ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns import outcomes
 from campaigns.models.campaign import Campaign
-from campaigns.models.choices import KIND_CHOICES
+from campaigns.models.choices import STAGE_CHOICES
 
 # What a lead is found by: name, company, domain, and both halves of the address. As the index `lead_words` has them.
 WORDS = SearchVector(
@@ -77,8 +77,8 @@ class Lead(models.Model):
     company_domain = models.CharField(max_length=255, blank=True)
     data = models.JSONField(default=dict, blank=True, help_text="Further fields of the source.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
-    # The kind of its current or last job; '' until the pipeline has taken it in.
-    stage = models.CharField(max_length=10, blank=True, choices=KIND_CHOICES)
+    # The kind of its current or last job, `review` while its mail waits to be read; '' until it is taken in.
+    stage = models.CharField(max_length=10, blank=True, choices=STAGE_CHOICES)
     # For an index that a lead's later stages do not touch: a change of what no index holds writes no index.
     unfed = models.GeneratedField(
         expression=Q(stage=""),  # type: ignore[arg-type]
@@ -92,6 +92,9 @@ class Lead(models.Model):
     sources = models.JSONField(default=list, blank=True)
     mail_subject = models.CharField(max_length=300, blank=True)
     mail_body = models.TextField(blank=True)
+    mail_as_written = models.JSONField(
+        null=True, blank=True, editable=False, help_text="Subject and body before somebody edited them."
+    )
     instantly_lead_id = models.CharField(max_length=64, blank=True)
     # What came of the push: each the first of its kind, so that the order in which they are told does not matter.
     sent_at = models.DateTimeField(null=True, blank=True, editable=False)

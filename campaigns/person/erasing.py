@@ -27,9 +27,10 @@ PAUSE = 0.5
 # Of the columns of characters these hold no text of anybody's.
 NO_TEXT = frozenset({"actor", "subject_id", "subject_type", "verb", "worker", "digests", "service", "kind", "reset_by"})
 
-BLANK = {
+BLANK: dict[str, Any] = {
     **dict.fromkeys(["apollo_id", "first_name", "last_name", "title", "company", "company_domain"], ""),
     **dict.fromkeys(["research", "mail_subject", "mail_body"], ""),
+    "mail_as_written": None,
     "data": {},
     "sources": [],
 }

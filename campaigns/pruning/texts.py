@@ -22,13 +22,15 @@ SELECT id FROM leads WHERE campaign_id = %s AND state = %s AND id < %s ORDER BY 
 # A lead with a job that can be put back keeps what that job would push.
 TEXTS = """
 l.campaign_id = %s AND l.state <> 'OPEN'
-    AND (l.research <> '' OR l.mail_subject <> '' OR l.mail_body <> '' OR l.sources <> '[]'::jsonb)
+    AND (l.research <> '' OR l.mail_subject <> '' OR l.mail_body <> '' OR l.mail_as_written IS NOT NULL
+        OR l.sources <> '[]'::jsonb)
     AND NOT EXISTS (
         SELECT FROM job_rows j WHERE j.lead_id = l.id AND j.status IN ('FAILED', 'PENDING', 'PROCESSING')
     )
 """
 EMPTY = f"""
-UPDATE leads l SET research = '', sources = '[]', mail_subject = '', mail_body = ''
+UPDATE leads l SET research = '', sources = '[]', mail_subject = '', mail_body = '',
+    mail_as_written = NULL
 WHERE l.id = ANY(%s) AND {TEXTS}
 """  # noqa: S608 (constants only)
 COUNT = f"SELECT count(*) FROM leads l WHERE {TEXTS}"  # noqa: S608 (constants only)

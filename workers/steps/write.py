@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from campaigns import pipeline, prompts
+from campaigns import pipeline, prompts, review
 from campaigns.jobs import Done
 from campaigns.mailcheck import check_mail
 from campaigns.models import JobRow
@@ -22,10 +22,10 @@ def write(job: JobRow) -> Ready:
         problems = check_mail(mail.subject, mail.body, lead, prompts.template_of(job.campaign, "mail"))
         if problems:
             raise Rejected("; ".join(problems))
-        return Done(
-            lead={"mail_subject": reading.text(mail.subject), "mail_body": reading.text(mail.body)},
-            next_kind=pipeline.FOLLOWS["write"],
-        )
+        written = {"mail_subject": reading.text(mail.subject), "mail_body": reading.text(mail.body)}
+        if review.wanted(job.campaign, lead, **written):
+            return Done(lead={**written, "stage": pipeline.REVIEW})
+        return Done(lead=written, next_kind=pipeline.FOLLOWS["write"])
 
     return Ready(
         lambda: openai.write_mail(instructions=instructions, prompt=prompt),
