@@ -74,7 +74,8 @@ class CampaignSerializer(OfCampaign):
         fields = (
             *("id", "name", "status", "status_message", "search", "search_url", "max_leads", "instantly_campaign_id"),
             *("target_halt", "target_checked_at", "budget_halt", "first_leads", "first_leads_hold"),
-            *("research_prompt", "mail_prompt", "system_paused_at", "operator_paused_at", "operator_paused_by"),
+            *("research_prompt", "mail_prompt", "review"),
+            *("system_paused_at", "operator_paused_at", "operator_paused_by"),
             *("contact_policy", "contact_policy_reason"),
             *("operator_pause_reason", "progress", "funnel", "created_by", "created_at", "started_at", "finished_at"),
         )

@@ -10,6 +10,7 @@ from campaigns.models import (
     KIND_CHOICES,
     OUTCOME_CHOICES,
     SERVICE_CHOICES,
+    STAGE_CHOICES,
     Campaign,
     Job,
     JobQuerySet,
@@ -34,7 +35,7 @@ class CampaignFilter(django_filters.FilterSet):
 
 class LeadFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=Lead.State.choices)
-    stage = django_filters.ChoiceFilter(choices=KIND_CHOICES)
+    stage = django_filters.ChoiceFilter(choices=STAGE_CHOICES)
     outcome = django_filters.ChoiceFilter(
         choices=[(name, name) for name in outcomes.OUTCOMES], method="by_outcome", label="What came of its push."
     )
@@ -49,6 +50,10 @@ class LeadFilter(django_filters.FilterSet):
 
 
 class AllLeadsFilter(LeadFilter):
+    campaign = number()
+
+
+class WaitingFilter(django_filters.FilterSet):
     campaign = number()
 
 

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from campaigns.apollo_url import ApolloSearch, from_url
 from campaigns.contacts.policy import MOST_DAYS, MOST_PEOPLE
 from campaigns.leads.csvfile import ENCODINGS
+from campaigns.models import Campaign
 from campaigns.prompt_templates import MAX_TEMPLATE, clean_template
 from circuitbreakers.storable import REASON_LENGTH
 
@@ -80,6 +81,9 @@ class CampaignFields(serializers.Serializer):
     instantly_campaign_id = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
     research_prompt = serializers.CharField(max_length=MAX_TEMPLATE, required=False, allow_blank=True, default="")
     mail_prompt = serializers.CharField(max_length=MAX_TEMPLATE, required=False, allow_blank=True, default="")
+    review = serializers.ChoiceField(
+        Campaign.Review.choices, default=Campaign.Review.OFF, help_text="Which mails somebody reads before the push."
+    )
 
     # What the URL asks for, once it has been validated.
     search: ApolloSearch | None = None

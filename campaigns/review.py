@@ -85,6 +85,23 @@ def written(campaign: int) -> int:
     return sum(summed(LeadTally.objects.filter(campaign_id=campaign, stage__in=(PUSH, REVIEW)), "stage").values())
 
 
+def choose(pk: int, *, review: str, actor: events.Actor, reason: str = "") -> Campaign:
+    """Choose which mails of a campaign are read from now on; those that wait wait on. Raises DoesNotExist, and
+    MoveRefused for one that has ended."""
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().get(pk=pk)
+        if campaign.finished:
+            raise MoveRefused(f"Campaign {pk} has ended already: it is {campaign.status}.")
+        if review not in Campaign.Review.values:
+            raise MoveRefused(f"{review} is none of {', '.join(Campaign.Review.values)}.")
+        before, campaign.review = campaign.review, review
+        if before != review:
+            campaign.save(update_fields=["review"])
+            changes: dict[str, Any] = {"before": {"review": before}, "after": {"review": review}}
+            events.record("campaign", pk, "review_chosen", actor=actor, reason=reason, **changes)
+    return campaign
+
+
 def waiting(campaign: int | None = None) -> QuerySet[Lead]:
     """Return the leads whose mails wait to be read, the oldest first; of one campaign, or of all that have not
     ended."""

@@ -39,6 +39,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "Service": "campaigns.models.SERVICE_CHOICES",
         "Kind": "campaigns.models.KIND_CHOICES",
+        "LeadStage": "campaigns.models.STAGE_CHOICES",
+        "Review": "campaigns.models.Campaign.Review",
         "CampaignState": "campaigns.models.Campaign.Status",
         "JobState": "campaigns.models.Job.Status",
         "LeadState": "campaigns.models.Lead.State",

@@ -10,7 +10,7 @@ from campaigns.models import Campaign
 from circuitbreakers import events
 from circuitbreakers.events import Actor
 
-EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "research_prompt", "mail_prompt")
+EDITABLE = ("name", "search_url", "max_leads", "instantly_campaign_id", "research_prompt", "mail_prompt", "review")
 
 
 class CampaignForm(forms.ModelForm):
@@ -48,7 +48,7 @@ class SearchForm(CampaignForm):
 
 class PromptsForm(CampaignForm):
     class Meta(CampaignForm.Meta):
-        fields = ("research_prompt", "mail_prompt")
+        fields = ("research_prompt", "mail_prompt", "review")
 
 
 def save_edited(campaign: Campaign, form: Any, actor: Actor) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from campaigns import estimate, first_leads, funnel, spend, tallies
 from campaigns.models import Campaign, Lead
+from campaigns.pipeline import REVIEW
 from console import statistics
 from console.labels import plural
 from console.sentence import Sentence
@@ -31,6 +32,7 @@ def context_of(campaign: Campaign, snapshot: ConsoleSnapshot) -> dict[str, Any]:
         "spent_usd": sum((sums.cost_usd for sums in spent.values()), 0),
         "first_leads_hold": hold,
         "written": first_leads.written(campaign),
+        "to_read": 0 if campaign.finished else numbers.stages.get(REVIEW, 0),
     }
 
 

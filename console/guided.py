@@ -158,6 +158,7 @@ def prompts(request: HttpRequest, campaign: Campaign) -> Answer:
     for name, standard in guided_pages.STANDARD.items():
         if data.get(name, "").replace("\r\n", "\n").strip() == standard.strip():
             data[name] = ""
+    data.setdefault("review", campaign.review)
     form = PromptsForm(data, instance=campaign)
     if not form.is_valid():
         return Answer(said=" ".join(str(text) for texts in form.errors.values() for text in texts), form=form)

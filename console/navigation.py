@@ -38,12 +38,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         "link": reverse("console:person"),
         "permission": _may(VIEW_LEAD),
     }
+    mails = {
+        "title": "Mails to read",
+        "icon": "mark_email_unread",
+        "link": reverse("console:mails"),
+        "permission": _may(VIEW_LEAD),
+    }
     return [
         {"title": "Now", "items": [dashboard, recovery]},
         _section(
             "Work",
             _model("campaigns", "campaign", "Campaigns", "campaign"),
             _model("campaigns", "lead", "Leads", "contacts"),
+            mails,
             _model("campaigns", "contact", "Contacts", "forum"),
             _model("campaigns", "job", "Jobs", "checklist"),
             _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import account, company, confirmations, incidents, live, login, passwords, people, recovery, spend
+from console import account, company, confirmations, incidents, live, login, mails, passwords, people, recovery, spend
 from console.refused import pressed
 
 app_name = "console"
@@ -17,6 +17,8 @@ urlpatterns = [
     path("account/", admin.site.admin_view(account.page), name="account"),
     path("live/", live.live, name="live"),
     path("spend/", admin.site.admin_view(spend.page), name="spend"),
+    path("mails/", admin.site.admin_view(mails.page), name="mails"),
+    path("mails/answer/", admin.site.admin_view(mails.answer), name="mail-answer"),
     path("person/", admin.site.admin_view(people.page), name="person"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", pressed(recovery.resume), name="resume"),

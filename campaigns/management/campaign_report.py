@@ -9,7 +9,7 @@ from campaigns import first_leads, funnel, prompts, spend, tallies
 from campaigns.models import Campaign
 from circuitbreakers.commands import listed, table
 
-SHOWN = ("name", "status", "status_message", "target_halt", "target_checked_at", "budget_halt", "first_leads")
+SHOWN = ("name", "status", "status_message", "target_halt", "target_checked_at", "budget_halt", "first_leads", "review")
 SPEND_COLUMNS = (
     *("service", "calls", "failed", "unknown", "credits", "tokens in", "tokens out", "USD"),
     *("answers lost", "USD more at most"),

@@ -3,7 +3,7 @@
 from campaigns import tallies  # noqa: F401 (its models are this app's)
 from campaigns.models.call import VendorCall
 from campaigns.models.campaign import Campaign
-from campaigns.models.choices import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES
+from campaigns.models.choices import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOICES, STAGE_CHOICES
 from campaigns.models.contact import Contact
 from campaigns.models.erasure import Erasure
 from campaigns.models.fact import KnownFact
@@ -21,6 +21,7 @@ __all__ = [
     "OUTCOME_CHOICES",
     "SERVICE_CHOICES",
     "SILENCE",
+    "STAGE_CHOICES",
     "Campaign",
     "Contact",
     "Erasure",

@@ -51,8 +51,8 @@ def test_off_reads_nothing_and_all_reads_everything() -> None:
 
 def test_findings_reads_what_claims_something_without_a_source() -> None:
     assert not wanted("findings")
-    assert wanted("findings", f"You grew by 40 percent. {BODY}")
-    assert not wanted("findings", f"You grew by 40 percent. {BODY}", research="It grew by 40 percent.")
+    assert wanted("findings", f"You grew by 4,711 percent. {BODY}")
+    assert not wanted("findings", f"You grew by 4,711 percent. {BODY}", research="It grew by 4,711 percent.")
 
 
 def test_a_sample_is_the_first_twenty_and_then_one_in_twenty() -> None:

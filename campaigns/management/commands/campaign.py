@@ -42,6 +42,7 @@ class Command(VerbCommand):
         create.add_argument("--max-leads", type=int, default=100, metavar="N", help="of a search (default 100)")
         create.add_argument("--instantly-campaign", default="", metavar="ID", help="made at start when not given")
         create.add_argument("--start", action="store_true")
+        create.add_argument("--review", default="off", choices=Campaign.Review.values, help="mails that are read first")
         add_first(create)
         add_reading(create)
         importing = self.verb("import", "add the leads of a CSV", changes=True)
@@ -101,6 +102,7 @@ class Command(VerbCommand):
             "name": options["name"],
             "max_leads": options["max_leads"],
             "instantly_campaign_id": options["instantly_campaign"],
+            "review": options["review"],
         }
         messages: list[str] = []
         if options["apollo_url"]:
