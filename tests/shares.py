@@ -25,6 +25,7 @@ STACKS = (
         "tests/browser/test_first_day.py",
         "tests/browser/test_login.py",
         "tests/browser/test_looks.py",
+        "tests/browser/test_mails.py",
         "tests/browser/test_story.py",
         "tests/browser/test_third_night.py",
         "tests/browser/test_what_comes_back.py",
