@@ -14,6 +14,7 @@ STACKS = (
         "tests/acceptance/test_full_flight.py",
         "tests/acceptance/test_ramps.py",
         "tests/acceptance/test_restore.py",
+        "tests/acceptance/test_rolling_deploy.py",
         "tests/acceptance/test_being_told.py",
         "tests/acceptance/test_outage_log.py",
         "tests/acceptance/test_outcomes.py",
