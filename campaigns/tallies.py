@@ -103,6 +103,7 @@ class FailureTally(models.Model):
     service = models.CharField(max_length=20)
     failure_type = models.CharField(max_length=20)
     group_key = models.UUIDField(db_index=True)
+    ended = models.BooleanField()
     number = models.BigIntegerField()
     cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
     may_cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
@@ -119,7 +120,7 @@ KEYS: dict[type[models.Model], tuple[str, ...]] = {
     JobTally: ("campaign_id", "service", "status"),
     LeadTally: ("campaign_id", "state", "stage"),
     CallTally: ("campaign_id", "service", "day"),
-    FailureTally: ("campaign_id", "kind", "service", "failure_type", "group_key"),
+    FailureTally: ("campaign_id", "kind", "service", "failure_type", "group_key", "ended"),
 }
 
 # Of two that run at once, the second finds the rows of the first gone, and folds what it has deleted itself: that may

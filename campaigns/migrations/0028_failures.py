@@ -10,21 +10,25 @@ KINDS = ["find", "reveal", "prepare", "verify", "research", "write", "push"]
 SERVICES = ["apollo", "millionverifier", "perplexity", "openai", "instantly"]
 
 # Immutable, so that a key means the same for ever, and in a restored copy. In this order: an address holds digits, a
-# URL holds an address. Cut before, lest a page of HTML costs more than the failure; and after, for people.
+# URL holds an address. Cut before, lest a page of HTML costs more than the failure; and after, for people. A quote without its other half goes, so that words of words are
+# the same words.
 WORDS = r"""
 CREATE FUNCTION failure_words(error text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-SELECT trim(left(trim(regexp_replace(
+SELECT trim(' ''' FROM left(trim(regexp_replace(
     regexp_replace(
         regexp_replace(
             regexp_replace(
                 regexp_replace(
                     regexp_replace(
-                        left(coalesce(error, ''), 1000),
-                        '[A-Za-z][A-Za-z0-9+.-]*://[^[:space:]"''<>]*', '<url>', 'g'
+                        regexp_replace(
+                            left(coalesce(error, ''), 1000),
+                            '[A-Za-z][A-Za-z0-9+.-]*://[^[:space:]"''<>]*', '<url>', 'g'
+                        ),
+                        '[^[:space:]"''<>(),;:=@]+@[^[:space:]"''<>(),;:=@]+', '<email>', 'g'
                     ),
-                    '[^[:space:]"''<>(),;:=@]+@[^[:space:]"''<>(),;:=@]+', '<email>', 'g'
+                    '"[^"]*"|“[^”]*”|`[^`]*`|(?<![[:alnum:]>])''[^'']*''(?![[:alnum:]<])', '<text>', 'g'
                 ),
-                '"[^"]*"|“[^”]*”|`[^`]*`|(?<![[:alnum:]])''[^'']*''(?![[:alnum:]])', '<text>', 'g'
+                '["“”`]|(?<![[:alnum:]>])''|''(?![[:alnum:]<])', ' ', 'g'
             ),
             '[[:alnum:]_-]*[[:digit:]][[:alnum:]_-]*[[:alpha:]_-][[:alnum:]_-]*'
             '|[[:alpha:]_-][[:alnum:]_-]*[[:digit:]][[:alnum:]_-]*', '<id>', 'g'
@@ -45,6 +49,9 @@ FAILED = """
 CREATE VIEW failed_jobs AS
 SELECT j.id AS job_id, j.campaign_id, j.kind, j.service, j.failure_type,
     failure_key(j.service, j.failure_type, j.error) AS group_key, j.completed_at AS failed_at,
+    j.lead_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM leads l WHERE l.id = j.lead_id AND l.stage = j.kind AND l.state IN ('OPEN', 'FAILED')
+    ) AS ended,
     paid.cost_usd, paid.may_cost_usd,
     ('x' || substr(md5(j.id || ' ' || extract(epoch FROM j.completed_at)), 1, 15))::bit(60)::bigint AS mark
 FROM job_rows j CROSS JOIN LATERAL (
@@ -107,7 +114,7 @@ DROP TRIGGER failure_emptied ON job_rows;
 DROP FUNCTION keep_failures();
 """
 
-KEYS = {name: name for name in ("campaign_id", "kind", "service", "failure_type", "group_key")}
+KEYS = {name: name for name in ("campaign_id", "kind", "service", "failure_type", "group_key", "ended")}
 NUMBERS = {"number": "1", "cost_usd": "cost_usd", "may_cost_usd": "may_cost_usd", "marks": "mark::numeric"}
 COLUMNS = ", ".join([*KEYS, "failed_at", "cost_usd", "may_cost_usd", "mark", "job_id"])
 
@@ -144,6 +151,7 @@ class Migration(migrations.Migration):
                 ("service", models.CharField(choices=choices(SERVICES), max_length=20)),
                 ("failure_type", models.CharField(blank=True, max_length=20)),
                 ("group_key", models.UUIDField()),
+                ("ended", models.BooleanField()),
                 ("failed_at", models.DateTimeField()),
                 ("cost_usd", models.DecimalField(decimal_places=6, max_digits=20)),
                 ("may_cost_usd", models.DecimalField(decimal_places=6, max_digits=20)),
@@ -168,6 +176,7 @@ class Migration(migrations.Migration):
                 ("service", models.CharField(max_length=20)),
                 ("failure_type", models.CharField(max_length=20)),
                 ("group_key", models.UUIDField(db_index=True)),
+                ("ended", models.BooleanField()),
                 ("number", models.BigIntegerField()),
                 ("cost_usd", models.DecimalField(decimal_places=6, max_digits=20)),
                 ("may_cost_usd", models.DecimalField(decimal_places=6, max_digits=20)),

@@ -9,8 +9,8 @@ class Failure(models.Model):
     """A failure is a FAILED job, as the triage of failures reads it; written by triggers alone (migration 0028).
 
     It has plain numbers, as the tallies have: it goes with its job. `cost_usd`: what the ledger says of all calls of
-    its lead, or of the job, if it belongs to no lead. `mark` names this one failure: the sum of a group's marks says
-    which failures are in it.
+    its lead, or of the job, if it belongs to no lead. `ended`: its lead had ended otherwise when it failed. `mark`
+    names this one failure: the sum of a group's marks says which failures are in it.
     """
 
     job_id = models.BigIntegerField(primary_key=True)
@@ -19,6 +19,7 @@ class Failure(models.Model):
     service = models.CharField(max_length=20, choices=SERVICE_CHOICES)
     failure_type = models.CharField(max_length=20, blank=True)
     group_key = models.UUIDField()
+    ended = models.BooleanField()
     failed_at = models.DateTimeField()
     cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
     may_cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
