@@ -3,7 +3,19 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import account, company, confirmations, incidents, live, login, passwords, people, recovery, spend
+from console import (
+    account,
+    company,
+    confirmations,
+    failures,
+    incidents,
+    live,
+    login,
+    passwords,
+    people,
+    recovery,
+    spend,
+)
 from console.refused import pressed
 
 app_name = "console"
@@ -17,6 +29,13 @@ urlpatterns = [
     path("account/", admin.site.admin_view(account.page), name="account"),
     path("live/", live.live, name="live"),
     path("spend/", admin.site.admin_view(spend.page), name="spend"),
+    path("failures/", admin.site.admin_view(failures.page), name="failures"),
+    path("failures/<uuid:key>/", admin.site.admin_view(failures.one), name="failure_group"),
+    path("failures/<uuid:key>/leads.csv", admin.site.admin_view(failures.leads), name="failure_leads"),
+    *(
+        path(f"failures/{verb}/", pressed(failures.act, back="console:failures"), {"verb": verb}, f"failures_{verb}")
+        for verb in failures.VERBS
+    ),
     path("person/", admin.site.admin_view(people.page), name="person"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", pressed(recovery.resume), name="resume"),

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.core import signing
 from django.db import connection
-from django.utils.dateparse import parse_datetime
 
 from campaigns import estimate, remaining
 from campaigns.failures.groups import Group, group
@@ -86,6 +85,7 @@ class Shown:
     campaign: int | None
     until: datetime
     mended: bool
+    figures: dict[str, Any]
 
 
 # By the tallies, so that a dry run counts no failure.
@@ -133,7 +133,8 @@ def plan(key: UUID, *, campaign: int | None = None, mended: bool = False) -> Pla
         else:
             drop += part.number
     at_most, expected = costs(again)
-    shown = {"key": str(key), "campaign": campaign, "until": of.last.isoformat(), "mended": mended, **figures(some)}
+    shown: dict[str, Any] = {"key": str(key), "campaign": campaign, "until": of.last.isoformat(), "mended": mended}
+    shown["figures"] = figures(some)
     return Plan(
         group=of,
         campaign=campaign,
@@ -152,25 +153,30 @@ def plan(key: UUID, *, campaign: int | None = None, mended: bool = False) -> Pla
 def require_current(token: str) -> Shown:
     """Return what a plan's token stands for. Raises StalePlan if anything of it has changed since, NoSuchGroup if
     nothing is left, FailuresRefused for what is no token."""
-    try:
-        shown = signing.loads(token, salt=SALT, max_age=VALID)
-    except signing.SignatureExpired:
-        raise StalePlan("This plan is older than an hour. Nothing was done: make it anew, and look at it.") from None
-    except signing.BadSignature:
-        raise FailuresRefused("This is no plan's token. Make a plan of the group, and send its token.") from None
-    key, campaign = UUID(shown["key"]), shown["campaign"]
-    now = figures(parts(key, campaign))
+    if (shown := shown_by(token)) is None:
+        raise FailuresRefused("This is no plan's token. Make a plan of the group, and send its token.")
+    if shown_by(token, VALID) is None:
+        raise StalePlan("This plan is older than an hour. Nothing was done: make it anew, and look at it.")
+    now = figures(parts(shown.key, shown.campaign))
     if not now["count"]:
         raise NoSuchGroup("Nothing was done: these failures are gone, retried or dropped meanwhile.")
-    if now != {name: shown[name] for name in now}:
-        anew = plan(key, campaign=campaign, mended=shown["mended"])
+    if now != shown.figures:
+        anew = plan(shown.key, campaign=shown.campaign, mended=shown.mended)
         raise StalePlan(
-            f"Nothing was done: {shown['count']:,} failures were shown, and other ones are there now. "
+            f"Nothing was done: {shown.figures['count']:,} failures were shown, and other ones are there now. "
             f"{anew.sentence} Look at the group again, and decide anew."
         )
-    until = parse_datetime(shown["until"])
-    assert until is not None  # noqa: S101 (signed by us)
-    return Shown(key, campaign, until, shown["mended"])
+    return shown
+
+
+def shown_by(token: str, valid: timedelta | None = None) -> Shown | None:
+    """Read what a token stands for; None if it is none of ours, or older than `valid`."""
+    try:
+        read = signing.loads(token, salt=SALT, max_age=valid)
+    except signing.BadSignature:
+        return None
+    until = datetime.fromisoformat(read["until"])
+    return Shown(UUID(read["key"]), read["campaign"], until, read["mended"], read["figures"])
 
 
 def figures(parts: list[Part]) -> dict[str, Any]:

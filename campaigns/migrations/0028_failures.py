@@ -10,8 +10,8 @@ KINDS = ["find", "reveal", "prepare", "verify", "research", "write", "push"]
 SERVICES = ["apollo", "millionverifier", "perplexity", "openai", "instantly"]
 
 # Immutable, so that a key means the same for ever, and in a restored copy. In this order: an address holds digits, a
-# URL holds an address. Cut before, lest a page of HTML costs more than the failure; and after, for people. A quote without its other half goes, so that words of words are
-# the same words.
+# URL holds an address. Cut before, lest a page of HTML costs more than the failure; and after, for people. A quote
+# without its other half goes, so that words of words are the same words.
 WORDS = r"""
 CREATE FUNCTION failure_words(error text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT trim(' ''' FROM left(trim(regexp_replace(
