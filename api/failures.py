@@ -13,7 +13,7 @@ from rest_framework.utils.urls import replace_query_param
 from api.filters import BIGGEST
 from api.frame.pages import Pages
 from api.frame.views import ApiView
-from campaigns.failures import groups, plans, verbs
+from campaigns.failures import groups, plans, triage
 from campaigns.models import SERVICE_CHOICES
 from campaigns.permissions import OPERATE_CAMPAIGN, VIEW_JOB
 from circuitbreakers.storable import REASON_LENGTH
@@ -148,7 +148,7 @@ class Act(ApiView):
     refusals = {plans.FailuresRefused: 409}
     serializer_class = PlanToken
     action: ClassVar[str]
-    act: ClassVar["staticmethod[..., verbs.Done]"]
+    act: ClassVar["staticmethod[..., triage.Done]"]
 
     def post(self, request: Request) -> Response:
         body = self.body()
@@ -182,7 +182,7 @@ class Retry(Act):
     """Put back what a plan has shown."""
 
     action = "retry"
-    act = staticmethod(verbs.retry)
+    act = staticmethod(triage.retry)
 
 
 @describe(
@@ -194,4 +194,4 @@ class Drop(Act):
     """End what a plan has shown."""
 
     action = "drop"
-    act = staticmethod(verbs.drop)
+    act = staticmethod(triage.drop)

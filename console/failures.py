@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns.failures import groups, plans, verbs
+from campaigns.failures import groups, plans, triage
 from campaigns.failures.exporting import group_csv
 from campaigns.models import Campaign
 from campaigns.permissions import OPERATE_CAMPAIGN, VIEW_JOB, VIEW_LEAD
@@ -30,7 +30,7 @@ class FailureVerb:
     """A FailureVerb is a button on a group's page: `run` acts on what the plan's token stands for."""
 
     label: str
-    run: Callable[..., verbs.Done]
+    run: Callable[..., triage.Done]
     question: str
     done: str
     danger: bool = False
@@ -39,14 +39,14 @@ class FailureVerb:
 VERBS = {
     "retry": FailureVerb(
         "Retry",
-        verbs.retry,
+        triage.retry,
         "They are put back with all their attempts, and only what was not paid is paid. Campaigns that had ended run "
         "again.",
         "put back",
     ),
     "drop": FailureVerb(
         "Drop",
-        verbs.drop,
+        triage.drop,
         "Their leads end as dropped, for good: nothing brings them back but an import. Nothing is deleted, and the "
         "vendor's words stay at the job.",
         "dropped",

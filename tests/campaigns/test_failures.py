@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from campaigns import failures, jobs, retry, tallies
-from campaigns.failures import groups, plans, verbs
+from campaigns.failures import groups, plans, triage
 from campaigns.models import Campaign, Failure, JobRow, Lead, VendorCall
 from campaigns.reconcile import reconcile
 from campaigns.refusals import MARK
@@ -162,11 +162,11 @@ def test_what_the_vendor_called_invalid_is_retried_when_it_is_mended_or_was_said
     fail(error="unknown field", failure_type="invalid_request")
     assert (plan().retry, plan().stay) == (0, {plans.REFUSED: 1})
     assert (plan(mended=True).retry, plan(mended=True).stay) == (1, {})
-    assert verbs.retry(plan().token, **act).skipped == {plans.REFUSED: 1}
-    assert verbs.retry(plan(mended=True).token, **act).jobs == 1
+    assert triage.retry(plan().token, **act).skipped == {plans.REFUSED: 1}
+    assert triage.retry(plan(mended=True).token, **act).jobs == 1
     fail(error=f"{MARK}unknown field", failure_type="invalid_request")
     assert plan().retry == 1
-    assert verbs.retry(plan().token, **act).jobs == 1
+    assert triage.retry(plan().token, **act).jobs == 1
 
 
 def test_a_retry_puts_back_what_was_shown_and_reopens_a_campaign_that_had_ended() -> None:
@@ -174,7 +174,7 @@ def test_a_retry_puts_back_what_was_shown_and_reopens_a_campaign_that_had_ended(
     shown = [fail(running), fail(running), fail(over)]
     left = [fail(cancelled), fail(running, "other words")]
     key = groups.groups().groups[0].key
-    done = verbs.retry(plans.plan(key).token, **act)
+    done = triage.retry(plans.plan(key).token, **act)
     assert (done.jobs, done.campaigns, done.skipped) == (3, 2, {plans.CANCELLED: 1})
     assert set(JobRow.objects.filter(status="PENDING").values_list("pk", flat=True)) == {job.pk for job in shown}
     assert set(JobRow.objects.filter(status="FAILED").values_list("pk", flat=True)) == {job.pk for job in left}
@@ -190,7 +190,7 @@ def test_a_retry_puts_back_what_was_shown_and_reopens_a_campaign_that_had_ended(
 
 def test_a_drop_ends_what_was_shown_and_keeps_the_vendors_words() -> None:
     job, cancelled, ended = fail(), fail(make_campaign("CANCELLED")), fail(state="DROPPED")
-    done = verbs.drop(plan().token, **act)
+    done = triage.drop(plan().token, **act)
     assert (done.jobs, done.leads, done.campaigns, done.skipped) == (3, 2, 3, {})
     for dropped in (job, cancelled, ended):
         dropped.refresh_from_db()
@@ -208,7 +208,7 @@ def test_a_target_that_pushes_wait_for_is_not_dropped_while_its_campaign_lives()
     for status in ("RUNNING", "COMPLETED"):
         job = make_job(make_campaign(status), kind="prepare", status="FAILED", error="no", failure_type="server_error")
     assert (plan().drop, plan().keep) == (1, {plans.TARGET: 1})
-    done = verbs.drop(plan().token, **act)
+    done = triage.drop(plan().token, **act)
     assert (done.jobs, done.skipped) == (1, {plans.TARGET: 1})
     job.refresh_from_db()
     assert job.status == "CANCELLED"
@@ -216,7 +216,7 @@ def test_a_target_that_pushes_wait_for_is_not_dropped_while_its_campaign_lives()
 
 def test_one_campaigns_part_of_a_group_is_retried_alone() -> None:
     here, there = fail(), fail()
-    done = verbs.retry(plan(campaign=here.campaign_id).token, **act)
+    done = triage.retry(plan(campaign=here.campaign_id).token, **act)
     assert done.jobs == 1
     assert [job.status for job in JobRow.objects.filter(pk__in=[here.pk, there.pk]).order_by("pk")] == [
         *("PENDING", "FAILED")
@@ -238,7 +238,7 @@ def another_one() -> None:
 
 
 @pytest.mark.parametrize("change", [one_more, one_less, another_one])
-@pytest.mark.parametrize("verb", [verbs.retry, verbs.drop])
+@pytest.mark.parametrize("verb", [triage.retry, triage.drop])
 def test_a_plan_that_is_not_true_any_more_is_refused_with_the_new_figures(verb: Any, change: Any) -> None:
     for _ in range(3):
         fail()
@@ -258,22 +258,22 @@ def test_what_a_fold_or_a_recount_changes_is_no_change_of_the_plan() -> None:
     token = plan().token
     tallies.fold()
     tallies.recount()
-    assert verbs.retry(token, **act).jobs == 1
+    assert triage.retry(token, **act).jobs == 1
 
 
 def test_the_same_plan_twice_does_it_once() -> None:
     fail()
     token = plan().token
-    assert verbs.retry(token, **act).jobs == 1
+    assert triage.retry(token, **act).jobs == 1
     with pytest.raises(plans.NoSuchGroup, match="retried or dropped meanwhile"):
-        verbs.retry(token, **act)
+        triage.retry(token, **act)
     assert Event.objects.filter(subject_type="failures").count() == 1
 
 
 @pytest.mark.parametrize("token", ["", "made up", signing.dumps({"key": "x"}, salt="another")])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(plans.FailuresRefused, match="no plan's token"):
-        verbs.retry(token, **act)
+        triage.retry(token, **act)
 
 
 def test_an_old_plan_and_one_without_a_reason_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,10 +281,10 @@ def test_an_old_plan_and_one_without_a_reason_are_refused(monkeypatch: pytest.Mo
     token = plan().token
     for reason in ("", "  "):
         with pytest.raises(plans.FailuresRefused, match="A reason is needed"):
-            verbs.drop(token, actor=ANN, reason=reason)
+            triage.drop(token, actor=ANN, reason=reason)
     monkeypatch.setattr(plans, "VALID", timedelta(seconds=-1))
     with pytest.raises(plans.StalePlan, match="older than an hour"):
-        verbs.drop(token, **act)
+        triage.drop(token, **act)
     assert the_group().count == 1
 
 
@@ -307,7 +307,7 @@ def test_a_retry_and_a_drop_pressed_at_once_take_each_failure_once() -> None:
         except failures.plans.FailuresRefused:
             done.append(0)
 
-    at_once(*[partial(press, verbs.retry), partial(press, verbs.drop)] * 2)
+    at_once(*[partial(press, triage.retry), partial(press, triage.drop)] * 2)
     assert sum(done) == 60
     assert JobRow.objects.filter(status="FAILED").count() == 0
     assert groups.groups().groups == []

@@ -166,4 +166,4 @@ def test_the_leads_of_a_group_are_a_file_that_the_import_reads(viewer: Client, m
     one = viewer.get(f"{PAGE}{key}/leads.csv", {"campaign": campaigns[1].pk})
     assert len(b"".join(one.streaming_content).splitlines()) == 3  # type: ignore[attr-defined]
     fresh: Campaign = make_campaign("CREATED")
-    assert import_csv(fresh, io.BytesIO(content), actor=ANN).imported == 5
+    assert import_csv(fresh, io.BytesIO(content), actor=ANN).taken == 5

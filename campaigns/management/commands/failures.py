@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from campaigns.failures import groups, plans, verbs
+from campaigns.failures import groups, plans, triage
 from campaigns.failures.groups import Group
 from circuitbreakers.commands import VerbCommand, table
 from circuitbreakers.services import SERVICES
@@ -58,14 +58,14 @@ class Command(VerbCommand):
         )
 
     def retry(self, options: dict[str, Any]) -> None:
-        done = verbs.retry(options["token"], actor=self.actor(options), reason=options["reason"])
+        done = triage.retry(options["token"], actor=self.actor(options), reason=options["reason"])
         self._show_done(done, "put back")
 
     def drop(self, options: dict[str, Any]) -> None:
-        done = verbs.drop(options["token"], actor=self.actor(options), reason=options["reason"])
+        done = triage.drop(options["token"], actor=self.actor(options), reason=options["reason"])
         self._show_done(done, "dropped")
 
-    def _show_done(self, done: verbs.Done, what: str) -> None:
+    def _show_done(self, done: triage.Done, what: str) -> None:
         lines = [f"{done.jobs:,} failures {what}, in {done.campaigns:,} campaigns."]
         self.show(done.as_dict(), *lines, *([done.left_out] if done.left_out else []))
 
