@@ -46,6 +46,12 @@ def test_groups_are_shown_with_their_figures_and_examples(viewer: Client) -> Non
     assert viewer.get(PAGE, {"campaign": "\u0664" * 20, "page": "x", "service": "<"}).status_code == 200
 
 
+def test_a_campaign_with_failed_leads_leads_there(viewer: Client) -> None:
+    job = fail()
+    text = text_of(viewer.get(f"/admin/campaigns/campaign/{job.campaign_id}/change/"))
+    assert f'href="{PAGE}?campaign={job.campaign_id}"> See why 1 lead failed</a>' in text
+
+
 def test_pages_follow_each_other_and_an_empty_one_says_what_to_do(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
