@@ -100,6 +100,7 @@ def one(request: HttpRequest, key: UUID) -> HttpResponse:
             "title": "One kind of failure",
             "plan": foretold,
             "campaign": campaign,
+            "of_campaign": f"?campaign={campaign.pk}" if campaign else "",
             "refused": foretold.mended or plans.REFUSED in foretold.stay,
             "may_operate": request.user.has_perm(OPERATE_CAMPAIGN),
             "may_see_leads": request.user.has_perm(VIEW_LEAD),
