@@ -97,14 +97,14 @@ def drop(token: str, *, actor: events.Actor, reason: str) -> Done:
         else:
             wanted[part.campaign] += part.number
     for campaign, number in wanted.items():
-        jobs, leads = _drop(shown, campaign, actor, why)
+        jobs, leads = drop_of_campaign(shown, campaign, actor, why)
         done.leads += leads
         _count(done, jobs, number)
     _record(shown, done, "dropped", actor, why)
     return done
 
 
-def _drop(shown: Shown, campaign: int, actor: events.Actor, reason: str) -> tuple[int, int]:
+def drop_of_campaign(shown: Shown, campaign: int, actor: events.Actor, reason: str) -> tuple[int, int]:
     """End what was shown of one campaign, in batches, each with its event; how many jobs and leads."""
     where: dict[str, Any] = {
         "campaign": campaign,

@@ -19,7 +19,7 @@ from campaigns.reconcile import reconcile
 from campaigns.refusals import MARK
 from campaigns.tallies import FailureTally
 from circuitbreakers.models import Event
-from tests.breakers import ANN, at_once
+from tests.breakers import ANN, at_once, trip
 from tests.builders import ago, make_call, make_campaign, make_job, make_lead
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
@@ -268,6 +268,29 @@ def test_the_same_plan_twice_does_it_once() -> None:
     with pytest.raises(plans.NoSuchGroup, match="retried or dropped meanwhile"):
         triage.retry(token, **act)
     assert Event.objects.filter(subject_type="failures").count() == 1
+
+
+def test_what_fails_again_meanwhile_is_neither_retried_nor_dropped() -> None:
+    job = fail(completed_at=ago(60))
+    shown = plans.require_current(plan().token)
+    JobRow.objects.filter(pk=job.pk).update(completed_at=ago(1))
+    of = retry.OfGroup(shown.key, shown.until)
+    assert retry.FailedJobs(job.campaign_id, of=of).put_back(actor=ANN, reason="") == 0
+    assert triage.drop_of_campaign(shown, job.campaign_id, ANN, "") == (0, 0)
+    assert the_group().count == 1
+
+
+def test_a_campaign_that_may_not_run_again_is_skipped_with_the_reason() -> None:
+    over, paused = fail(make_campaign("COMPLETED")), fail()
+    token = plan().token
+    trip("openai")
+    done = triage.retry(token, **act)
+    assert done.jobs == 1
+    assert list(done.skipped.values()) == [1]
+    assert "Circuit breakers are not closed: openai (open)" in done.left_out
+    over.refresh_from_db()
+    paused.refresh_from_db()
+    assert (over.status, paused.status) == ("FAILED", "PENDING")
 
 
 @pytest.mark.parametrize("token", ["", "made up", signing.dumps({"key": "x"}, salt="another")])
