@@ -47,13 +47,16 @@ FAILED = f"""
 """  # noqa: S608 (constants only)
 # By index `failure_retry`, in the order of the jobs.
 OF_GROUP = "JOIN failures f ON f.job_id = j.id AND f.campaign_id = %(campaign)s AND f.group_key = %(group)s"
-# A job and its lead in one statement, so that no worker sees, or makes, half of it.
+# A job and its lead in one statement, so that no worker sees, or makes, half of it. Their failures go at once, which
+# leaves the trigger of each job nothing to do: one tally, where it would append one a job.
 # The campaign's row is held as an import holds it: it does not end while this runs, and if it has ended nothing moves.
 PUT_BACK = f"""
 WITH alive AS MATERIALIZED (
     SELECT id FROM campaigns WHERE id = %(campaign)s AND status IN ('RUNNING', 'PAUSED') FOR KEY SHARE
 ), batch AS MATERIALIZED (
     {FAILED} AND EXISTS (SELECT FROM alive) ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j
+), forgotten AS (
+    DELETE FROM failures WHERE job_id = ANY (ARRAY(SELECT id FROM batch))
 ), moved AS (
     UPDATE job_rows SET {AFRESH_SQL}
     WHERE id = ANY (ARRAY(SELECT id FROM batch)) AND status = 'FAILED'

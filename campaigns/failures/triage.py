@@ -19,13 +19,15 @@ from circuitbreakers.storable import fit, storable
 BATCH = 5_000
 
 # Jobs before their leads and in the order of their ids, as a retry takes them: the two never wait for each other in a
-# circle. The vendor's words stay behind ours. A lead that has ended otherwise keeps its end.
+# circle. Their failures go at once, as a retry's do. The vendor's words stay behind ours. A lead that has ended otherwise keeps its end.
 DROP = """
 WITH batch AS MATERIALIZED (
     SELECT j.id FROM failures f JOIN job_rows j ON j.id = f.job_id JOIN campaigns c ON c.id = j.campaign_id
     WHERE f.campaign_id = %(campaign)s AND f.group_key = %(key)s AND f.job_id > %(since)s AND j.status = 'FAILED'
         AND j.completed_at <= %(until)s AND (j.kind <> 'prepare' OR c.status IN ('COMPLETED', 'FAILED', 'CANCELLED'))
     ORDER BY f.job_id LIMIT %(limit)s FOR UPDATE OF j
+), forgotten AS (
+    DELETE FROM failures WHERE job_id = ANY (ARRAY(SELECT id FROM batch))
 ), dropped AS (
     UPDATE job_rows SET status = 'CANCELLED', error = %(why)s::text || coalesce(error, '')
     WHERE id = ANY (ARRAY(SELECT id FROM batch)) AND status = 'FAILED'
