@@ -63,8 +63,8 @@ WHERE j.status = 'FAILED';
 """
 NO_FAILED = "DROP VIEW failed_jobs;"
 
-# By the row: WHEN is asked before anything is called, so that whatever does not fail pays a microsecond. It is read anew
-# for each statement: a longer one took eight.
+# By the row: WHEN is asked before anything is called, so that whatever does not fail pays little. It is read anew for
+# each statement: this one takes three microseconds, with the other columns eight.
 KEEP = """
 CREATE FUNCTION keep_failures() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from integrations.sandbox.millionverifier.verdicts import verdict
 from tests.browser.conftest import House
+from tests.browser.test_looks import barriers
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 # Deliverable, and OpenAI refuses to write to them. Two of them twice are fewer than what stops a campaign.
@@ -73,7 +74,9 @@ def test_what_failed_is_retried_dropped_and_brought_back(
     # In vain: they fail again. With a script, and with the keyboard's own wide screen.
     house.manage("queue", "resume", "openai")
     until(page, failures, NUMBER, "2")
+    assert barriers(page) == []
     page.locator("tbody tr a.hf-name").click()
+    assert barriers(page) == []
     page.get_by_label("Reason").fill("they refuse them all")
     picture(page, "failure-group")
     page.get_by_role("button", name="Drop 2…").click()
