@@ -19,8 +19,8 @@ from circuitbreakers.storable import fit, storable
 BATCH = 5_000
 
 # Jobs before their leads and in the order of their ids, as a retry takes them: the two never wait for each other in a
-# circle. Their failures go at once, as a retry's do. The vendor's words stay behind ours. A lead that has ended otherwise
-# keeps its end.
+# circle. Their failures go at once, as a retry's do. The vendor's words stay behind ours. A lead that has ended
+# otherwise keeps its end.
 DROP = """
 WITH batch AS MATERIALIZED (
     SELECT j.id FROM failures f JOIN job_rows j ON j.id = f.job_id JOIN campaigns c ON c.id = j.campaign_id

@@ -10,7 +10,7 @@ from campaigns.models import JobRow, Lead
 from circuitbreakers.models import Event
 from tests.api.test_bodies import assert_described
 from tests.builders import make_campaign
-from tests.campaigns.test_failures import fail, the_group
+from tests.campaigns.failing import fail, the_group
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/failures"

@@ -7,7 +7,7 @@ import pytest
 
 from campaigns.models import JobRow
 from circuitbreakers.models import Event
-from tests.campaigns.test_failures import fail, the_group
+from tests.campaigns.failing import fail, the_group
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_step")]
 

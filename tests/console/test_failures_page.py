@@ -12,7 +12,7 @@ from django.test import Client
 from campaigns.models import Campaign, JobRow, Lead
 from circuitbreakers.models import Event
 from tests.builders import make_campaign, make_job
-from tests.campaigns.test_failures import fail, the_group
+from tests.campaigns.failing import fail, the_group
 from tests.console.conftest import client_of, text_of
 
 pytestmark = pytest.mark.django_db
