@@ -27,6 +27,7 @@ ALL = (
     "visible",
     "webhook",
     "console",
+    "failures",
     "fresh_import",
     "files",
     "prune",

@@ -29,6 +29,11 @@ def register_prices(most_of_kind: Callable[[str], Decimal]) -> None:
     _prices[:] = [most_of_kind]
 
 
+def most_of(kind: str) -> Decimal:
+    """Return what a call of a kind can cost at most (USD), for one person."""
+    return _prices[0](kind)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """An estimate is for so many leads, in USD; `expected_usd` is None while too little was done lately to say."""

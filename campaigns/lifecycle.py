@@ -13,7 +13,7 @@ from django.utils import timezone
 from campaigns import feed, first_leads, paused_jobs
 from campaigns.models import Campaign, JobRow
 from campaigns.moves import MoveRefused, move, require_active_queue, require_finishable
-from campaigns.retry import AFRESH, FailedJobs
+from campaigns.retry import AFRESH, FailedJobs, OfGroup
 from campaigns.wake import wake_supervisor
 from circuitbreakers import events, incidents
 from circuitbreakers.locks import switch_lock
@@ -171,14 +171,16 @@ def retarget(pk: int, *, target: str, actor: events.Actor, reason: str = "") -> 
     return campaign
 
 
-def retry_failed(pk: int, *, actor: events.Actor, reason: str = "", refused: bool = False) -> int:
+def retry_failed(
+    pk: int, *, actor: events.Actor, reason: str = "", refused: bool = False, of: OfGroup | None = None
+) -> int:
     """Put back what FAILED through a vendor's fault, paying only for what was not paid; how many jobs.
 
     A campaign that had ended runs again. What the vendor called invalid stays failed, for it would fail again, unless
-    it said so of all others too; with `refused` it is put back as well, when its cause is mended. Repeating it puts
-    back what an interrupted one left.
+    it said so of all others too; with `refused` it is put back as well, when its cause is mended. `of` picks one group
+    of failures. Repeating it puts back what an interrupted one left.
     """
-    failed, count = FailedJobs(pk, refused=refused), 0
+    failed, count = FailedJobs(pk, refused=refused, of=of), 0
     while True:
         with switch_lock():
             campaign = Campaign.objects.get(pk=pk)

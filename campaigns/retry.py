@@ -1,6 +1,9 @@
 """Jobs that have ended are put back here, one, or all of a campaign that FAILED: `AFRESH` says what that means."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -36,19 +39,24 @@ BATCH = 5_000
 # What the vendor called invalid would fail again, unless it said so of all others too, or somebody has mended what it
 # refused. What fails again meanwhile is not put back for ever.
 FAILED = f"""
-    SELECT j.id FROM job_rows j LEFT JOIN leads l ON l.id = j.lead_id
+    SELECT j.id FROM job_rows j {{group}} LEFT JOIN leads l ON l.id = j.lead_id
     WHERE j.campaign_id = %(campaign)s AND j.id > %(since)s AND j.status = 'FAILED'
         AND (j.failure_type <> 'invalid_request' OR starts_with(j.error, '{MARK}') OR %(refused)s)
         AND j.completed_at <= %(begun)s
         AND (j.lead_id IS NULL OR (l.stage = j.kind AND l.state IN ('OPEN', 'FAILED')))
 """  # noqa: S608 (constants only)
-# A job and its lead in one statement, so that no worker sees, or makes, half of it.
+# By index `failure_retry`, in the order of the jobs.
+OF_GROUP = "JOIN failures f ON f.job_id = j.id AND f.campaign_id = %(campaign)s AND f.group_key = %(group)s"
+# A job and its lead in one statement, so that no worker sees, or makes, half of it. Their failures go at once, which
+# leaves the trigger of each job nothing to do: one tally, where it would append one a job.
 # The campaign's row is held as an import holds it: it does not end while this runs, and if it has ended nothing moves.
 PUT_BACK = f"""
 WITH alive AS MATERIALIZED (
     SELECT id FROM campaigns WHERE id = %(campaign)s AND status IN ('RUNNING', 'PAUSED') FOR KEY SHARE
 ), batch AS MATERIALIZED (
     {FAILED} AND EXISTS (SELECT FROM alive) ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j
+), forgotten AS (
+    DELETE FROM failures WHERE job_id = ANY (ARRAY(SELECT id FROM batch))
 ), moved AS (
     UPDATE job_rows SET {AFRESH_SQL}
     WHERE id = ANY (ARRAY(SELECT id FROM batch)) AND status = 'FAILED'
@@ -59,6 +67,14 @@ WITH alive AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM moved), (SELECT max(id) FROM batch)
 """  # noqa: S608 (constants only)
+
+
+@dataclass(frozen=True)
+class OfGroup:
+    """These are the failures of one group (campaigns/failures) that had happened by an instant."""
+
+    key: UUID
+    until: datetime
 
 
 def retry_job(pk: int, *, actor: events.Actor, reason: str = "") -> None:
@@ -99,11 +115,15 @@ def _reopen_lead(lead: int, kind: str) -> bool:
 class FailedJobs:
     """These are the jobs of one campaign that had failed when this was made and may be tried again, from the oldest on.
 
-    `refused`: those too that the vendor called invalid.
+    `refused`: those too that the vendor called invalid. `of`: only those of one group of failures.
     """
 
-    def __init__(self, campaign: int, *, refused: bool = False) -> None:
+    def __init__(self, campaign: int, *, refused: bool = False, of: OfGroup | None = None) -> None:
         self.where: dict[str, Any] = {"campaign": campaign, "since": 0, "limit": FIRST_BATCH, "refused": refused}
+        self.group = OF_GROUP if of else ""
+        if of:
+            self.where |= {"group": of.key, "begun": of.until}
+            return
         with connection.cursor() as cursor:
             cursor.execute("SELECT statement_timestamp()")
             self.where["begun"] = cursor.fetchone()[0]
@@ -111,14 +131,14 @@ class FailedJobs:
     def left(self) -> bool:
         """Say whether there are any that put_back has not passed."""
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT EXISTS ({FAILED})", self.where)
+            cursor.execute(f"SELECT EXISTS ({FAILED.format(group=self.group)})", self.where)
             return bool(cursor.fetchone()[0])
 
     def put_back(self, *, actor: events.Actor, reason: str) -> int:
         """Make the next of them PENDING, with their event; how many. None of a campaign that has ended."""
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute(PUT_BACK, AFRESH_PARAMS | self.where)
+                cursor.execute(PUT_BACK.format(group=self.group), AFRESH_PARAMS | self.where)
                 count, last = cursor.fetchone()
             self.where |= {"since": last or self.where["since"], "limit": BATCH}
             if count:

@@ -92,10 +92,35 @@ class CallTally(models.Model):
         return f"{self.number:+} {self.service} {self.day}"
 
 
+class FailureTally(models.Model):
+    """A tally is a difference in the number of failures of one group, and in what they cost (migration 0029).
+
+    `marks`: the sum of the failures' own marks. Two groups with the same sum hold the same failures.
+    """
+
+    campaign_id = models.BigIntegerField(db_index=True)
+    kind = models.CharField(max_length=10)
+    service = models.CharField(max_length=20)
+    failure_type = models.CharField(max_length=20)
+    group_key = models.UUIDField(db_index=True)
+    ended = models.BooleanField()
+    number = models.BigIntegerField()
+    cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
+    may_cost_usd = models.DecimalField(max_digits=20, decimal_places=6)
+    marks = models.DecimalField(max_digits=40, decimal_places=0)
+
+    class Meta:
+        db_table = "failure_tallies"
+
+    def __str__(self) -> str:
+        return f"{self.number:+} {self.service} {self.failure_type}"
+
+
 KEYS: dict[type[models.Model], tuple[str, ...]] = {
     JobTally: ("campaign_id", "service", "status"),
     LeadTally: ("campaign_id", "state", "stage"),
     CallTally: ("campaign_id", "service", "day"),
+    FailureTally: ("campaign_id", "kind", "service", "failure_type", "group_key", "ended"),
 }
 
 # Of two that run at once, the second finds the rows of the first gone, and folds what it has deleted itself: that may

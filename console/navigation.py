@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
-from campaigns.permissions import VIEW_CALL, VIEW_LEAD
+from campaigns.permissions import VIEW_CALL, VIEW_JOB, VIEW_LEAD
 
 
 def style(request: HttpRequest) -> str:
@@ -32,6 +32,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         "link": reverse("console:spend"),
         "permission": _may(VIEW_CALL),
     }
+    failures = {
+        "title": "Failures",
+        "icon": "report",
+        "link": reverse("console:failures"),
+        "permission": _may(VIEW_JOB),
+    }
     person = {
         "title": "A person",
         "icon": "person_search",
@@ -53,6 +59,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             mails,
             _model("campaigns", "contact", "Contacts", "forum"),
             _model("campaigns", "job", "Jobs", "checklist"),
+            failures,
             _model("campaigns", "vendorcall", "Vendor calls", "receipt_long"),
             spend,
             _model("campaigns", "outcomeevent", "What came back", "mark_email_read"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.http import HttpRequest
 
+from campaigns.failures.plans import FailuresRefused
 from campaigns.first_leads import MOST
 from campaigns.leads.suppression import LiftRefused
 from campaigns.moves import MoveRefused
@@ -32,6 +33,7 @@ REFUSALS = (
     SecondPersonNeeded,
     ConfirmationRefused,
     MoveRefused,
+    FailuresRefused,
     LiftRefused,
     ResumeRefused,
     breaker.BreakerRefused,

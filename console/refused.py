@@ -18,8 +18,8 @@ OLD_FORM = (
 NOT_ALLOWED = "Nothing was done: your role may look, but not do this. Ask an operator or an administrator."
 
 
-def pressed(view: Callable[..., HttpResponse]) -> Callable[..., Any]:
-    """Wrap a view that only takes orders from the recovery page, as `admin_view` does.
+def pressed(view: Callable[..., HttpResponse], back: str = "console:recovery") -> Callable[..., Any]:
+    """Wrap a view that only takes orders from the page `back`, as `admin_view` does.
 
     Whoever is signed out meanwhile comes back to the page, for the order's own address has nothing to show.
     """
@@ -29,7 +29,7 @@ def pressed(view: Callable[..., HttpResponse]) -> Callable[..., Any]:
     def outer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if request.method == "POST" and not admin.site.has_permission(request):
             messages.warning(request, SIGNED_OUT)
-            return redirect_to_login(reverse("console:recovery"), reverse("admin:login"))
+            return redirect_to_login(reverse(back), reverse("admin:login"))
         return inner(request, *args, **kwargs)
 
     return outer

@@ -3,7 +3,20 @@
 from django.contrib import admin
 from django.urls import path
 
-from console import account, company, confirmations, incidents, live, login, mails, passwords, people, recovery, spend
+from console import (
+    account,
+    company,
+    confirmations,
+    failures,
+    incidents,
+    live,
+    login,
+    mails,
+    passwords,
+    people,
+    recovery,
+    spend,
+)
 from console.refused import pressed
 
 app_name = "console"
@@ -18,7 +31,14 @@ urlpatterns = [
     path("live/", live.live, name="live"),
     path("spend/", admin.site.admin_view(spend.page), name="spend"),
     path("mails/", admin.site.admin_view(mails.page), name="mails"),
-    path("mails/answer/", admin.site.admin_view(mails.answer), name="mail-answer"),
+    path("mails/answer/", pressed(mails.answer, back="console:mails"), name="mail-answer"),
+    path("failures/", admin.site.admin_view(failures.page), name="failures"),
+    path("failures/<uuid:key>/", admin.site.admin_view(failures.one), name="failure_group"),
+    path("failures/<uuid:key>/leads.csv", admin.site.admin_view(failures.leads), name="failure_leads"),
+    *(
+        path(f"failures/{verb}/", pressed(failures.act, back="console:failures"), {"verb": verb}, f"failures_{verb}")
+        for verb in failures.VERBS
+    ),
     path("person/", admin.site.admin_view(people.page), name="person"),
     path("recovery/", admin.site.admin_view(recovery.page), name="recovery"),
     path("recovery/resume/", pressed(recovery.resume), name="resume"),

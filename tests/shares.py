@@ -30,6 +30,7 @@ STACKS = (
         "tests/browser/test_story.py",
         "tests/browser/test_third_night.py",
         "tests/browser/test_what_comes_back.py",
+        "tests/browser/test_what_failed.py",
         "tests/acceptance/test_left_alone.py",
         "tests/acceptance/test_connections.py",
         "tests/chaos/test_experiment.py",

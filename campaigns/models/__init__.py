@@ -7,6 +7,7 @@ from campaigns.models.choices import KIND_CHOICES, OUTCOME_CHOICES, SERVICE_CHOI
 from campaigns.models.contact import Contact
 from campaigns.models.erasure import Erasure
 from campaigns.models.fact import KnownFact
+from campaigns.models.failure import Failure
 from campaigns.models.job import Job, JobQuerySet, JobRow
 from campaigns.models.lead import Lead
 from campaigns.models.lead_file import LeadFile
@@ -25,6 +26,7 @@ __all__ = [
     "Campaign",
     "Contact",
     "Erasure",
+    "Failure",
     "Job",
     "JobQuerySet",
     "JobRow",

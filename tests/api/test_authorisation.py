@@ -26,6 +26,7 @@ PARAMETERS = {
     "id": "4711",
     "verb": "lift",
     "step": "people",
+    "key": "0b0a5a3e-5b7e-4a53-9f9c-0f8a8f4c2e11",
 }
 DOCUMENT = Path(__file__).parents[2] / "docs" / "permissions.md"
 

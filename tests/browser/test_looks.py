@@ -19,6 +19,7 @@ PAGES = {
     "leads": "/admin/campaigns/lead/",
     "jobs": "/admin/campaigns/job/",
     "calls": "/admin/campaigns/vendorcall/",
+    "failures": "/admin/failures/",
     "spend": "/admin/spend/",
     "person": "/admin/person/",
     "suppressions": "/admin/campaigns/suppression/",

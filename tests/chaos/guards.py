@@ -278,4 +278,25 @@ GUARDS = (
         "        if False:\n            raise MoveRefused(",
         "tests/campaigns/test_lifecycle.py",
     ),
+    Guard(
+        "a group of failures is not retried or dropped when others are there than were shown",
+        "campaigns/failures/plans.py",
+        "if now != shown.figures:",
+        "if False:",
+        "tests/campaigns/test_failures.py",
+    ),
+    Guard(
+        "a retry of a group takes no failure that came after it was shown",
+        "campaigns/retry.py",
+        '"begun": of.until}',
+        '"begun": "infinity"}',
+        "tests/campaigns/test_failures.py",
+    ),
+    Guard(
+        "a drop of a group takes no failure that came after it was shown",
+        "campaigns/failures/triage.py",
+        "AND j.completed_at <= %(until)s AND",
+        "AND",
+        "tests/campaigns/test_failures.py",
+    ),
 )
