@@ -181,7 +181,9 @@ def test_a_campaign_that_may_not_run_again_is_skipped_with_the_reason() -> None:
     assert (over.status, paused.status) == ("FAILED", "PENDING")
 
 
-@pytest.mark.parametrize("token", ["", "made up", signing.dumps({"key": "x"}, salt="another")])
+@pytest.mark.parametrize(
+    "token", ["", "made up", signing.dumps({"key": "x"}, salt="another")], ids=["", "text", "signed"]
+)
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(plans.FailuresRefused, match="no plan's token"):
         triage.retry(token, **act)
