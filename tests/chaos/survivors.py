@@ -35,12 +35,10 @@ def scores(verdicts: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
 
 
 def main() -> int:
-    verdicts = {}
-    for line in Path(sys.argv[1]).read_text().splitlines():
-        one = json.loads(line)
-        verdicts[one["group"], one["edit"]] = one
+    # One of several places of a line may be noticed and another one not: each line of RESULTS is one.
+    verdicts = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
     figures = report.read()
-    figures["mutations"] |= scores(list(verdicts.values()))
+    figures["mutations"] |= scores(verdicts)
     report.save(figures)
     return 0
 
