@@ -144,6 +144,7 @@ def choices(names: list[str]) -> list[tuple[str, str]]:
 
 class Migration(migrations.Migration):
     dependencies = [("campaigns", "0028_review")]
+    survives = "the triggers write for old processes too, to tables that only new ones read"
 
     operations = [
         migrations.CreateModel(

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, connections, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
@@ -367,6 +368,23 @@ def test_a_reopened_campaign_gets_its_target_at_instantly_after_all() -> None:
 
 
 # --- create -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_campaign_that_is_not_fit_is_not_created() -> None:
+    with pytest.raises(ValidationError):
+        lifecycle.create(actor=ANN, name="x" * 201)
+    assert not Campaign.objects.exists()
+
+
+def test_a_pause_says_how_many_jobs_wait_with_it_and_a_second_one_does_not() -> None:
+    campaign = make_campaign()
+    make_job(campaign)
+    lifecycle.pause(campaign.pk, actor=ANN, reason="lunch")
+    recorded = Event.objects.filter(verb="jobs_paused")
+    assert recorded.count() == 1
+    Campaign.objects.update(operator_paused_at=None, operator_paused_by="", system_paused_at=timezone.now())
+    lifecycle.pause(campaign.pk, actor=ANN, reason="lunch")
+    assert recorded.count() == 1
 
 
 def test_a_campaign_is_created_with_its_event() -> None:

@@ -38,7 +38,10 @@ GROUPS = {
     ),
     "policy, pipeline": (
         ["circuitbreakers/policy.py", "campaigns/pipeline.py"],
-        ["tests/test_contract.py", "tests/campaigns/test_jobs.py", "tests/workers/test_search.py"],
+        [
+            *("tests/test_contract.py", "tests/campaigns/test_pipeline.py", "tests/circuitbreakers/test_policy.py"),
+            *("tests/campaigns/test_jobs.py", "tests/workers/test_search.py"),
+        ],
     ),
     "lifecycle": (
         ["campaigns/lifecycle.py"],

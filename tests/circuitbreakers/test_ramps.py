@@ -481,3 +481,12 @@ def test_a_failure_without_a_permit_counts_as_ever() -> None:
     assert stage().failed == 0
     assert fail() == "opened"
     assert Incident.objects.count() == 1
+
+
+def test_a_canary_goes_at_the_services_own_pace(settings: Any) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "apollo": (rates.RateLimit("per_60s", 60, 60, 5),)}
+    brought_back()
+    assert stage().canary
+    for _ in range(4):
+        admit()
+    assert stage().out == 4

@@ -268,3 +268,68 @@ def test_redis_is_asked_no_more_often_with_budgets() -> None:
     assert run(second.pk, "openai") == "completed"
     assert redis_scripts() - before == 2  # admit, record
     assert all(used(row) == used(Budget.objects.first()) for row in Budget.objects.all())  # type: ignore[arg-type]
+
+
+# --- to the micro-dollar ----------------------------------------------------------------------------------------------
+
+
+def charged(campaign: Campaign, most: int) -> budgets.Charge:
+    """A call of the campaign that may cost so many micro-USD."""
+    return budgets.Charge(budgets.applying("openai", campaign.pk), most)
+
+
+def test_a_limit_may_be_used_up_to_the_last_call_and_the_last_micro_dollar() -> None:
+    campaign = make_campaign(instantly_campaign_id=TARGET)
+    budget = make_budget(f"campaign:{campaign.pk}", "total", calls=2, usd="0.01")
+    gate.admit("openai", "1:1", charge=charged(campaign, 4_000))
+    gate.admit("openai", "1:2", charge=charged(campaign, 6_000))
+    assert used(budget) == (2, 10_000)
+    with pytest.raises(gate.NoRoom):
+        gate.admit("openai", "1:3", charge=charged(campaign, 0))
+
+
+def test_one_micro_dollar_beyond_the_limit_is_refused() -> None:
+    campaign = make_campaign(instantly_campaign_id=TARGET)
+    budget = make_budget(f"campaign:{campaign.pk}", "total", usd="0.01")
+    gate.admit("openai", "1:1", charge=charged(campaign, 5_000))
+    with pytest.raises(gate.NoRoom):
+        gate.admit("openai", "1:2", charge=charged(campaign, 5_001))
+    assert used(budget) == (1, 5_000)
+
+
+def test_of_several_budgets_the_one_without_room_is_named() -> None:
+    campaign = make_campaign(instantly_campaign_id=TARGET)
+    rows = [
+        make_budget("system", "day", calls=9),
+        make_budget("service:openai", "day", calls=9),
+        make_budget(f"campaign:{campaign.pk}", "total", calls=9),
+    ]
+    for row in rows:
+        gate.admit("openai", f"{row.pk}:1", charge=charged(campaign, 0))
+        make_budget(row.scope, row.period, calls=1)
+        with pytest.raises(gate.NoRoom) as refused:
+            gate.admit("openai", f"{row.pk}:2", charge=charged(campaign, 0))
+        assert refused.value.budget.pk == row.pk
+        make_budget(row.scope, row.period, calls=9)
+
+
+@pytest.mark.parametrize("lost", ["calls", "usd"])
+def test_a_counter_of_which_a_half_is_gone_is_made_anew(lost: str) -> None:
+    campaign = make_campaign(instantly_campaign_id=TARGET)
+    budget = make_budget(f"campaign:{campaign.pk}", "total", calls=5, usd=5)
+    gate.admit("openai", "1:1", charge=charged(campaign, 4)).settle("success", cost_usd=Decimal(0))
+    (name,) = [field for field in switch.client().hkeys(switch.BUDGETS) if str(field).endswith(f"|{lost}")]
+    switch.client().hdel(switch.BUDGETS, name)
+    gate.admit("openai", "1:2", charge=charged(campaign, 4))
+    assert used(budget) == (1, 4)  # of the first, which no book has, nothing is known
+
+
+def test_a_claim_that_was_counted_at_its_most_leaves_room_for_itself_alone() -> None:
+    campaign = make_campaign(instantly_campaign_id=TARGET)
+    claimed = jobs.claim(job_of("openai", campaign).pk, "openai", "host:1")
+    assert claimed is not None
+    charge = charge_of(claimed, call_for(claimed))  # type: ignore[arg-type]
+    make_budget(f"campaign:{campaign.pk}", "total", calls=1, usd=Decimal(most_usd(claimed) or 0))
+    charge = charge_of(claimed, call_for(claimed))  # type: ignore[arg-type]
+    assert charge.budgets
+    assert gate.admit(claimed.service, claimed.call, charge=charge).call == claimed.call

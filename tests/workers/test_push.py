@@ -180,6 +180,10 @@ def test_a_target_that_is_to_be_made_anew_is_another_one(sandbox: Sandbox) -> No
     assert again(job) == "completed"
     second = target_of(job)
     assert second not in ("", first)
+    assert job.payload["made"] == 1
+    lifecycle.retarget(job.campaign_id, target="", actor=ANN)
+    job.refresh_from_db()
+    assert job.payload["made"] == 2
     assert asked(sandbox) == ["POST campaigns", "POST campaigns", "GET campaigns"]
 
 
