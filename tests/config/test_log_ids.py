@@ -79,7 +79,8 @@ def test_whatever_a_job_writes_names_job_campaign_and_call(
     monkeypatch.setattr("workers.run.call_for", broken)
     job = job_of("openai")
     assert run(job.pk, "openai") == "crashed"
-    wanted = {"job": job.pk, "campaign": job.campaign_id, "call": f"{job.pk}:1"}
+    job.refresh_from_db()
+    wanted = {"job": job.pk, "campaign": job.campaign_id, "call": job.call}
     odd, failed = (entry for entry in lines() if entry["level"] in ("WARNING", "ERROR"))
     assert odd["message"] == "Something is odd"
     assert wanted.items() <= odd.items()

@@ -62,7 +62,7 @@ def test_a_button_on_a_rows_page_asks_and_acts(operator: Client) -> None:
 
 def test_a_campaign_is_made_from_a_pasted_search_with_its_event(operator: Client) -> None:
     url = "https://app.apollo.io/#/people?personTitles[]=CTO"
-    operator.post(f"{LIST}add/", {"name": "New", "search_url": url, "max_leads": 10})
+    operator.post(f"{LIST}add/", {"name": "New", "search_url": url, "max_leads": 10, "review": "off"})
     made = Campaign.objects.get()
     assert (made.name, made.status, made.created_by) == ("New", "CREATED", "operator")
     assert made.search == {"person_titles[]": ["CTO"]}
@@ -217,7 +217,7 @@ def test_a_rename_does_not_undo_a_cancel_that_came_meanwhile(operator: Client, m
     row = make_campaign("RUNNING")
     meanwhile(monkeypatch, campaign_form.CampaignForm, lambda: lifecycle.cancel(row.pk, actor=ANN, reason="stop"))
     address = reverse("admin:campaigns_campaign_change", args=[row.pk])
-    operator.post(address, {"name": "New", "research_prompt": "", "mail_prompt": ""})
+    operator.post(address, {"name": "New", "research_prompt": "", "mail_prompt": "", "review": "off"})
     row.refresh_from_db()
     assert (row.name, row.status) == ("New", "CANCELLED")
 

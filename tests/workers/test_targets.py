@@ -362,6 +362,8 @@ def test_a_target_that_is_edited_in_the_console_is_not_halted_for_the_former_one
     campaign = make_campaign("CREATED", instantly_campaign_id=TARGET, target_halt=PAUSED_THERE)
     client.force_login(make_user("olga", "operator"))
     form = {"name": "x", "max_leads": 5, "instantly_campaign_id": OTHER, "search_url": "", "research_prompt": ""}
-    client.post(reverse("admin:campaigns_campaign_change", args=[campaign.pk]), {**form, "mail_prompt": ""})
+    client.post(
+        reverse("admin:campaigns_campaign_change", args=[campaign.pk]), {**form, "mail_prompt": "", "review": "off"}
+    )
     campaign.refresh_from_db()
     assert (campaign.instantly_campaign_id, campaign.target_halt) == (OTHER, "")
