@@ -244,7 +244,8 @@ class Experiment:
     def open_leads(self) -> int:
         """Count the leads that a campaign is still to move."""
         sql = "SELECT count(*) FROM leads l JOIN campaigns c ON c.id = l.campaign_id WHERE l.state = 'OPEN' AND "
-        return int(self.books.value(f"{sql} c.finished_at IS NULL"))
+        # One whose start was refused, since everything was paused, moves nothing before the rest.
+        return int(self.books.value(f"{sql} c.status IN ('RUNNING', 'PAUSED')"))
 
     # --- the work -----------------------------------------------------------------------------------------------------
 

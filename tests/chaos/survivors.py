@@ -5,10 +5,12 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from tests.chaos import report
+from tests.chaos.mutation import GROUPS, ROOT, chosen
 
 UNREAD = "not read yet"
 # By the edit, without its line: it moves.
@@ -40,11 +42,21 @@ def scores(verdicts: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     return groups
 
 
+def of_today(verdicts: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Narrow to the edits of the tree as it is, by their latest verdicts; several places of a line may be one edit."""
+    edits = Counter((group, str(one)) for group in GROUPS for one in chosen(ROOT, group))
+    kept = []
+    for one in reversed(verdicts):
+        if edits[one["group"], one["edit"]] > 0:
+            edits[one["group"], one["edit"]] -= 1
+            kept.append(one)
+    return kept[::-1]
+
+
 def main() -> int:
-    # One of several places of a line may be noticed and another one not: each line of RESULTS is one.
     verdicts = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
     figures = report.read()
-    figures["mutations"] |= scores(verdicts)
+    figures["mutations"] |= scores(of_today(verdicts))
     report.save(figures)
     return 0
 
