@@ -50,7 +50,7 @@ def next_release(folder: Path) -> Path:
 
 
 def manage(house: House, release: Path, *arguments: str) -> str:
-    done = run([sys.executable, "manage.py", *arguments], env=house.env, cwd=release, within=120)
+    done = run([sys.executable, "manage.py", *arguments], env=house.env, cwd=release, within=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -76,11 +76,11 @@ def test_a_release_goes_out_while_a_campaign_runs(tmp_path: Path) -> None:
         for service in ("millionverifier", "perplexity", "openai", "instantly"):
             books.control(service, LATENCY)
         begin(house, tmp_path, 0)
-        books.until("work is under way", lambda: books.ended() >= 5, within=60)
+        books.until("work is under way", lambda: books.ended() >= 5, within=180)
 
         assert "_note" in manage(house, release, "migrate", "--no-input")
         before = books.ended()
-        books.until("what is old works on the new tables", lambda: books.ended() > before, within=60)
+        books.until("what is old works on the new tables", lambda: books.ended() > before, within=180)
         begun = 1
         for name in ORDER:
             if books.value(OPEN) < LEADS / 2:
@@ -95,7 +95,7 @@ def test_a_release_goes_out_while_a_campaign_runs(tmp_path: Path) -> None:
         # Nothing of the former release is left.
         assert {Path(f"/proc/{pid}/cwd").resolve() for name in ORDER for pid in [house.children[name].pid]} == {release}
 
-        books.until("it is done", lambda: not books.value(RUNNING), within=120)
+        books.until("it is done", lambda: not books.value(RUNNING), within=300)
         ends = dict(books.rows("SELECT state, count(*) FROM leads GROUP BY 1"))
         assert ends == {"PUSHED": LEADS * begun}
         assert books.value("SELECT count(*) FROM vendor_calls WHERE outcome <> 'success' OR may_be_charged") == 0
