@@ -10,6 +10,13 @@ from typing import Any
 HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 
 
+class Listening(ThreadingHTTPServer):
+    """Every worker thread may connect at once: the standard library lets five wait, and the sixth loses seconds."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class Swallowing:
     """Listens on `url` and asks `target`; each kind of loss hits its `share` of the answers.
 
@@ -22,8 +29,7 @@ class Swallowing:
     def __init__(self, share: float, stall: float, seed: int) -> None:
         self.share, self.stall, self.chance = share, stall, random.Random(seed)
         self.lock, self.target, self.lost = threading.Lock(), "", dict.fromkeys(self.KINDS, 0)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
-        self.server.daemon_threads = True
+        self.server = Listening(("127.0.0.1", 0), self.handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> "Swallowing":

@@ -37,8 +37,13 @@ def drill(tmp_path, swallowing):
         drill.database.close()
 
 
+# How many losses in a row open a breaker is not the question here, and left to chance it would end the story.
+PATIENT = "UPDATE breakers SET failure_threshold = 1000, rate_trip_percent = 100 RETURNING service"
+
+
 @pytest.mark.processes
 def test_every_charge_is_booked_or_flagged_and_the_books_say_how_much_more_it_may_be(drill, swallowing):
+    assert len(drill.rows(PATIENT)) == len(SERVICES)
     drill.command("campaign", "create", "CSV", "--csv", str(ROOT / "samples" / "people.csv"), "--start")
     drill.command("campaign", "create", "Search", "--apollo-url", SEARCH, "--max-leads", "60", "--start")
     completed = "SELECT count(*) FROM campaigns WHERE status = 'COMPLETED'"

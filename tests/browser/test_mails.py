@@ -33,6 +33,13 @@ def until_they_wait(page: Page, house: House, pk: int, number: int) -> None:
     expect(page.locator("#content")).to_contain_text(f"{number} mails wait for somebody to read", timeout=30_000)
 
 
+def press(page: Page, *keys: str) -> None:
+    """Press keys on the page that is there: one whose script has not run yet hears none."""
+    page.wait_for_load_state()
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def test_mails_are_read_by_keys_and_leave_only_then(
     house: House, sign_in: Callable[..., Page], picture: Callable[[Page, str], Path], tmp_path: Path
 ) -> None:
@@ -46,23 +53,20 @@ def test_mails_are_read_by_keys_and_leave_only_then(
     picture(page, "mails-to-read")
     assert barriers(page) == []
 
-    page.keyboard.press("j")
-    page.keyboard.press("j")
+    press(page, "j", "j")
     expect(mails.nth(1)).to_be_focused()
-    page.keyboard.press("k")
+    press(page, "k")
     expect(mails.nth(0)).to_be_focused()
-    page.keyboard.press("e")
+    press(page, "e")
     expect(mails.nth(0).get_by_label("Subject")).to_be_focused()
     mails.nth(0).get_by_label("Subject").fill("A better subject, a and r are letters here")
     mails.nth(0).get_by_role("button", name="Save the mail").click()
     expect(page.locator("#content")).to_contain_text("A better subject")
     expect(mails.nth(0)).to_contain_text("edited by hand")
 
-    page.keyboard.press("j")
-    page.keyboard.press("a")
+    press(page, "j", "a")
     expect(mails).to_have_count(2)
-    page.keyboard.press("j")
-    page.keyboard.press("r")
+    press(page, "j", "r")
     expect(mails).to_have_count(1)
     page.get_by_role("button", name="Approve", exact=True).click()
     expect(page.locator("#content")).to_contain_text("No mail waits to be read.")
@@ -102,6 +106,6 @@ def test_a_viewer_reads_and_has_no_button(house: House, sign_in: Callable[..., P
     page.goto(f"{house.url}/admin/mails/?campaign={pk}")
     expect(page.locator(".hf-waiting")).to_have_count(2)
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
-    page.keyboard.press("a")
+    press(page, "a")
     expect(page.locator(".hf-waiting")).to_have_count(2)
     house.manage("campaign", "cancel", str(pk))
