@@ -1,4 +1,4 @@
-"""The API's views start a campaign, maybe with its first leads only, and have it go on after these."""
+"""The API's views start a campaign, maybe with its first leads only, take more of them, and have it go on after."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from api.breaker_serializers import Reason
 from api.campaign_serializers import Moved
 from api.campaigns import Verb
-from campaigns import first_leads, lifecycle
+from campaigns import first_leads, lifecycle, rewrite
 from campaigns.models import Campaign
 from campaigns.moves import warnings_of
 
@@ -23,6 +23,18 @@ class StartRequest(Reason):
         max_value=first_leads.MOST,
         help_text="Hold after the first so many leads, so that their mails can be read; null: all of them.",
     )
+
+
+class ExtendRequest(Reason):
+    more = serializers.IntegerField(
+        min_value=1, max_value=first_leads.MOST, help_text="So many leads more before it holds again."
+    )
+
+
+class Rewritten(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    action = serializers.CharField()
+    mails = serializers.IntegerField(help_text="How many are written, and paid for, again; 0: none was written yet.")
 
 
 class Begun(Moved):
@@ -57,6 +69,30 @@ class GoOn(Verb):
     @extend_schema(tags=["campaigns"], operation_id="go_on_campaign", request=Reason, responses={200: Begun})
     def post(self, request: Request, pk: int) -> Response:
         return Response(begun("go_on", first_leads.go_on(pk, actor=self.actor, reason=self.body()["reason"])))
+
+
+class Extend(Verb):
+    """Take some more leads in before it holds again. Nothing is pushed."""
+
+    doing = "taking more first leads"
+    serializer_class = ExtendRequest
+
+    @extend_schema(tags=["campaigns"], operation_id="extend_campaign", request=ExtendRequest, responses={200: Begun})
+    def post(self, request: Request, pk: int) -> Response:
+        body = self.body()
+        campaign = first_leads.extend(pk, body["more"], actor=self.actor, reason=body["reason"])
+        return Response(begun("extend", campaign))
+
+
+class Rewrite(Verb):
+    """Have the first leads' mails that are written, and not pushed, written again. Each is paid for again."""
+
+    doing = "having mails written again"
+
+    @extend_schema(tags=["campaigns"], operation_id="rewrite_campaign", request=Reason, responses={200: Rewritten})
+    def post(self, request: Request, pk: int) -> Response:
+        mails = rewrite.rewrite(pk, actor=self.actor, reason=self.body()["reason"])
+        return Response({"id": pk, "action": "rewrite", "mails": mails})
 
 
 def begun(action: str, campaign: Campaign) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def holding() -> int:
         return int(cursor.fetchone()[0])
 
 
-def extend(pk: int, more: int, *, actor: events.Actor, reason: str = "") -> None:
+def extend(pk: int, more: int, *, actor: events.Actor, reason: str = "") -> Campaign:
     """Have a campaign that holds take so many more leads before it goes on. Raises DoesNotExist, and MoveRefused if it
     does not hold, or would be more than MOST."""
     require_valid(more)
@@ -134,10 +134,19 @@ def extend(pk: int, more: int, *, actor: events.Actor, reason: str = "") -> None
         row = Campaign.objects.filter(pk=pk, first_leads__lte=MOST - more, finished_at=None)
         if not row.update(first_leads=F("first_leads") + more, first_left=F("first_left") + more):
             raise MoveRefused(f"Campaign {pk} does not hold after its first leads, or has {MOST} of them: go on.")
-        before = {"first_leads": campaign.first_leads}
-        after = {"first_leads": (campaign.first_leads or 0) + more}
-        events.record("campaign", pk, "first_leads_extended", actor=actor, reason=reason, before=before, after=after)
+        before = campaign.first_leads
+        campaign.refresh_from_db(fields=["first_leads", "first_left"])
+        events.record(
+            "campaign",
+            pk,
+            "first_leads_extended",
+            actor=actor,
+            reason=reason,
+            before={"first_leads": before},
+            after={"first_leads": campaign.first_leads},
+        )
         wake_supervisor()
+    return campaign
 
 
 def go_on(pk: int, *, actor: events.Actor, reason: str = "") -> Campaign:

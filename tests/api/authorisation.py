@@ -64,6 +64,8 @@ API: dict[str, dict[str, str]] = {
     "api/v1/campaigns/<int:pk>": {"GET": VIEWER},
     "api/v1/campaigns/<int:pk>/start": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/go-on": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/extend": {"POST": OPERATOR},
+    "api/v1/campaigns/<int:pk>/rewrite": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/pause": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/resume": {"POST": OPERATOR},
     "api/v1/campaigns/<int:pk>/cancel": {"POST": OPERATOR},

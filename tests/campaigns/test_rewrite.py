@@ -9,6 +9,7 @@ from campaigns.models import Campaign, JobRow, Lead
 from campaigns.moves import MoveRefused
 from campaigns.reconcile import reconcile
 from circuitbreakers.models import Event
+from tests.api.conftest import client_of as api_client
 from tests.breakers import ANN
 from tests.builders import make_call, make_campaign, make_job, make_lead
 
@@ -67,3 +68,30 @@ def test_neither_a_campaign_that_does_not_hold_nor_one_with_a_hundred_takes_more
         first_leads.extend(campaign.pk, 3, actor=ANN)
     campaign.refresh_from_db()
     assert campaign.first_leads == first
+
+
+def test_the_command_takes_more_of_them_and_has_their_mails_written_again(manage: Any) -> None:
+    lead = written(make_campaign(first_leads=1, first_left=0))
+    more = manage("campaign", "extend", lead.campaign_id, 2, "--reason", "one is no proof", "--json")
+    assert (more.status, more.data["status"], more.data["warnings"]) == (0, "RUNNING", [])
+    assert Campaign.objects.get().first_leads == 3
+    assert Event.objects.get(verb="first_leads_extended").reason == "one is no proof"
+    again = manage("campaign", "rewrite", lead.campaign_id, "--json")
+    assert again.data == {"id": lead.campaign_id, "mails": 1}
+    assert manage("campaign", "rewrite", lead.campaign_id).out.strip() == "No mail is written yet."
+    refused = manage("campaign", "extend", lead.campaign_id, 100)
+    assert (refused.status, "or has 100 of them: go on" in refused.err) == (1, True)
+
+
+def test_so_does_the_api() -> None:
+    lead = written(make_campaign(first_leads=1, first_left=0))
+    api, path = api_client("operator"), f"/api/v1/campaigns/{lead.campaign_id}"
+    more = api.post(f"{path}/extend", {"more": 2, "reason": "one is no proof"}).json()["data"]
+    assert (more["action"], more["status"], more["warnings"]) == ("extend", "RUNNING", [])
+    assert more["first_leads_hold"] == "Holds after the first 3 leads: 1 written. Read the mails, then go on."
+    assert api.post(f"{path}/extend", {"more": 100}).status_code == 409
+    assert [api.post(f"{path}/extend", {"more": more}).status_code for more in (0, 101, "two", None)] == [400] * 4
+    again = api.post(f"{path}/rewrite", {"reason": "duller"}).json()["data"]
+    assert again == {"id": lead.campaign_id, "action": "rewrite", "mails": 1}
+    assert Event.objects.get(verb="mails_rewritten").reason == "duller"
+    assert api.post(f"/api/v1/campaigns/{make_campaign().pk}/rewrite").status_code == 409

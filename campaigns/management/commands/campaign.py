@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from campaigns import apollo_url, estimate, first_leads, lifecycle, moves, prompts, tallies, targets
+from campaigns import apollo_url, estimate, first_leads, lifecycle, moves, prompts, rewrite, tallies, targets
 from campaigns.contacts.departing import depart
 from campaigns.contacts.policy import LIMITS, policy_of
 from campaigns.leads.csvfile import ImportRefused
@@ -54,6 +54,8 @@ class Command(VerbCommand):
             ("start", "CREATED -> RUNNING"),
             ("pause", "an operator's pause; it survives a queue resume"),
             ("go-on", "with all leads, after the first ones have been read"),
+            ("extend", "take more leads in before it holds again"),
+            ("rewrite", "the first leads' mails once more, by the prompts as they are now; each is paid for again"),
             ("resume", "lift an operator's pause"),
             ("cancel", "end it for good"),
         ):
@@ -61,6 +63,8 @@ class Command(VerbCommand):
             parser.add_argument("id", type=int)
             if name == "start":
                 add_first(parser)
+            if name == "extend":
+                parser.add_argument("more", type=int, metavar="LEADS")
         retry = self.verb("retry-failed", "put back what failed through a vendor's fault", changes=True)
         retry.add_argument("id", type=int)
         retry.add_argument(
@@ -185,6 +189,16 @@ class Command(VerbCommand):
     def go_on(self, options: dict[str, Any]) -> None:
         campaign = first_leads.go_on(options["id"], actor=self.actor(options), reason=options["reason"])
         self._moved(campaign, warnings_of(campaign, campaign.first_leads))
+
+    def extend(self, options: dict[str, Any]) -> None:
+        details = {"actor": self.actor(options), "reason": options["reason"]}
+        campaign = first_leads.extend(options["id"], options["more"], **details)
+        self._moved(campaign, warnings_of(campaign, campaign.first_leads))
+
+    def rewrite(self, options: dict[str, Any]) -> None:
+        mails = rewrite.rewrite(options["id"], actor=self.actor(options), reason=options["reason"])
+        said = f"{mails} mails of campaign {options['id']} are written again." if mails else "No mail is written yet."
+        self.show({"id": options["id"], "mails": mails}, said)
 
     def pause(self, options: dict[str, Any]) -> None:
         self._moved(lifecycle.pause(options["id"], actor=self.actor(options), reason=options["reason"]))
