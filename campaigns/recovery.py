@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Left, Now
 
@@ -274,7 +274,6 @@ def _lift_one_by_one(
                     return
                 lifted = _lift([pk], actor, reason, incident)
         except DatabaseError as error:
-            connection.close_if_unusable_or_obsolete()
             result.campaigns_eligible += 1
             result.errors.append(f"Campaign {pk}: {type(error).__name__}")
             logger.error("Campaign %s could not be resumed: %r", pk, error, extra={"campaign": pk})

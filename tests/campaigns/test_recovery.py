@@ -370,6 +370,55 @@ def test_a_resume_that_was_interrupted_is_taken_up_where_it_stopped(monkeypatch:
     result = resume(actor=ANN)
     assert (result.campaigns_resumed, result.jobs_resumed) == (2, 2)
     assert statuses() == {campaign.pk: "RUNNING" for campaign in campaigns}
+    ended = Incident.objects.get().pk
+    assert set(Event.objects.filter(verb="resumed").values_list("incident_id", flat=True)) == {ended}
+
+
+def test_a_resume_that_finds_nothing_paused_belongs_to_no_incident() -> None:
+    after_a_reset()
+    resume(actor=ANN)
+    resume(actor=ANN)
+    told = Event.objects.filter(subject_type="queue", verb="resumed").order_by("pk")
+    assert list(told.values_list("incident_id", flat=True)) == [Incident.objects.get().pk, None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pause_without_an_incident_interrupts_campaigns_that_come_back_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    campaigns = after_a_reset(3)
+    really = recovery._lift
+
+    def paused_after_the_first(pks: Sequence[int], *args: Any) -> recovery.Lifted:
+        lifted = really(pks, *args)
+        if len(pks) == 1:
+            QueuePause.objects.create(key=QueuePause.SYSTEM, reason="found in the switch", actor="system")
+        return lifted
+
+    monkeypatch.setattr(recovery, "_lift", paused_after_the_first)
+    with refusing("campaigns", campaigns[-1].pk):
+        result = resume(actor=ANN)
+    assert (result.interrupted_by, result.campaigns_resumed, result.campaigns_eligible) == ("the system", 1, 3)
+    assert sorted(statuses().values()) == ["PAUSED", "PAUSED", "RUNNING"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_breaks_between_two_campaigns_costs_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third, refused = after_a_reset(4)
+    really = recovery._lift
+
+    def broken_at_the_second(pks: Sequence[int], *args: Any) -> recovery.Lifted:
+        if list(pks) == [second.pk]:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return really(pks, *args)
+
+    with monkeypatch.context() as breaking, refusing("campaigns", refused.pk):
+        breaking.setattr(recovery, "_lift", broken_at_the_second)
+        result = resume(actor=ANN)
+    assert [error.partition(":")[0] for error in result.errors] == [f"Campaign {second.pk}", f"Campaign {refused.pk}"]
+    assert (statuses()[first.pk], statuses()[third.pk]) == ("RUNNING", "RUNNING")
+    assert resume(actor=ANN).campaigns_resumed == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,13 +17,7 @@ UNREAD = "not read yet"
 REASONS: dict[str, str] = {
     "campaigns/pipeline.py: 0.0 -> 1.0": "the backoff beside it is never below two seconds",
     "campaigns/recovery.py: 0 -> 1": "what stands after `or` is for the type checker; a default is always written over",
-    "campaigns/recovery.py: is -> is not": "which incident a repeated resume is told of: no test asks yet",
-    "campaigns/recovery.py: and -> or": "which incident a repeated resume is told of: no test asks yet",
     "campaigns/recovery.py: wake_supervisor() -> pass": "the lift has woken it in its own transaction",
-    "campaigns/recovery.py: or -> and": "a pause without an incident between two campaigns that are lifted one by one: "
-    "no test asks yet",
-    "campaigns/recovery.py: connection.close_if_unusable_or_obsolete() -> pass": "of a session that broke between two "
-    "campaigns: the next round of the supervisor finishes it; no test asks yet",
     "circuitbreakers/scripts/activate.lua: redis.call('HDEL', 'circuit_gate:' .. name, 'stage', 'stage_held', "
     "'ramp_calls') -> (nothing)": "whatever opened has ended its ramp before; what begins one is written anew",
     "circuitbreakers/scripts/admit.lua: < -> <=": "at the very microsecond in which the minute of the one call ends",
