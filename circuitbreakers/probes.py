@@ -119,4 +119,5 @@ def _result_of_running(service: str, before: datetime | None, wait: float) -> Pr
         if state.last_probe_at != before:
             return ProbeResult(state.last_probe_ok, state.last_probe_proves, state.last_probe_detail)
         time.sleep(0.05)
-    raise ProbeRunning(f"Another probe of {service} is running. Try again in a minute.")
+    left = switch.probe_lease_left(service)
+    raise ProbeRunning(f"Another probe of {service} is running. Try again in {max(left, 1)} s: it has ended by then.")

@@ -207,6 +207,11 @@ def take_probe_lease(service: str, token: str, seconds: int) -> bool:
     return bool(ask(lambda: client().set(f"circuit_probe:{service}", token, nx=True, ex=seconds), writes=True))
 
 
+def probe_lease_left(service: str) -> int:
+    """Return the seconds after which another probe of `service` may be made at the latest; 0: now."""
+    return max(0, int(ask(lambda: client().ttl(f"circuit_probe:{service}"))))
+
+
 def calls_remembered(service: str, since: datetime, until: datetime) -> dict[str, datetime]:
     """Read which calls Redis remembers that were admitted between these instants, and when each was; under way or not.
     One that was not sent is none."""
