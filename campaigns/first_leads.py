@@ -130,21 +130,13 @@ def extend(pk: int, more: int, *, actor: events.Actor, reason: str = "") -> Camp
     does not hold, or would be more than MOST."""
     require_valid(more)
     with transaction.atomic():
-        campaign = Campaign.objects.get(pk=pk)
         row = Campaign.objects.filter(pk=pk, first_leads__lte=MOST - more, finished_at=None)
-        if not row.update(first_leads=F("first_leads") + more, first_left=F("first_left") + more):
+        moved = row.update(first_leads=F("first_leads") + more, first_left=F("first_left") + more)
+        campaign = Campaign.objects.get(pk=pk)
+        if not moved or campaign.first_leads is None:
             raise MoveRefused(f"Campaign {pk} does not hold after its first leads, or has {MOST} of them: go on.")
-        before = campaign.first_leads
-        campaign.refresh_from_db(fields=["first_leads", "first_left"])
-        events.record(
-            "campaign",
-            pk,
-            "first_leads_extended",
-            actor=actor,
-            reason=reason,
-            before={"first_leads": before},
-            after={"first_leads": campaign.first_leads},
-        )
+        before, after = {"first_leads": campaign.first_leads - more}, {"first_leads": campaign.first_leads}
+        events.record("campaign", pk, "first_leads_extended", actor=actor, reason=reason, before=before, after=after)
         wake_supervisor()
     return campaign
 

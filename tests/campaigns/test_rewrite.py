@@ -58,7 +58,8 @@ def test_more_first_leads_are_taken_in_before_it_holds_again() -> None:
     first_leads.extend(campaign.pk, 3, actor=ANN)
     campaign.refresh_from_db()
     assert (campaign.first_leads, campaign.first_left) == (6, 3)
-    assert Event.objects.get(verb="first_leads_extended").after == {"first_leads": 6}
+    event = Event.objects.get(verb="first_leads_extended")
+    assert (event.before, event.after) == ({"first_leads": 3}, {"first_leads": 6})
 
 
 @pytest.mark.parametrize("first", [None, 98])
